@@ -1,0 +1,403 @@
+//! The shape of `opencode.json` after merging, as far as this version acts on it
+//! (reference `config.md` §6). Unknown keys are ignored at every level.
+
+use indexmap::IndexMap;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::Object;
+use crate::agent::Mode;
+use crate::model::{Interleaved, Status};
+use crate::permission::Action;
+
+/// A configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// Shell for commands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
+    /// Where skills are looked for besides the usual places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skills: Option<Skills>,
+    /// Whether files are snapshotted, for undo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<bool>,
+    /// Providers that are never used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disabled_providers: Option<Vec<String>>,
+    /// The only providers that are used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled_providers: Option<Vec<String>>,
+    /// `provider/model` for conversations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// `provider/model` for titles and the like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub small_model: Option<String>,
+    /// The agent when none is chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_agent: Option<String>,
+    /// How deep agents may give tasks to agents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subagent_depth: Option<u32>,
+    /// The name of the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Agents by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<IndexMap<String, AgentConfig>>,
+    /// Providers by id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<IndexMap<String, ProviderConfig>>,
+    /// Rules files besides the usual ones: paths, patterns, addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<Vec<String>>,
+    /// What is allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permission: Option<PermissionConfig>,
+    /// Limits of tool results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_output: Option<ToolOutput>,
+    /// Things that may change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub experimental: Option<Experimental>,
+}
+
+/// Where skills are looked for besides the usual places.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Skills {
+    /// Folders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Vec<String>>,
+}
+
+/// Limits of tool results.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ToolOutput {
+    /// Lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_lines: Option<std::num::NonZeroU32>,
+    /// Bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<std::num::NonZeroU32>,
+}
+
+/// Things that may change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Experimental {
+    /// Tools that subagents do not get.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary_tools: Option<Vec<String>>,
+    /// A turn goes on after the user refused a call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continue_loop_on_deny: Option<bool>,
+}
+
+/// An agent in configuration; keys that are not known here become options.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentConfig {
+    /// Another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `provider/model`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Named set of options of that model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// Sampling temperature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Nucleus sampling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    /// System prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Tools on and off (deprecated; folded into `permission`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<IndexMap<String, bool>>,
+    /// Removes the agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disable: Option<bool>,
+    /// When to use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Who may choose it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Not offered to the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<bool>,
+    /// Options sent with each request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub options: Option<Object>,
+    /// Colour name or `#rrggbb`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub color: Option<String>,
+    /// Model calls in one run at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u32>,
+    /// Older name of `steps`.
+    #[serde(rename = "maxSteps", skip_serializing_if = "Option::is_none")]
+    pub max_steps: Option<u32>,
+    /// What it may do, after the rules for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permission: Option<PermissionConfig>,
+    /// Any other key.
+    #[serde(flatten)]
+    pub other: Object,
+}
+
+/// A provider in configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProviderConfig {
+    /// Base address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
+    /// Name to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The adapter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub npm: Option<String>,
+    /// Variables that may hold the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub env: Option<Vec<String>>,
+    /// The only models of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whitelist: Option<Vec<String>>,
+    /// Models that are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blacklist: Option<Vec<String>>,
+    /// Options of the adapter: `apiKey`, `baseURL`, `headers`, timeouts and others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub options: Option<Object>,
+    /// Models by id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models: Option<IndexMap<String, ModelConfig>>,
+}
+
+/// A model in configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelConfig {
+    /// The id that the provider knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Name to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Family name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    /// `YYYY-MM-DD`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release_date: Option<String>,
+    /// Takes files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment: Option<bool>,
+    /// Reasons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<bool>,
+    /// Takes a temperature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<bool>,
+    /// Calls tools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_call: Option<bool>,
+    /// How reasoning goes back with the history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interleaved: Option<Interleaved>,
+    /// Prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostConfig>,
+    /// Token limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitConfig>,
+    /// What it takes and gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modalities: Option<ModalitiesConfig>,
+    /// How mature it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// Another adapter or address than that of its provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ModelProviderConfig>,
+    /// Options sent with each request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub options: Option<Object>,
+    /// Headers sent with each request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers: Option<IndexMap<String, String>>,
+    /// Named sets of options; `disabled: true` removes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variants: Option<IndexMap<String, Object>>,
+}
+
+/// Prices in US dollars per million tokens.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CostConfig {
+    /// Input.
+    pub input: f64,
+    /// Output.
+    pub output: f64,
+    /// Read from the cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_read: Option<f64>,
+    /// Written to the cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<f64>,
+    /// Prices when the input is over 200 000 tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_over_200k: Option<Box<CostConfig>>,
+    /// Prices from a context size on (catalogue only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiers: Option<Vec<TierConfig>>,
+}
+
+/// Prices from a context size on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TierConfig {
+    /// Input.
+    pub input: f64,
+    /// Output.
+    pub output: f64,
+    /// Read from the cache.
+    #[serde(default)]
+    pub cache_read: Option<f64>,
+    /// Written to the cache.
+    #[serde(default)]
+    pub cache_write: Option<f64>,
+    /// From when on.
+    pub tier: crate::model::TierBound,
+}
+
+/// Token limits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitConfig {
+    /// Input and output together.
+    pub context: u64,
+    /// Input alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<u64>,
+    /// Output alone.
+    pub output: u64,
+}
+
+/// What a model takes and gives: of `text`, `audio`, `image`, `video`, `pdf`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModalitiesConfig {
+    /// Takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Vec<String>>,
+    /// Gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Vec<String>>,
+}
+
+/// Another adapter or address than that of the provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelProviderConfig {
+    /// The adapter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub npm: Option<String>,
+    /// Base address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
+}
+
+/// What is allowed: one action for everything, or actions by permission in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum PermissionConfig {
+    /// For everything.
+    All(Action),
+    /// By permission.
+    By(IndexMap<String, PatternConfig>),
+}
+
+/// What is allowed of one permission: one action, or actions by pattern in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum PatternConfig {
+    /// For every object.
+    All(Action),
+    /// By pattern of the object.
+    By(IndexMap<String, Action>),
+}
+
+/// An action or a map, with an error that says so.
+trait ActionOrMap: Sized {
+    type Value: for<'de> Deserialize<'de>;
+    const EXPECTED: &'static str;
+    fn action(action: Action) -> Self;
+    fn map(map: IndexMap<String, Self::Value>) -> Self;
+}
+
+impl ActionOrMap for PermissionConfig {
+    type Value = PatternConfig;
+    const EXPECTED: &'static str = "\"ask\", \"allow\", \"deny\" or an object of permissions";
+    fn action(action: Action) -> Self {
+        Self::All(action)
+    }
+    fn map(map: IndexMap<String, PatternConfig>) -> Self {
+        Self::By(map)
+    }
+}
+
+impl ActionOrMap for PatternConfig {
+    type Value = Action;
+    const EXPECTED: &'static str = "\"ask\", \"allow\", \"deny\" or an object of patterns";
+    fn action(action: Action) -> Self {
+        Self::All(action)
+    }
+    fn map(map: IndexMap<String, Action>) -> Self {
+        Self::By(map)
+    }
+}
+
+struct ActionOrMapVisitor<T>(std::marker::PhantomData<T>);
+
+impl<'de, T: ActionOrMap> Visitor<'de> for ActionOrMapVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(T::EXPECTED)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        match text {
+            "ask" => Ok(T::action(Action::Ask)),
+            "allow" => Ok(T::action(Action::Allow)),
+            "deny" => Ok(T::action(Action::Deny)),
+            _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        Ok(T::map(IndexMap::deserialize(
+            de::value::MapAccessDeserializer::new(map),
+        )?))
+    }
+}
+
+impl<'de> Deserialize<'de> for PermissionConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ActionOrMapVisitor(std::marker::PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for PatternConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ActionOrMapVisitor(std::marker::PhantomData))
+    }
+}

@@ -1,0 +1,245 @@
+//! Events: everything that happens, as the log stores it and the bus sends it
+//! (reference `sessions.md` §5, `agent-loop.md` §16).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::permission::{Reply, Request};
+use crate::project::Project;
+use crate::session::{FileDiff, Status, Todo};
+use crate::time::Millis;
+use crate::{EventId, Message, MessageError, MessageId, Part, PartId, PermissionId, Session, SessionId};
+
+/// An event on the bus: `{id, type, properties}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its id.
+    pub id: EventId,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: EventBody,
+    /// The folder of the location in which it happened; not on the wire of `/event`.
+    #[serde(skip)]
+    pub directory: Option<Arc<str>>,
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $kind:literal { $($(#[$field_meta:meta])* $field:ident : $type:ty),* $(,)? })*) => {
+        /// What happened, on the wire `"type"` and `"properties"`.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "type", content = "properties")]
+        pub enum EventBody {
+            $(
+                $(#[$doc])*
+                #[serde(rename = $kind)]
+                $name { $($(#[$field_meta])* $field: $type),* },
+            )*
+        }
+
+        impl EventBody {
+            /// The name on the wire.
+            #[must_use]
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$name { .. } => $kind,)* }
+            }
+        }
+    };
+}
+
+events! {
+    /// A session was made.
+    SessionCreated = "session.created" {
+        /// Which.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// All of it.
+        info: Box<Session>,
+    }
+    /// A session changed; carries all of it.
+    SessionUpdated = "session.updated" {
+        /// Which.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// All of it.
+        info: Box<Session>,
+    }
+    /// A session was deleted.
+    SessionDeleted = "session.deleted" {
+        /// Which.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// What it was.
+        info: Box<Session>,
+    }
+    /// A message was made or changed.
+    MessageUpdated = "message.updated" {
+        /// Of which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// All of it.
+        info: Box<Message>,
+    }
+    /// A message was removed.
+    MessageRemoved = "message.removed" {
+        /// Of which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// Which.
+        #[serde(rename = "messageID")] message_id: MessageId,
+    }
+    /// A part was made or changed.
+    PartUpdated = "message.part.updated" {
+        /// Of which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// All of it.
+        part: Box<Part>,
+        /// When.
+        time: Millis,
+    }
+    /// A part was removed.
+    PartRemoved = "message.part.removed" {
+        /// Of which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// Of which message.
+        #[serde(rename = "messageID")] message_id: MessageId,
+        /// Which.
+        #[serde(rename = "partID")] part_id: PartId,
+    }
+    /// A text grows; never stored, the final text is.
+    PartDelta = "message.part.delta" {
+        /// Of which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// Of which message.
+        #[serde(rename = "messageID")] message_id: MessageId,
+        /// Which part.
+        #[serde(rename = "partID")] part_id: PartId,
+        /// Which field of it.
+        field: String,
+        /// What is added to it.
+        delta: String,
+    }
+    /// What a session does.
+    SessionStatus = "session.status" {
+        /// Which.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// What it does now.
+        status: Status,
+    }
+    /// A session has nothing more to do.
+    SessionIdle = "session.idle" {
+        /// Which.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+    }
+    /// Something failed.
+    SessionError = "session.error" {
+        /// In which session.
+        #[serde(rename = "sessionID", skip_serializing_if = "Option::is_none")] session_id: Option<SessionId>,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none")] error: Option<MessageError>,
+    }
+    /// The files that a session changed.
+    SessionDiff = "session.diff" {
+        /// Which.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// How.
+        diff: Vec<FileDiff>,
+    }
+    /// The list of things to do was replaced.
+    TodoUpdated = "todo.updated" {
+        /// Of which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// All of it.
+        todos: Vec<Todo>,
+    }
+    /// The user is asked.
+    PermissionAsked = "permission.asked" {
+        /// The question.
+        #[serde(flatten)] request: Box<Request>,
+    }
+    /// The user answered.
+    PermissionReplied = "permission.replied" {
+        /// In which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// Which question.
+        #[serde(rename = "requestID")] request_id: PermissionId,
+        /// How.
+        reply: Reply,
+    }
+    /// A tool changed a file.
+    FileEdited = "file.edited" {
+        /// Absolute path.
+        file: String,
+    }
+    /// A file changed.
+    FileWatcherUpdated = "file.watcher.updated" {
+        /// Absolute path.
+        file: String,
+        /// How.
+        event: FileChange,
+    }
+    /// A project was seen or changed.
+    ProjectUpdated = "project.updated" {
+        /// All of it.
+        #[serde(flatten)] project: Box<Project>,
+    }
+}
+
+/// How a file changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileChange {
+    /// It is new.
+    Add,
+    /// It has other content.
+    Change,
+    /// It is gone.
+    Unlink,
+}
+
+/// How a durable event is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Durable<'a> {
+    /// The sequence that it is part of: the session.
+    pub aggregate: &'a SessionId,
+    /// Version of its shape; stored as `<type>.<version>`.
+    pub version: u32,
+}
+
+impl EventBody {
+    /// How the event is stored, or `None` for one that is only sent (reference `sessions.md` §5).
+    #[must_use]
+    pub fn durable(&self) -> Option<Durable<'_>> {
+        match self {
+            Self::SessionCreated { session_id, .. }
+            | Self::SessionUpdated { session_id, .. }
+            | Self::SessionDeleted { session_id, .. }
+            | Self::MessageUpdated { session_id, .. }
+            | Self::MessageRemoved { session_id, .. }
+            | Self::PartUpdated { session_id, .. }
+            | Self::PartRemoved { session_id, .. } => Some(Durable {
+                aggregate: session_id,
+                version: 1,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The session that the event is about.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&SessionId> {
+        match self {
+            Self::SessionCreated { session_id, .. }
+            | Self::SessionUpdated { session_id, .. }
+            | Self::SessionDeleted { session_id, .. }
+            | Self::MessageUpdated { session_id, .. }
+            | Self::MessageRemoved { session_id, .. }
+            | Self::PartUpdated { session_id, .. }
+            | Self::PartRemoved { session_id, .. }
+            | Self::PartDelta { session_id, .. }
+            | Self::SessionStatus { session_id, .. }
+            | Self::SessionIdle { session_id }
+            | Self::SessionDiff { session_id, .. }
+            | Self::TodoUpdated { session_id, .. }
+            | Self::PermissionReplied { session_id, .. } => Some(session_id),
+            Self::SessionError { session_id, .. } => session_id.as_ref(),
+            Self::PermissionAsked { request } => Some(&request.session_id),
+            Self::FileEdited { .. } | Self::FileWatcherUpdated { .. } | Self::ProjectUpdated { .. } => None,
+        }
+    }
+}

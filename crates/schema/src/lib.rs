@@ -1,0 +1,32 @@
+//! Wire and stored types: what sessions, messages, parts, events and catalogue entries look like as
+//! JSON, on the HTTP API, in the event log and in exported files.
+//!
+//! No IO happens here and no rule lives here; a type knows how it is written and read, nothing else.
+//! Names on the wire are exactly those of the reference program (reference `sessions.md` §1–4,
+//! `openapi.json`); Rust names are ours. Optional fields that are absent are left out, never `null`.
+
+pub mod agent;
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod id;
+pub mod input;
+pub mod message;
+pub mod model;
+pub mod number;
+pub mod part;
+pub mod permission;
+pub mod project;
+pub mod session;
+pub mod skill;
+pub mod time;
+
+pub use error::MessageError;
+pub use event::{Event, EventBody};
+pub use id::{EventId, MessageId, PartId, PermissionId, SessionId};
+pub use message::{AssistantMessage, Message, MessageBody, MessageWithParts, UserMessage};
+pub use part::{Part, PartBody, ToolState};
+pub use session::Session;
+
+/// A JSON object with its keys in the order in which they were written.
+pub type Object = serde_json::Map<String, serde_json::Value>;

@@ -1,0 +1,4 @@
+//! What programs wrote comes back unchanged.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod round_trip;
