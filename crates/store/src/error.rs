@@ -1,0 +1,130 @@
+//! Why the database did not do what was asked.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why the database did not do what was asked. Cheap to clone, because one failed commit fails every
+/// write that was in it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The file or its folder cannot be opened or made.
+    #[error("cannot open the database {}: {reason}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// A newer program has changed the file.
+    #[error(
+        "the database {} was written by a newer version of opencode (it has the migration {migration}); \
+         update opencode, or set OPENCODE_DB to another file",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The first migration that this version does not know.
+        migration: String,
+    },
+    /// The file is a database of something else.
+    #[error(
+        "{} is a database, but not one of opencode; set OPENCODE_DB to another file",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process has been writing all the time.
+    #[error("another process has kept the database {} busy for {seconds} s; try again when it is done", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The disk is full.
+    #[error("the disk is full: {} cannot grow; free some space and try again", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file or its folder cannot be written.
+    #[error("the database {} cannot be written: it is read-only", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Something that should be there is not.
+    #[error("{what} not found: {id}")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// A stored value does not fit its type.
+    #[error("the {what} {id} cannot be read: {reason}")]
+    Unreadable {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The writer has ended.
+    #[error("the database is closed")]
+    Closed,
+    /// Anything else that SQLite says.
+    #[error("database: {0}")]
+    Sqlite(Arc<rusqlite::Error>),
+    /// A value could not be written as JSON.
+    #[error("a value cannot be stored: {0}")]
+    Json(Arc<serde_json::Error>),
+    /// A bug: the code of a write panicked. Nothing of it was stored.
+    #[error("a write failed inside: {0}")]
+    Panicked(String),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(Arc::new(error))
+    }
+}
+
+impl Error {
+    /// Says what SQLite's code means for the file at `path`.
+    pub(crate) fn explain(self, path: &std::path::Path) -> Self {
+        let Self::Sqlite(error) = &self else { return self };
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full { path },
+            Some(rusqlite::ErrorCode::ReadOnly) => Self::ReadOnly { path },
+            Some(
+                rusqlite::ErrorCode::CannotOpen
+                | rusqlite::ErrorCode::NotADatabase
+                | rusqlite::ErrorCode::DatabaseCorrupt,
+            ) => Self::Open {
+                path,
+                reason: error.to_string(),
+            },
+            _ => self,
+        }
+    }
+
+    /// Whether another process holds the lock that was wanted.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if matches!(
+            error.sqlite_error_code(),
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+        ))
+    }
+}

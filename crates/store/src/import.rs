@@ -1,0 +1,63 @@
+//! Sessions from outside: rows without a history of events (reference `sessions.md` §9).
+
+use opencode_schema::time::now;
+use opencode_schema::{MessageWithParts, Session};
+use rusqlite::params;
+
+use crate::{Error, Transaction, projection};
+
+impl Transaction<'_> {
+    /// Writes a session as it is. One that exists already only moves to the project, folder and path of
+    /// `session`; what it holds stays.
+    ///
+    /// # Errors
+    /// The database refused it.
+    pub fn import_session(&mut self, session: &Session) -> Result<(), Error> {
+        if self.find_session(&session.id)?.is_none() {
+            return projection::insert_session(self.raw(), session);
+        }
+        self.raw()
+            .prepare_cached("UPDATE session SET project_id = ?2, directory = ?3, path = ?4 WHERE id = ?1")?
+            .execute(params![
+                session.id.as_str(),
+                session.project_id,
+                session.directory,
+                session.path
+            ])?;
+        Ok(())
+    }
+
+    /// Writes a message and its parts as they are; those that exist already stay as they are.
+    ///
+    /// # Errors
+    /// The database refused it.
+    pub fn import_message(&mut self, message: &MessageWithParts) -> Result<(), Error> {
+        let MessageWithParts { info, parts } = message;
+        self.raw()
+            .prepare_cached(
+                "INSERT OR IGNORE INTO message (id, session_id, time_created, time_updated, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                info.id.as_str(),
+                info.session_id.as_str(),
+                info.created(),
+                now(),
+                serde_json::to_string(&info.body)?
+            ])?;
+        let mut insert = self.raw().prepare_cached(
+            "INSERT OR IGNORE INTO part (id, message_id, session_id, time_created, time_updated, data)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        for part in parts {
+            insert.execute(params![
+                part.id.as_str(),
+                info.id.as_str(),
+                info.session_id.as_str(),
+                info.created(),
+                now(),
+                serde_json::to_string(&part.body)?
+            ])?;
+        }
+        Ok(())
+    }
+}

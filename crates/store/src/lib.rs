@@ -1,0 +1,30 @@
+//! The SQLite file: one writer, readers beside it, migrations, the event log and its projections.
+//!
+//! Whatever happens to a session is first a durable event here, stored in the same transaction as the
+//! rows that it changes, and sent to listeners after that transaction is committed. The file, its place
+//! and its schema are those of the reference program, so that both can take turns on it
+//! (reference `sessions.md` §5, `v2.md` §2–3).
+//!
+//! No rule of a conversation lives here: callers say what happened, this room makes it last.
+//!
+//! - [`Store`] opens the file and takes writes ([`Store::write`]), reads ([`Store::read`]) and
+//!   announcements of passing things ([`Store::announce`]).
+//! - [`Transaction`] is what a write works on, [`View`] what a read works on.
+//! - [`Subscription`] hears every event, in one order.
+
+mod error;
+mod feed;
+mod import;
+mod migration;
+mod project;
+mod projection;
+mod store;
+mod transaction;
+mod view;
+mod writer;
+
+pub use error::Error;
+pub use feed::{Lost, Subscription};
+pub use store::{Database, Store};
+pub use transaction::Transaction;
+pub use view::{Cursor, SessionFilter, View};

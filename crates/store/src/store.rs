@@ -1,0 +1,252 @@
+//! Opening the file, and the handle that everything else uses.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opencode_schema::{Event, EventBody, EventId};
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::feed::{Feed, Subscription};
+use crate::writer::{Announcement, Task, Write, Writer};
+use crate::{Error, Transaction, View, migration};
+
+/// Waiting writes before callers have to wait to hand in more.
+const QUEUE: usize = 1024;
+/// Reads that run at the same time.
+const READERS: usize = 2;
+
+/// Which database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// A file; it and its folder are made if they are missing.
+    File(PathBuf),
+    /// In memory, gone when closed. Reads go through the writer.
+    Memory,
+}
+
+/// A handle to the open database. Cheap to clone; the file closes when the last handle is dropped.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+    /// The folder that events are told to come from.
+    origin: Option<Arc<str>>,
+}
+
+struct Inner {
+    database: Database,
+    tasks: mpsc::Sender<Task>,
+    feed: Feed,
+    readers: Semaphore,
+    /// Open connections for reading that nobody uses now.
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Store {
+    /// Opens the database, makes it if it is missing, and brings an older one to the present schema.
+    ///
+    /// # Errors
+    /// [`Error::Open`], [`Error::ReadOnly`], [`Error::Full`], [`Error::Newer`], [`Error::Foreign`] or
+    /// [`Error::Busy`], each with the path.
+    pub async fn open(database: Database) -> Result<Self, Error> {
+        let feed = Feed::new();
+        let (tasks, queue) = mpsc::channel(QUEUE);
+        let (ready, opened) = oneshot::channel();
+        let (of_writer, feed_of_writer) = (database.clone(), feed.clone());
+        std::thread::Builder::new()
+            .name("database".into())
+            .spawn(move || {
+                let connection = match connect(&of_writer) {
+                    Ok(connection) => connection,
+                    Err(error) => return drop(ready.send(Err(error))),
+                };
+                if ready.send(Ok(())).is_ok() {
+                    Writer::new(connection, path_of(&of_writer), feed_of_writer).run(queue);
+                }
+            })
+            .map_err(|error| Error::Open {
+                path: path_of(&database),
+                reason: error.to_string(),
+            })?;
+        opened.await.map_err(|_| Error::Closed)??;
+        let inner = Inner {
+            database,
+            tasks,
+            feed,
+            readers: Semaphore::new(READERS),
+            idle: Mutex::new(Vec::new()),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            origin: None,
+        })
+    }
+
+    /// The same database, with events told to come from `directory`.
+    #[must_use]
+    pub fn at(&self, directory: &str) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            origin: Some(directory.into()),
+        }
+    }
+
+    /// Runs `work` in a transaction. Either all of it is stored and its events are sent, or nothing is.
+    ///
+    /// Writes of all handles run one after the other; those that wait are committed together.
+    ///
+    /// # Errors
+    /// What `work` returned, or why the commit failed.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let task = Task::Write(Box::new(Write::new(work, self.origin.clone(), reply)));
+        self.inner.tasks.send(task).await.map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Stores and sends one event.
+    ///
+    /// # Errors
+    /// Those of [`Store::write`].
+    pub async fn publish(&self, body: EventBody) -> Result<(), Error> {
+        self.write(move |transaction| transaction.publish(body)).await
+    }
+
+    /// Sends an event without storing it, after everything that was written before.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn announce(&self, body: EventBody) -> Result<(), Error> {
+        self.inner
+            .tasks
+            .send(self.announcement(body))
+            .await
+            .map_err(|_| Error::Closed)
+    }
+
+    /// [`Store::announce`] for code that cannot wait. When the queue is full the event is left out: what
+    /// passes this way must be nothing that a listener cannot do without.
+    pub fn announce_now(&self, body: EventBody) {
+        if self.inner.tasks.try_send(self.announcement(body)).is_err() {
+            tracing::debug!("the queue of the database is full, a passing event was left out");
+        }
+    }
+
+    fn announcement(&self, body: EventBody) -> Task {
+        Task::Announce(Announcement(Arc::new(Event {
+            id: EventId::new(),
+            body,
+            directory: self.origin.clone(),
+        })))
+    }
+
+    /// Runs `work` on the state that is committed now.
+    ///
+    /// # Errors
+    /// What `work` returned, or why the file cannot be read.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        if self.inner.database == Database::Memory {
+            return self.write(move |transaction| work(transaction)).await;
+        }
+        let _permit = self.inner.readers.acquire().await.map_err(|_| Error::Closed)?;
+        let inner = Arc::clone(&self.inner);
+        tokio::task::spawn_blocking(move || {
+            let path = path_of(&inner.database);
+            let connection = match inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+                Some(connection) => connection,
+                None => open_reader(&path).map_err(|error| error.explain(&path))?,
+            };
+            let result = work(&View::new(&connection)).map_err(|error| error.explain(&path));
+            inner
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
+            result
+        })
+        .await
+        .map_err(|error| Error::Panicked(error.to_string()))?
+    }
+
+    /// Hears every event from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        self.inner.feed.subscribe()
+    }
+
+    /// Waits until everything that was handed in so far is stored.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn flush(&self) -> Result<(), Error> {
+        self.write(|_| Ok(())).await
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("database", &self.inner.database)
+            .finish_non_exhaustive()
+    }
+}
+
+fn path_of(database: &Database) -> PathBuf {
+    match database {
+        Database::File(path) => path.clone(),
+        Database::Memory => PathBuf::from(":memory:"),
+    }
+}
+
+fn connect(database: &Database) -> Result<Connection, Error> {
+    let path = path_of(database);
+    let mut connection = match database {
+        Database::Memory => Connection::open_in_memory(),
+        Database::File(path) => {
+            prepare_file(path)?;
+            Connection::open(path)
+        }
+    }
+    .map_err(|error| Error::from(error).explain(&path))?;
+    migration::prepare(&mut connection, &path).map_err(|error| error.explain(&path))?;
+    Ok(connection)
+}
+
+/// Makes the folder and an empty file that only its owner can read: the file holds conversations and
+/// tokens. SQLite gives its side files the same mode.
+fn prepare_file(path: &Path) -> Result<(), Error> {
+    let open = |error: std::io::Error| Error::Open {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder).map_err(open)?;
+    }
+    let mut options = fs_err::OpenOptions::new();
+    options.write(true).create(true);
+    #[cfg(unix)]
+    {
+        use fs_err::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path).map_err(open).map(drop)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, Error> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.busy_timeout(migration::BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}

@@ -1,0 +1,379 @@
+//! What can be read: sessions, messages with their parts, lists.
+
+use opencode_schema::session::{CacheTokens, Cost, Session, Share, Summary, Times, Todo, Tokens};
+use opencode_schema::time::Millis;
+use opencode_schema::{Message, MessageBody, MessageId, MessageWithParts, Part, PartBody, PartId, SessionId};
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+
+/// A consistent state of the database.
+pub struct View<'a> {
+    connection: &'a Connection,
+}
+
+/// A place in the messages of a session: everything before it is older.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Cursor {
+    /// A message.
+    pub id: MessageId,
+    /// When it was created.
+    pub time: Millis,
+}
+
+/// Which sessions to list; an empty filter lists all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// Of this project.
+    pub project_id: Option<String>,
+    /// In exactly this folder.
+    pub directory: Option<String>,
+    /// In this folder of the worktree or below it.
+    pub path: Option<String>,
+    /// Without those that another session started.
+    pub roots: bool,
+    /// Touched at this time or later.
+    pub updated_from: Option<Millis>,
+    /// Touched before this time.
+    pub updated_before: Option<Millis>,
+    /// With this text in the title.
+    pub search: Option<String>,
+    /// Without those that were put away.
+    pub unarchived: bool,
+    /// So many at most.
+    pub limit: Option<u32>,
+}
+
+const SESSION_COLUMNS: &str =
+    "id, project_id, workspace_id, parent_id, slug, directory, path, title, version, share_url,
+    summary_additions, summary_deletions, summary_files, summary_diffs, metadata,
+    cost, tokens_input, tokens_output, tokens_reasoning, tokens_cache_read, tokens_cache_write,
+    revert, permission, agent, model, time_created, time_updated, time_compacting, time_archived";
+
+impl<'a> View<'a> {
+    pub(crate) fn new(connection: &'a Connection) -> Self {
+        Self { connection }
+    }
+
+    /// The connection, for the other files of this room.
+    pub(crate) fn raw(&self) -> &'a Connection {
+        self.connection
+    }
+
+    /// A session.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn session(&self, id: &SessionId) -> Result<Session, Error> {
+        self.find_session(id)?.ok_or_else(|| Error::NotFound {
+            what: "session",
+            id: id.to_string(),
+        })
+    }
+
+    /// A session, if it exists.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn find_session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
+        self.connection
+            .prepare_cached(&format!("SELECT {SESSION_COLUMNS} FROM session WHERE id = ?1"))?
+            .query_row([id.as_str()], |row| Ok(session_of(row)))
+            .optional()?
+            .transpose()
+    }
+
+    /// Sessions by filter, last touched first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>, Error> {
+        let mut conditions: Vec<&str> = Vec::new();
+        let mut values: Vec<SqlValue> = Vec::new();
+        let mut with = |condition: &'static str, value: Option<SqlValue>| {
+            if let Some(value) = value {
+                conditions.push(condition);
+                values.push(value);
+            }
+        };
+        with("project_id = ?", filter.project_id.clone().map(Into::into));
+        with("directory = ?", filter.directory.clone().map(Into::into));
+        // One value, two uses: the folder itself, and everything below it.
+        with(
+            "path || '/' LIKE ? ESCAPE '\\'",
+            filter
+                .path
+                .as_deref()
+                .map(|path| format!("{}/%", escape_like(path)).into()),
+        );
+        with("time_updated >= ?", filter.updated_from.map(Into::into));
+        with("time_updated < ?", filter.updated_before.map(Into::into));
+        with(
+            "title LIKE ? ESCAPE '\\'",
+            filter
+                .search
+                .as_deref()
+                .map(|text| format!("%{}%", escape_like(text)).into()),
+        );
+        if filter.roots {
+            conditions.push("parent_id IS NULL");
+        }
+        if filter.unarchived {
+            conditions.push("time_archived IS NULL");
+        }
+        let condition = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!("WHERE {}", conditions.join(" AND "))
+        };
+        let limit = filter
+            .limit
+            .map_or_else(String::new, |limit| format!("LIMIT {limit}"));
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {SESSION_COLUMNS} FROM session {condition} ORDER BY time_updated DESC, id DESC {limit}"
+        ))?;
+        let rows = statement.query_map(params_from_iter(values), |row| Ok(session_of(row)))?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// Sessions that `id` started, oldest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn children(&self, id: &SessionId) -> Result<Vec<Session>, Error> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {SESSION_COLUMNS} FROM session WHERE parent_id = ?1 ORDER BY time_created, id DESC"
+        ))?;
+        let rows = statement.query_map([id.as_str()], |row| Ok(session_of(row)))?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// A message without its parts.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also when it belongs to another session; [`Error::Unreadable`].
+    pub fn message(&self, session_id: &SessionId, id: &MessageId) -> Result<Message, Error> {
+        self.connection
+            .prepare_cached("SELECT id, session_id, data FROM message WHERE id = ?1 AND session_id = ?2")?
+            .query_row([id.as_str(), session_id.as_str()], |row| Ok(message_of(row)))
+            .optional()?
+            .ok_or_else(|| Error::NotFound {
+                what: "message",
+                id: id.to_string(),
+            })?
+    }
+
+    /// Messages of a session older than `before` (or all), newest first, without parts. A message that
+    /// cannot be read is left out and logged: it must not make the rest unusable.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn messages_newest_first(
+        &self,
+        session_id: &SessionId,
+        before: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Vec<Message>, Error> {
+        let (time, id) = before.map_or((i64::MAX, ""), |cursor| (cursor.time, cursor.id.as_str()));
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, session_id, data FROM message
+             WHERE session_id = ?1 AND (time_created < ?2 OR (time_created = ?2 AND id < ?3))
+             ORDER BY time_created DESC, id DESC LIMIT ?4",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.query_map((session_id.as_str(), time, id, limit), |row| Ok(message_of(row)))?;
+        readable(rows)
+    }
+
+    /// The parts of a message in order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn parts(&self, message_id: &MessageId) -> Result<Vec<Part>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, session_id, message_id, data FROM part WHERE message_id = ?1 ORDER BY id",
+        )?;
+        let rows = statement.query_map([message_id.as_str()], |row| Ok(part_of(row)))?;
+        readable(rows)
+    }
+
+    /// A message with its parts.
+    ///
+    /// # Errors
+    /// Those of [`View::message`].
+    pub fn message_with_parts(
+        &self,
+        session_id: &SessionId,
+        id: &MessageId,
+    ) -> Result<MessageWithParts, Error> {
+        let info = self.message(session_id, id)?;
+        let parts = self.parts(id)?;
+        Ok(MessageWithParts { info, parts })
+    }
+
+    /// All messages of a session with their parts, oldest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn transcript(&self, session_id: &SessionId) -> Result<Vec<MessageWithParts>, Error> {
+        let mut messages = self.messages_newest_first(session_id, None, usize::MAX)?;
+        messages.reverse();
+        messages
+            .into_iter()
+            .map(|info| {
+                let parts = self.parts(&info.id)?;
+                Ok(MessageWithParts { info, parts })
+            })
+            .collect()
+    }
+
+    /// A part.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] or [`Error::Unreadable`].
+    pub fn part(&self, id: &PartId) -> Result<Part, Error> {
+        self.connection
+            .prepare_cached("SELECT id, session_id, message_id, data FROM part WHERE id = ?1")?
+            .query_row([id.as_str()], |row| Ok(part_of(row)))
+            .optional()?
+            .ok_or_else(|| Error::NotFound {
+                what: "part",
+                id: id.to_string(),
+            })?
+    }
+
+    /// The list of things to do of a session, in order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn todos(&self, session_id: &SessionId) -> Result<Vec<Todo>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT content, status, priority FROM todo WHERE session_id = ?1 ORDER BY position",
+        )?;
+        let rows = statement.query_map([session_id.as_str()], |row| {
+            Ok(Todo {
+                content: row.get(0)?,
+                status: row.get(1)?,
+                priority: row.get(2)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Rows that can be read; the others are logged.
+fn readable<T>(
+    rows: impl Iterator<Item = Result<Result<T, Error>, rusqlite::Error>>,
+) -> Result<Vec<T>, Error> {
+    let mut out = Vec::new();
+    for row in rows {
+        match row? {
+            Ok(value) => out.push(value),
+            Err(error) => tracing::error!(%error, "left out"),
+        }
+    }
+    Ok(out)
+}
+
+/// `text` for a LIKE pattern with `\` as its escape.
+fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+fn parse<T: DeserializeOwned>(what: &'static str, id: &str, text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| Error::Unreadable {
+        what,
+        id: id.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn optional<T: DeserializeOwned>(row: &Row<'_>, column: &str, id: &str) -> Result<Option<T>, Error> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| parse("session", id, &text)).transpose()
+}
+
+fn unsigned(row: &Row<'_>, column: &str) -> Result<u64, Error> {
+    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
+}
+
+fn session_of(row: &Row<'_>) -> Result<Session, Error> {
+    let id: String = row.get("id")?;
+    let additions: Option<i64> = row.get("summary_additions")?;
+    let summary = match additions {
+        None => None,
+        Some(_) => Some(Summary {
+            additions: unsigned(row, "summary_additions")?,
+            deletions: row
+                .get::<_, Option<i64>>("summary_deletions")?
+                .and_then(|n| u64::try_from(n).ok())
+                .unwrap_or(0),
+            files: row
+                .get::<_, Option<i64>>("summary_files")?
+                .and_then(|n| u64::try_from(n).ok())
+                .unwrap_or(0),
+            diffs: optional(row, "summary_diffs", &id)?,
+        }),
+    };
+    Ok(Session {
+        slug: row.get("slug")?,
+        project_id: row.get("project_id")?,
+        workspace_id: row.get("workspace_id")?,
+        directory: row.get("directory")?,
+        path: row.get("path")?,
+        parent_id: row.get::<_, Option<String>>("parent_id")?.map(SessionId::trusted),
+        summary,
+        cost: Some(Cost(row.get("cost")?)),
+        tokens: Some(Tokens {
+            total: None,
+            input: unsigned(row, "tokens_input")?,
+            output: unsigned(row, "tokens_output")?,
+            reasoning: unsigned(row, "tokens_reasoning")?,
+            cache: CacheTokens {
+                read: unsigned(row, "tokens_cache_read")?,
+                write: unsigned(row, "tokens_cache_write")?,
+            },
+        }),
+        share: row
+            .get::<_, Option<String>>("share_url")?
+            .map(|url| Share { url }),
+        title: row.get("title")?,
+        agent: row.get("agent")?,
+        model: optional(row, "model", &id)?,
+        version: row.get("version")?,
+        metadata: optional(row, "metadata", &id)?,
+        time: Times {
+            created: row.get("time_created")?,
+            updated: row.get("time_updated")?,
+            compacting: row.get("time_compacting")?,
+            archived: row.get("time_archived")?,
+        },
+        permission: optional(row, "permission", &id)?,
+        revert: optional(row, "revert", &id)?,
+        id: SessionId::trusted(id),
+    })
+}
+
+fn message_of(row: &Row<'_>) -> Result<Message, Error> {
+    let (id, session_id, data): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let body: MessageBody = parse("message", &id, &data)?;
+    Ok(Message {
+        id: MessageId::trusted(id),
+        session_id: SessionId::trusted(session_id),
+        body,
+    })
+}
+
+fn part_of(row: &Row<'_>) -> Result<Part, Error> {
+    let (id, session_id, message_id): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let data: String = row.get(3)?;
+    let body: PartBody = parse("part", &id, &data)?;
+    Ok(Part {
+        id: PartId::trusted(id),
+        session_id: SessionId::trusted(session_id),
+        message_id: MessageId::trusted(message_id),
+        body,
+    })
+}

@@ -1,0 +1,9 @@
+//! Behaviour of the store against real files.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod faults;
+mod log;
+mod migration;
+mod processes;
+mod reading;
+mod support;

@@ -1,0 +1,126 @@
+//! Several processes on one file: nobody sees a lock, nothing is lost, migrations run once.
+
+use std::process::{Child, Command};
+
+use opencode_store::{Database, Store};
+use pretty_assertions::assert_eq;
+
+use crate::support::{Place, message_updated, stored_session, user};
+
+const PATH: &str = "STORE_TEST_PATH";
+const SESSION: &str = "STORE_TEST_SESSION";
+const PROCESSES: usize = 8;
+const WRITES: i64 = 150;
+
+/// This test binary, running only the test named `name`, with the file handed over.
+fn child(name: &str, place: &Place, session: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--ignored", "--nocapture"])
+        .env(PATH, place.path())
+        .env(SESSION, session)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn all_succeed(children: Vec<Child>) {
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+#[tokio::test]
+#[ignore = "runs as a child of `processes_write_at_once`"]
+async fn child_writes() {
+    let store = Store::open(Database::File(std::env::var_os(PATH).unwrap().into()))
+        .await
+        .unwrap();
+    let session = opencode_schema::SessionId::trusted(std::env::var(SESSION).unwrap());
+    for n in 0..WRITES {
+        store.publish(message_updated(&user(&session, n))).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn processes_write_at_once() {
+    let place = Place::new();
+    let store = place.open().await;
+    let session = stored_session(&store).await;
+    all_succeed(
+        (0..PROCESSES)
+            .map(|_| child("processes::child_writes", &place, session.id.as_str()))
+            .collect(),
+    );
+    let connection = place.sqlite();
+    let (count, last): (i64, i64) = connection
+        .query_row(
+            "SELECT count(*), max(seq) FROM event WHERE type = 'message.updated.1'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    let wanted = PROCESSES as i64 * WRITES;
+    assert_eq!((count, last), (wanted, wanted));
+    let messages: i64 = connection
+        .query_row("SELECT count(*) FROM message", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(messages, wanted);
+}
+
+#[tokio::test]
+#[ignore = "runs as a child of `processes_open_an_old_file_at_once`"]
+async fn child_opens() {
+    let store = Store::open(Database::File(std::env::var_os(PATH).unwrap().into()))
+        .await
+        .unwrap();
+    let session = opencode_schema::SessionId::trusted("ses_old");
+    assert!(store.read(move |view| view.session(&session)).await.is_ok());
+}
+
+#[tokio::test]
+async fn processes_open_an_old_file_at_once() {
+    for _ in 0..3 {
+        let place = Place::new();
+        place
+            .sqlite()
+            .execute_batch(include_str!("data/first-release.sql"))
+            .unwrap();
+        all_succeed(
+            (0..PROCESSES)
+                .map(|_| child("processes::child_opens", &place, ""))
+                .collect(),
+        );
+        let marked: i64 = place
+            .sqlite()
+            .query_row("SELECT count(*) FROM migration", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(marked, 38);
+    }
+}
+
+#[tokio::test]
+async fn processes_make_a_new_file_at_once() {
+    for _ in 0..3 {
+        let place = Place::new();
+        all_succeed(
+            (0..PROCESSES)
+                .map(|_| child("processes::child_makes", &place, ""))
+                .collect(),
+        );
+        let marked: i64 = place
+            .sqlite()
+            .query_row("SELECT count(*) FROM migration", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(marked, 38);
+    }
+}
+
+#[tokio::test]
+#[ignore = "runs as a child of `processes_make_a_new_file_at_once`"]
+async fn child_makes() {
+    drop(
+        Store::open(Database::File(std::env::var_os(PATH).unwrap().into()))
+            .await
+            .unwrap(),
+    );
+}
