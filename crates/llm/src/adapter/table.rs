@@ -1,0 +1,188 @@
+//! The adapters (reference `providers.md` §3.2). A flat table; the dialects of chat completions are in
+//! [`crate::openai_chat::dialect`].
+
+use super::{Adapter, Addressing, Api, FailureShape, Key, Namespace, Protocol, Variables};
+use crate::demo;
+use crate::openai_chat::dialect;
+
+const CHAT: &str = "/chat/completions";
+
+/// What most rows share: chat completions with a bearer key.
+const fn chat(
+    package: &'static str,
+    dialect: &'static crate::openai_chat::Dialect,
+    base_url: &'static str,
+    namespace: &'static str,
+    key_variable: &'static str,
+) -> Adapter {
+    Adapter {
+        package,
+        api: Api::Chat,
+        protocol: Protocol::OpenAiChat(dialect),
+        base_url: Some(base_url),
+        path: CHAT,
+        addressing: Addressing::Plain,
+        key: Key::bearer(true),
+        headers: &[],
+        namespace: Namespace::Fixed(namespace),
+        failure: FailureShape::Nested,
+        variables: Variables {
+            key: Some(key_variable),
+            base_url: None,
+        },
+    }
+}
+
+/// All adapters; the first row of a package is the one that the product uses.
+pub static ADAPTERS: &[Adapter] = &[
+    Adapter {
+        package: "@ai-sdk/anthropic",
+        api: Api::Messages,
+        protocol: Protocol::AnthropicMessages,
+        base_url: Some("https://api.anthropic.com/v1"),
+        path: "/messages",
+        addressing: Addressing::Anthropic,
+        key: Key::bare("x-api-key"),
+        headers: &[("anthropic-version", "2023-06-01")],
+        namespace: Namespace::Provider,
+        failure: FailureShape::Anthropic,
+        variables: Variables {
+            key: Some("ANTHROPIC_API_KEY"),
+            base_url: Some("ANTHROPIC_BASE_URL"),
+        },
+    },
+    Adapter {
+        base_url: None,
+        key: Key::bearer(false),
+        namespace: Namespace::Provider,
+        variables: Variables {
+            key: None,
+            base_url: None,
+        },
+        ..chat("@ai-sdk/openai-compatible", &dialect::COMPATIBLE, "", "", "")
+    },
+    Adapter {
+        variables: Variables {
+            key: Some("OPENAI_API_KEY"),
+            base_url: Some("OPENAI_BASE_URL"),
+        },
+        ..chat(
+            "@ai-sdk/openai",
+            &dialect::OPENAI,
+            "https://api.openai.com/v1",
+            "openai",
+            "",
+        )
+    },
+    Adapter {
+        failure: FailureShape::NestedTyped,
+        ..chat(
+            "@ai-sdk/groq",
+            &dialect::GROQ,
+            "https://api.groq.com/openai/v1",
+            "groq",
+            "GROQ_API_KEY",
+        )
+    },
+    Adapter {
+        failure: FailureShape::Xai,
+        ..chat(
+            "@ai-sdk/xai",
+            &dialect::XAI,
+            "https://api.x.ai/v1",
+            "xai",
+            "XAI_API_KEY",
+        )
+    },
+    Adapter {
+        failure: FailureShape::Flat,
+        ..chat(
+            "@ai-sdk/cerebras",
+            &dialect::CEREBRAS,
+            "https://api.cerebras.ai/v1",
+            "cerebras",
+            "CEREBRAS_API_KEY",
+        )
+    },
+    Adapter {
+        path: "/openai/chat/completions",
+        ..chat(
+            "@ai-sdk/deepinfra",
+            &dialect::DEEPINFRA,
+            "https://api.deepinfra.com/v1",
+            "deepinfra",
+            "DEEPINFRA_API_KEY",
+        )
+    },
+    chat(
+        "@ai-sdk/togetherai",
+        &dialect::TOGETHER,
+        "https://api.together.xyz/v1",
+        "togetherai",
+        "TOGETHER_API_KEY",
+    ),
+    chat(
+        "@ai-sdk/vercel",
+        &dialect::VERCEL,
+        "https://api.v0.dev/v1",
+        "vercel",
+        "VERCEL_API_KEY",
+    ),
+    chat(
+        "@ai-sdk/alibaba",
+        &dialect::ALIBABA,
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        "alibaba",
+        "ALIBABA_API_KEY",
+    ),
+    Adapter {
+        failure: FailureShape::OpenRouter,
+        ..chat(
+            "@openrouter/ai-sdk-provider",
+            &dialect::OPENROUTER,
+            "https://openrouter.ai/api/v1",
+            "openrouter",
+            "OPENROUTER_API_KEY",
+        )
+    },
+    Adapter {
+        namespace: Namespace::Provider,
+        ..chat(
+            "venice-ai-sdk-provider",
+            &dialect::VENICE,
+            "https://api.venice.ai/api/v1",
+            "",
+            "VENICE_API_KEY",
+        )
+    },
+    Adapter {
+        base_url: None,
+        addressing: Addressing::Azure,
+        key: Key::bare("api-key"),
+        ..chat("@ai-sdk/azure", &dialect::OPENAI, "", "openai", "AZURE_API_KEY")
+    },
+    Adapter {
+        api: Api::DeepSeek,
+        base_url: None,
+        addressing: Addressing::Azure,
+        key: Key::bare("api-key"),
+        ..chat(
+            "@ai-sdk/azure",
+            &dialect::AZURE_DEEPSEEK,
+            "",
+            "azure",
+            "AZURE_API_KEY",
+        )
+    },
+    Adapter {
+        package: demo::PACKAGE,
+        api: Api::Demo,
+        protocol: Protocol::Demo,
+        key: Key::bearer(false),
+        variables: Variables {
+            key: None,
+            base_url: None,
+        },
+        ..chat("", &dialect::COMPATIBLE, "", demo::NAMESPACE, "")
+    },
+];

@@ -1,0 +1,132 @@
+//! The HTTP driver: sends a prepared request, watches the clock, hands the answer to the decoder.
+//!
+//! One [`Client`] serves all providers and is cheap to clone. It makes no second attempts: that is for the
+//! session engine, which knows what it may cost (reference `providers.md` §9.6).
+
+mod answer;
+mod connection;
+mod failure;
+mod outgoing;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+pub use answer::PartStream;
+
+use self::connection::Connections;
+use self::outgoing::Outgoing;
+use self::watch::Watch;
+use crate::error::Error;
+use crate::protocol::{self, Decoder, Prepared};
+use crate::request::Request;
+use crate::stream::StreamPart;
+use crate::target::Target;
+
+/// What a client is made with.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// A PEM file with certificates to trust beside those of the system (`NODE_EXTRA_CA_CERTS`).
+    pub extra_roots: Option<PathBuf>,
+    /// Use the proxies that the system or the environment names.
+    pub system_proxies: bool,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            extra_roots: None,
+            system_proxies: true,
+        }
+    }
+}
+
+/// Calls models. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    connections: Arc<Connections>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new(ClientOptions::default())
+    }
+}
+
+impl Client {
+    /// A client. Nothing is loaded or opened before the first call.
+    #[must_use]
+    pub fn new(options: ClientOptions) -> Self {
+        Self {
+            connections: Arc::new(Connections::new(options)),
+        }
+    }
+
+    /// Calls a model. Resolves when the provider has accepted the request; the answer comes through the
+    /// stream.
+    ///
+    /// # Errors
+    ///
+    /// When the request cannot be sent, the provider refuses it, or the caller cancels.
+    pub async fn stream(
+        &self,
+        target: &Target,
+        request: &Request,
+        cancel: CancellationToken,
+    ) -> Result<PartStream, Error> {
+        let Prepared {
+            headers,
+            body,
+            decoder,
+        } = protocol::prepare(target, request, true)?;
+        if let Decoder::Demo(_) = decoder {
+            let watch = Watch::new(target, String::new(), cancel);
+            return Ok(PartStream::played(decoder, watch));
+        }
+        let outgoing = Outgoing::new(target, request, &headers, &body)?;
+        let watch = Watch::new(target, outgoing.shown_url(), cancel);
+        let response = Box::pin(self.send(target, outgoing, &watch)).await?;
+        Ok(PartStream::new(response, decoder, watch, target.limits.idle))
+    }
+
+    /// Calls a model for an answer in one piece, as the same parts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::stream`], and when the answer is not what the protocol says.
+    pub async fn generate(
+        &self,
+        target: &Target,
+        request: &Request,
+        cancel: CancellationToken,
+    ) -> Result<Vec<StreamPart>, Error> {
+        let Prepared {
+            headers,
+            body,
+            decoder,
+        } = protocol::prepare(target, request, false)?;
+        if let Decoder::Demo(answer) = decoder {
+            return Ok(answer);
+        }
+        let outgoing = Outgoing::new(target, request, &headers, &body)?;
+        let watch = Watch::new(target, outgoing.shown_url(), cancel);
+        let response = Box::pin(self.send(target, outgoing, &watch)).await?;
+        Box::pin(answer::whole(response, decoder, &watch)).await
+    }
+
+    /// Sends, and turns statuses that mean no into errors.
+    async fn send(
+        &self,
+        target: &Target,
+        outgoing: Outgoing,
+        watch: &Watch,
+    ) -> Result<reqwest::Response, Error> {
+        let response = watch.header(outgoing.send(&self.connections, watch)).await??;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(failure::of_status(response, target, watch).await)
+    }
+}

@@ -1,0 +1,157 @@
+//! A request on its way: headers in the order of who wins, the body, and redirections.
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+use url::Url;
+
+use super::connection::Connections;
+use super::failure;
+use super::watch::Watch;
+use crate::error::Error;
+use crate::request::Request;
+use crate::target::{Target, shown};
+
+/// As many redirections as browsers follow, roughly.
+const MOST_REDIRECTIONS: usize = 10;
+
+/// Headers that another host must not see.
+const SECRET_HEADERS: [&str; 5] = [
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "cookie",
+    "proxy-authorization",
+];
+
+/// A request on its way.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    url: Url,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Outgoing {
+    pub(super) fn new(
+        target: &Target,
+        request: &Request,
+        prepared: &[(&'static str, String)],
+        body: &Value,
+    ) -> Result<Self, Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in target.adapter.headers {
+            put(&mut headers, name, value)?;
+        }
+        if let Some((name, value)) = target.key_header()? {
+            put(&mut headers, name, value.expose_secret())?;
+            if let Some(value) = headers.get_mut(name) {
+                value.set_sensitive(true);
+            }
+        }
+        for (name, value) in target.headers.iter().chain(&request.headers) {
+            put(&mut headers, name, value)?;
+        }
+        for (name, value) in prepared {
+            put(&mut headers, name, value)?;
+        }
+        let body = serde_json::to_vec(body).map_err(|error| Error::Unsupported {
+            message: format!("the request cannot be written as JSON: {error}"),
+        })?;
+        Ok(Self {
+            url: target.url()?,
+            headers,
+            body: Bytes::from(body),
+        })
+    }
+
+    /// The address, as it may be shown.
+    pub(super) fn shown_url(&self) -> String {
+        shown(&self.url)
+    }
+
+    /// Sends, and follows redirections that keep method and body.
+    pub(super) async fn send(
+        mut self,
+        connections: &Connections,
+        watch: &Watch,
+    ) -> Result<reqwest::Response, Error> {
+        for _ in 0..MOST_REDIRECTIONS {
+            let fail = |error: &reqwest::Error| failure::of_connection(error, &watch.url);
+            let client = connections
+                .for_url(&self.url)
+                .await
+                .map_err(|error| fail(&error))?;
+            let response = client
+                .post(self.url.clone())
+                .headers(self.headers.clone())
+                .body(self.body.clone())
+                .send()
+                .await
+                .map_err(|error| fail(&error))?;
+            let Some(next) = redirection(&response, &self.url)? else {
+                return Ok(response);
+            };
+            self.follow(next);
+        }
+        Err(Error::InvalidAnswer {
+            message: format!("{} redirects without an end", watch.url),
+            body: None,
+        })
+    }
+
+    fn follow(&mut self, next: Url) {
+        let same_host = next.host_str() == self.url.host_str()
+            && next.port_or_known_default() == self.url.port_or_known_default();
+        let upgraded =
+            next.host_str() == self.url.host_str() && self.url.scheme() == "http" && next.scheme() == "https";
+        if !same_host && !upgraded {
+            for name in SECRET_HEADERS {
+                self.headers.remove(name);
+            }
+        }
+        self.url = next;
+    }
+}
+
+/// Where an answer redirects to, if it does so and keeps method and body.
+fn redirection(response: &reqwest::Response, from: &Url) -> Result<Option<Url>, Error> {
+    if !matches!(response.status().as_u16(), 307 | 308) {
+        return Ok(None);
+    }
+    let Some(location) = response
+        .headers()
+        .get(LOCATION)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return Ok(None);
+    };
+    let bad = |reason: String| Error::BadAddress {
+        url: shown(from),
+        reason,
+    };
+    let next = from
+        .join(location)
+        .map_err(|error| bad(format!("it redirects to no address: {error}")))?;
+    let downgraded = from.scheme() == "https" && next.scheme() != "https";
+    if downgraded || !matches!(next.scheme(), "http" | "https") {
+        return Err(bad(format!(
+            "it redirects to an address without protection: {}",
+            shown(&next)
+        )));
+    }
+    Ok(Some(next))
+}
+
+fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Error> {
+    // The value may be a secret, so that it is not part of the message.
+    let bad = || Error::Unsupported {
+        message: format!("the header {name} cannot be sent as it is"),
+    };
+    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+    let value = HeaderValue::from_str(value).map_err(|_| bad())?;
+    headers.insert(parsed, value);
+    Ok(())
+}

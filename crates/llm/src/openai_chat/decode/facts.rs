@@ -1,0 +1,128 @@
+//! Facts for the metadata of the end.
+
+use serde_json::{Value, json};
+
+use super::details::Details;
+use crate::json::{Body, Count, present};
+use crate::openai_chat::dialect::Facts;
+use crate::openai_chat::usage::Record;
+use crate::request::Object;
+use crate::stream::ProviderMetadata;
+
+/// Facts that are gathered on the way.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// The provider behind the provider.
+    pub(super) provider: Option<String>,
+    /// The reasoning is encrypted.
+    pub(super) encrypted: Option<bool>,
+    files: Vec<Value>,
+    held: usize,
+}
+
+impl Gathered {
+    /// Keeps an annotation of a file, which spares the provider to read it again.
+    pub(super) fn keep_file(&mut self, annotation: Value) {
+        self.held = self.held.saturating_add(annotation.to_string().len());
+        self.files.push(annotation);
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// The metadata of the end.
+    pub(super) fn metadata(
+        &self,
+        facts: Facts,
+        namespace: &str,
+        record: Option<&Record>,
+        details: &Details,
+    ) -> ProviderMetadata {
+        let mut fields = Body::new();
+        match facts {
+            Facts::Nothing => return ProviderMetadata::new(),
+            Facts::Predictions => predictions(record, &mut fields),
+            Facts::PredictionsAndDetails => {
+                predictions(record, &mut fields);
+                if !details.pieces().is_empty() {
+                    fields.set("reasoningDetails", details.pieces().to_vec());
+                }
+                fields.put("reasoningEncrypted", self.encrypted.map(Value::from));
+            }
+            Facts::CacheHits => {
+                let count = |count: Option<Count>| count.map(|count| Value::from(count.0));
+                fields.put(
+                    "promptCacheHitTokens",
+                    record.and_then(|record| count(record.prompt_cache_hit_tokens)),
+                );
+                fields.put(
+                    "promptCacheMissTokens",
+                    record.and_then(|record| count(record.prompt_cache_miss_tokens)),
+                );
+            }
+            Facts::OpenRouter => {
+                fields.set("usage", record.map_or_else(|| json!({}), openrouter_usage));
+                fields.put("provider", self.provider.as_deref().map(Value::from));
+                fields.set("reasoning_details", details.pieces().to_vec());
+                if !self.files.is_empty() {
+                    fields.set("annotations", self.files.clone());
+                }
+            }
+        }
+        let fields = match fields.into_value() {
+            Value::Object(fields) => fields,
+            _ => Object::new(),
+        };
+        ProviderMetadata::from([(namespace.to_owned(), fields)])
+    }
+}
+
+fn predictions(record: Option<&Record>, fields: &mut Body) {
+    let details = record.and_then(|record| record.completion_tokens_details.as_ref());
+    let Some(details) = details else { return };
+    fields.put(
+        "acceptedPredictionTokens",
+        details
+            .accepted_prediction_tokens
+            .map(|count| Value::from(count.0)),
+    );
+    fields.put(
+        "rejectedPredictionTokens",
+        details
+            .rejected_prediction_tokens
+            .map(|count| Value::from(count.0)),
+    );
+}
+
+fn openrouter_usage(record: &Record) -> Value {
+    let count = |count: Option<Count>| count.map_or(0, |count| count.0);
+    let mut usage = Body::new();
+    usage.set("promptTokens", count(record.prompt_tokens));
+    if let Some(details) = &record.prompt_tokens_details {
+        usage.set(
+            "promptTokensDetails",
+            json!({"cachedTokens": count(details.cached_tokens)}),
+        );
+    }
+    usage.set("completionTokens", count(record.completion_tokens));
+    if let Some(details) = &record.completion_tokens_details {
+        usage.set(
+            "completionTokensDetails",
+            json!({"reasoningTokens": count(details.reasoning_tokens)}),
+        );
+    }
+    usage.put("cost", present(record.cost.as_ref()).cloned());
+    usage.put(
+        "totalTokens",
+        record.total_tokens.map(|count| Value::from(count.0)),
+    );
+    let upstream = record
+        .cost_details
+        .as_ref()
+        .and_then(|details| details.get("upstream_inference_cost"));
+    if let Some(upstream) = present(upstream) {
+        usage.set("costDetails", json!({"upstreamInferenceCost": upstream}));
+    }
+    usage.into_value()
+}

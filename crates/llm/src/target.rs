@@ -1,0 +1,249 @@
+//! Where a request goes: an adapter, a provider, a model and what the user set for them.
+//!
+//! The catalogue makes it (reference `providers.md` §3.1); it is complete, nothing is looked up later.
+//! Secrets never show in its debug form.
+
+use std::fmt;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::adapter::{Adapter, Addressing};
+use crate::error::Error;
+
+/// The default of the header and idle limits (reference `providers.md` §9.6).
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(300);
+
+/// Where a request goes.
+#[derive(Clone)]
+pub struct Target {
+    /// How the provider is spoken to.
+    pub adapter: &'static Adapter,
+    /// The provider's id; also the namespace of options where the adapter has none of its own.
+    pub provider_id: String,
+    /// The model's id as the provider knows it.
+    pub model_id: String,
+    /// The address below which the protocol's paths lie; the adapter's own if `None`.
+    pub base_url: Option<String>,
+    /// The key.
+    pub api_key: Option<SecretString>,
+    /// Headers of the provider and of the model, the user agent among them. They win over those of the
+    /// adapter, the key's too.
+    pub headers: IndexMap<String, String>,
+    /// Limits in time.
+    pub limits: Limits,
+    /// Settings that only some adapters know.
+    pub settings: Settings,
+}
+
+/// Limits in time; `None` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Until the headers of the answer came (`headerTimeout`).
+    pub header: Option<Duration>,
+    /// Between two pieces of a streamed answer (`chunkTimeout`).
+    pub idle: Option<Duration>,
+    /// The whole call (`timeout`).
+    pub request: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header: Some(DEFAULT_LIMIT),
+            idle: Some(DEFAULT_LIMIT),
+            request: None,
+        }
+    }
+}
+
+/// Settings of a provider that only some adapters know (reference `providers.md` §2.1).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `includeUsage`: whether to ask for a usage record in the stream; the adapter's default if `None`.
+    pub include_usage: Option<bool>,
+    /// `supportsStructuredOutputs`: the provider holds answers to a JSON schema.
+    pub structured_outputs: bool,
+    /// `queryParams`: appended to the address.
+    pub query: Vec<(String, String)>,
+    /// `useDeploymentBasedUrls` of Azure.
+    pub deployment_urls: bool,
+    /// `apiVersion` of Azure; `v1` if `None`.
+    pub api_version: Option<String>,
+}
+
+impl Target {
+    /// A target with the adapter's address and the default limits.
+    #[must_use]
+    pub fn new(
+        adapter: &'static Adapter,
+        provider_id: impl Into<String>,
+        model_id: impl Into<String>,
+    ) -> Self {
+        Self {
+            adapter,
+            provider_id: provider_id.into(),
+            model_id: model_id.into(),
+            base_url: None,
+            api_key: None,
+            headers: IndexMap::new(),
+            limits: Limits::default(),
+            settings: Settings::default(),
+        }
+    }
+
+    /// The address to send to.
+    ///
+    /// # Errors
+    ///
+    /// When neither the target nor the adapter has an address, or it is none.
+    pub fn url(&self) -> Result<url::Url, Error> {
+        let Some(base) = self
+            .base_url
+            .as_deref()
+            .filter(|base| !base.is_empty())
+            .or(self.adapter.base_url)
+        else {
+            let reason = format!(
+                "provider {} has no address, and the adapter has no default",
+                self.provider_id
+            );
+            return Err(Error::BadAddress {
+                url: String::new(),
+                reason,
+            });
+        };
+        let base = base.strip_suffix('/').unwrap_or(base);
+        let bad = |error: &dyn fmt::Display| Error::BadAddress {
+            url: shown_text(base),
+            reason: error.to_string(),
+        };
+        let base_url = url::Url::parse(base).map_err(|error| bad(&error))?;
+        if !matches!(base_url.scheme(), "http" | "https") {
+            return Err(bad(&"only http and https are spoken"));
+        }
+        let (text, version) = match self.adapter.addressing {
+            Addressing::Plain => (format!("{base}{}", self.adapter.path), None),
+            Addressing::Anthropic => {
+                let version = if base == "https://api.anthropic.com" {
+                    "/v1"
+                } else {
+                    ""
+                };
+                (format!("{base}{version}{}", self.adapter.path), None)
+            }
+            Addressing::Azure => self.azure_url(base, &base_url),
+        };
+        let mut url = url::Url::parse(&text).map_err(|error| bad(&error))?;
+        let query = self
+            .settings
+            .query
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let version = version.map(|version| ("api-version", version));
+        if version.is_some() || !self.settings.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query.chain(version));
+        }
+        Ok(url)
+    }
+
+    /// Azure keeps its newer paths below `v1` on its own hosts, and the older ones below the deployment.
+    fn azure_url(&self, base: &str, base_url: &url::Url) -> (String, Option<&str>) {
+        let own_host = base_url
+            .host_str()
+            .is_some_and(|host| host.ends_with(".openai.azure.com"));
+        let path = self.adapter.path;
+        let text = if self.settings.deployment_urls {
+            format!("{base}/deployments/{}{path}", self.model_id)
+        } else if own_host {
+            format!("{base}/v1{path}")
+        } else {
+            format!("{base}{path}")
+        };
+        let versioned = own_host || self.settings.deployment_urls;
+        (
+            text,
+            versioned.then(|| self.settings.api_version.as_deref().unwrap_or("v1")),
+        )
+    }
+
+    /// The header that carries the key, if there is one to carry.
+    ///
+    /// # Errors
+    ///
+    /// When the adapter needs a key and there is none.
+    pub(crate) fn key_header(&self) -> Result<Option<(&'static str, SecretString)>, Error> {
+        let style = &self.adapter.key;
+        let key = self
+            .api_key
+            .as_ref()
+            .map(|key| key.expose_secret())
+            .filter(|key| style.required || !key.is_empty());
+        match key {
+            Some(key) => Ok(Some((
+                style.header,
+                SecretString::from(format!("{}{key}", style.prefix)),
+            ))),
+            None if style.required && !self.has_own_key_header() => Err(Error::MissingKey {
+                provider: self.provider_id.clone(),
+            }),
+            None => Ok(None),
+        }
+    }
+
+    fn has_own_key_header(&self) -> bool {
+        self.headers.keys().any(|name| {
+            name.eq_ignore_ascii_case(self.adapter.key.header) || name.eq_ignore_ascii_case("authorization")
+        })
+    }
+}
+
+/// An address as it may be shown: without a login and without the values of its query, where users put
+/// keys.
+pub(crate) fn shown(url: &url::Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    // Both fail only for addresses that cannot have a login, and then there is nothing to hide.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
+}
+
+fn shown_text(text: &str) -> String {
+    url::Url::parse(text).map_or_else(|_| text.to_owned(), |url| shown(&url))
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Settings")
+            .field("include_usage", &self.include_usage)
+            .field("structured_outputs", &self.structured_outputs)
+            .field(
+                "query",
+                &self.query.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            )
+            .field("deployment_urls", &self.deployment_urls)
+            .field("api_version", &self.api_version)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Target")
+            .field("adapter", &self.adapter.package)
+            .field("provider_id", &self.provider_id)
+            .field("model_id", &self.model_id)
+            .field("base_url", &self.base_url.as_deref().map(shown_text))
+            .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
+            // Users put keys into headers, so values are not shown.
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("limits", &self.limits)
+            .field("settings", &self.settings)
+            .finish()
+    }
+}

@@ -1,0 +1,16 @@
+//! Tests of the crate through its public door.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "in tests a panic is the report"
+)]
+
+mod decoding;
+mod driver;
+mod encoding;
+mod fixtures_answers;
+mod fixtures_requests;
+mod fold;
+mod server;
+mod shared;
+mod sse;
