@@ -1,0 +1,90 @@
+//! The process environment, read once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The process environment as it was at start. Cheap to clone. Nothing reads the real one later, so that
+/// what a test or a caller hands in is what counts.
+#[derive(Clone, Default)]
+pub struct Environment(Arc<HashMap<String, String>>);
+
+/// Variables that the program itself acts on (reference `config.md` §10).
+pub mod variable {
+    /// One more configuration file, after the global ones.
+    pub const CONFIG: &str = "OPENCODE_CONFIG";
+    /// One more configuration folder, after all others.
+    pub const CONFIG_DIR: &str = "OPENCODE_CONFIG_DIR";
+    /// Configuration as text, after all files.
+    pub const CONFIG_CONTENT: &str = "OPENCODE_CONFIG_CONTENT";
+    /// Ignores configuration and rules files of the project.
+    pub const DISABLE_PROJECT_CONFIG: &str = "OPENCODE_DISABLE_PROJECT_CONFIG";
+    /// Permissions as JSON, merged over `permission`.
+    pub const PERMISSION: &str = "OPENCODE_PERMISSION";
+    /// Credentials as JSON, read instead of `auth.json`.
+    pub const AUTH_CONTENT: &str = "OPENCODE_AUTH_CONTENT";
+    /// Stands in for the home folder.
+    pub const TEST_HOME: &str = "OPENCODE_TEST_HOME";
+    /// The database: `:memory:`, an absolute path, or a name in the data folder.
+    pub const DATABASE: &str = "OPENCODE_DB";
+    /// The model catalogue as a file.
+    pub const MODELS_PATH: &str = "OPENCODE_MODELS_PATH";
+    /// Offers models that are not ready.
+    pub const ENABLE_EXPERIMENTAL_MODELS: &str = "OPENCODE_ENABLE_EXPERIMENTAL_MODELS";
+    /// Output tokens asked for at most.
+    pub const OUTPUT_TOKEN_MAX: &str = "OPENCODE_EXPERIMENTAL_OUTPUT_TOKEN_MAX";
+    /// Milliseconds that a command may take when the call does not say.
+    pub const BASH_TIMEOUT: &str = "OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS";
+    /// Ignores `CLAUDE.md` and `.claude/skills`.
+    pub const DISABLE_CLAUDE_CODE: &str = "OPENCODE_DISABLE_CLAUDE_CODE";
+    /// Ignores `CLAUDE.md`.
+    pub const DISABLE_CLAUDE_CODE_PROMPT: &str = "OPENCODE_DISABLE_CLAUDE_CODE_PROMPT";
+    /// Ignores `.claude/skills`.
+    pub const DISABLE_CLAUDE_CODE_SKILLS: &str = "OPENCODE_DISABLE_CLAUDE_CODE_SKILLS";
+    /// Ignores skills of other programs (`.claude`, `.agents`).
+    pub const DISABLE_EXTERNAL_SKILLS: &str = "OPENCODE_DISABLE_EXTERNAL_SKILLS";
+}
+
+impl Environment {
+    /// The environment of this process. Variables that are not UTF-8 are left out.
+    #[must_use]
+    pub fn capture() -> Self {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    /// A variable, unless it is unset or empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Whether a switch is on: `true` or `1`.
+    #[must_use]
+    pub fn is_on(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+    }
+
+    /// A positive whole number; anything else counts as unset.
+    #[must_use]
+    pub fn positive(&self, name: &str) -> Option<u64> {
+        self.get(name)?.parse().ok().filter(|number| *number > 0)
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(Arc::new(variables.into_iter().collect()))
+    }
+}
+
+/// Names only: values may be secret.
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

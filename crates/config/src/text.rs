@@ -1,0 +1,248 @@
+//! One file's text: substitution, then JSON with comments (reference `config.md` §5.1).
+
+use std::path::{Path, PathBuf};
+
+use jsonc_parser::ParseOptions;
+use serde_json::Value;
+
+use crate::{Environment, Error, Paths};
+
+/// What substitution needs to know.
+pub struct Source<'a> {
+    /// The file, for messages.
+    pub path: &'a Path,
+    /// The folder that relative `{file:…}` start from.
+    pub folder: &'a Path,
+    /// Values of `{env:…}`.
+    pub environment: &'a Environment,
+    /// The home folder of `{file:~/…}`.
+    pub paths: &'a Paths,
+}
+
+/// Reads a configuration file; `None` when there is none.
+///
+/// # Errors
+/// Those of [`parse`], and [`Error::Unreadable`].
+pub fn read(path: &Path, environment: &Environment, paths: &Paths) -> Result<Option<Value>, Error> {
+    let text = match fs_err::read_to_string(path) {
+        Ok(text) => text,
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => {
+            let reason = error.to_string();
+            return Err(Error::Unreadable {
+                path: path.to_owned(),
+                reason,
+            });
+        }
+    };
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    parse(
+        &text,
+        &Source {
+            path,
+            folder,
+            environment,
+            paths,
+        },
+    )
+    .map(Some)
+}
+
+/// Makes a value of configuration text. Empty text is an empty object.
+///
+/// # Errors
+/// [`Error::BadReference`], [`Error::Syntax`], or [`Error::Invalid`] when the text is no object.
+pub fn parse(text: &str, source: &Source<'_>) -> Result<Value, Error> {
+    let text = substitute_files(&substitute_environment(text, source.environment), source)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let options = ParseOptions {
+        allow_comments: true,
+        allow_trailing_commas: true,
+        allow_loose_object_property_names: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    };
+    let value: Option<Value> = jsonc_parser::parse_to_serde_value(text, &options).map_err(|error| {
+        let at = error.range().start.min(text.len());
+        syntax_error(text, at, error.kind().to_string(), source.path)
+    })?;
+    match value {
+        None => Ok(Value::Object(serde_json::Map::new())),
+        Some(value @ Value::Object(_)) => Ok(value),
+        Some(other) => Err(Error::Invalid {
+            path: source.path.to_owned(),
+            key: Vec::new(),
+            message: format!("Expected an object, got {other}"),
+        }),
+    }
+}
+
+fn syntax_error(text: &str, at: usize, reason: String, path: &Path) -> Error {
+    let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let before = &text[..at];
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let shown = text.lines().nth(line - 1).unwrap_or("");
+    let excerpt = format!(
+        "   {line} | {shown}\n   {} | {}^",
+        " ".repeat(line.to_string().len()),
+        " ".repeat(column - 1)
+    );
+    Error::Syntax {
+        path: path.to_owned(),
+        reason,
+        line,
+        column,
+        excerpt,
+    }
+}
+
+/// Replaces `{env:NAME}` by the variable as it is; an unset one by nothing.
+fn substitute_environment(text: &str, environment: &Environment) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, token, after)) = next_token(rest, "{env:") {
+        out.push_str(before);
+        out.push_str(
+            environment
+                .get(&token["{env:".len()..token.len() - 1])
+                .unwrap_or(""),
+        );
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Replaces `{file:PATH}` by the file's trimmed content as the inside of a JSON string, except behind `//`.
+fn substitute_files(text: &str, source: &Source<'_>) -> Result<String, Error> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, token, after)) = next_token(rest, "{file:") {
+        out.push_str(before);
+        let line = out.rsplit('\n').next().unwrap_or("");
+        if line.trim_start().starts_with("//") {
+            out.push_str(token);
+        } else {
+            out.push_str(&referenced(token, source)?);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// Text before the first token that starts with `open` and has something in it, the token, text after it.
+fn next_token<'a>(text: &'a str, open: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let mut from = 0;
+    loop {
+        let start = from + text.get(from..)?.find(open)?;
+        let length = text[start..].find('}')? + 1;
+        if length > open.len() + 1 {
+            let end = start + length;
+            return Some((&text[..start], &text[start..end], &text[end..]));
+        }
+        from = start + length;
+    }
+}
+
+fn referenced(token: &str, source: &Source<'_>) -> Result<String, Error> {
+    let name = source.paths.expand(&token["{file:".len()..token.len() - 1]);
+    let path: PathBuf = source.folder.join(name);
+    let content = fs_err::read_to_string(&path).map_err(|error| Error::BadReference {
+        path: source.path.to_owned(),
+        reference: token.to_owned(),
+        reason: if error.kind() == std::io::ErrorKind::NotFound {
+            format!("{} does not exist", path.display())
+        } else {
+            error.to_string()
+        },
+    })?;
+    let quoted = Value::String(content.trim().to_owned()).to_string();
+    Ok(quoted[1..quoted.len() - 1].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+
+    fn environment() -> Environment {
+        [("NAME", "value"), ("NUMBER", "5"), ("HOME", "/home/u")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into_iter()
+            .collect()
+    }
+
+    fn parsed(text: &str, folder: &Path) -> Result<Value, Error> {
+        let environment = environment();
+        let paths = Paths::new(&environment);
+        parse(
+            text,
+            &Source {
+                path: Path::new("/c/opencode.json"),
+                folder,
+                environment: &environment,
+                paths: &paths,
+            },
+        )
+    }
+
+    #[test]
+    fn values() {
+        let folder = tempfile::TempDir::new().unwrap();
+        fs_err::write(folder.path().join("key.txt"), "  line \"one\"\nline two\n").unwrap();
+        fs_err::write(folder.path().join("value"), "five").unwrap();
+        for (text, wanted) in [
+            ("", json!({})),
+            ("\u{feff}{}", json!({})),
+            ("{ // c\n \"a\": 1, /* b */ }", json!({ "a": 1 })),
+            ("{\"a\": \"{env:NAME}\"}", json!({ "a": "value" })),
+            ("{\"a\": {env:NUMBER}}", json!({ "a": 5 })),
+            ("{\"a\": \"{env:MISSING}\"}", json!({ "a": "" })),
+            ("{\"a\": \"{env:}\"}", json!({ "a": "{env:}" })),
+            (
+                "{\"a\": \"{file:key.txt}\"}",
+                json!({ "a": "line \"one\"\nline two" }),
+            ),
+            ("{\"a\": \"{file:{env:NAME}}\"}", json!({ "a": "five" })),
+            ("{\n// {file:gone}\n\"a\": 1}", json!({ "a": 1 })),
+        ] {
+            assert_eq!(parsed(text, folder.path()).unwrap(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_say_where() {
+        for (text, wanted) in [
+            (
+                "{\n  \"a\": ,\n}",
+                "Config file at /c/opencode.json is not valid JSON(C): Unexpected comma at line 2, column 8\n   2 |   \"a\": ,\n     |        ^",
+            ),
+            (
+                "[]",
+                "Configuration is invalid at /c/opencode.json\n↳ Expected an object, got [] ",
+            ),
+            (
+                "{\"a\": \"{file:/no/such}\"}",
+                "Configuration is invalid at /c/opencode.json: bad file reference: \"{file:/no/such}\" /no/such does not exist",
+            ),
+        ] {
+            assert_eq!(parsed(text, Path::new("/c")).unwrap_err().to_string(), wanted);
+        }
+    }
+}
