@@ -1,0 +1,13 @@
+//! Permission rules, their evaluation, and the questions that wait for the user's answer
+//! (reference `agents-commands-permissions.md` §2).
+//!
+//! [`rules`] is pure: patterns and rules in, a decision out. [`Permissions`] is one location's desk: tools
+//! ask there and wait, faces answer there. Where the rules come from (configuration, agents, sessions) is
+//! not decided here.
+
+mod desk;
+pub mod rules;
+mod wildcard;
+
+pub use desk::{Permissions, Question, Refusal, UnknownRequest};
+pub use wildcard::matches;

@@ -1,0 +1,95 @@
+//! What rules decide.
+
+use opencode_schema::permission::{Action, Rule};
+
+use crate::wildcard::matches;
+
+/// The last rule that fits decides; without one the user is asked.
+#[must_use]
+pub fn evaluate(permission: &str, pattern: &str, rules: &[&[Rule]]) -> Action {
+    rules
+        .iter()
+        .rev()
+        .flat_map(|set| set.iter().rev())
+        .find(|rule| matches(permission, &rule.permission) && matches(pattern, &rule.pattern))
+        .map_or(Action::Ask, |rule| rule.action)
+}
+
+/// Whether a tool with this permission is kept from the model altogether: the last rule for the
+/// permission forbids everything. Rules for single objects do not hide a tool.
+#[must_use]
+pub fn hides(permission: &str, rules: &[&[Rule]]) -> bool {
+    rules
+        .iter()
+        .rev()
+        .flat_map(|set| set.iter().rev())
+        .find(|rule| matches(permission, &rule.permission))
+        .is_some_and(|rule| rule.pattern == "*" && rule.action == Action::Deny)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(permission: &str, pattern: &str, action: Action) -> Rule {
+        Rule::new(permission, pattern, action)
+    }
+
+    #[test]
+    fn the_last_that_fits_decides() {
+        use Action::{Allow, Ask, Deny};
+        let agent = [
+            rule("*", "*", Allow),
+            rule("read", "*", Allow),
+            rule("read", "*.env", Ask),
+            rule("read", "*.env.example", Allow),
+            rule("bash", "git push *", Deny),
+        ];
+        let session = [rule("edit", "*", Deny), rule("edit", "docs/*", Ask)];
+        for (permission, pattern, wanted) in [
+            ("webfetch", "https://example.com", Allow),
+            ("read", "src/a.rs", Allow),
+            ("read", "a/.env", Ask),
+            ("read", "x.env.example", Allow),
+            ("bash", "git push origin", Deny),
+            ("bash", "git push", Deny),
+            ("bash", "git pull", Allow),
+            ("edit", "src/a.rs", Deny),
+            ("edit", "docs/a.md", Ask),
+        ] {
+            assert_eq!(
+                evaluate(permission, pattern, &[&agent, &session]),
+                wanted,
+                "{permission} {pattern}"
+            );
+        }
+        assert_eq!(evaluate("anything", "at all", &[]), Ask);
+    }
+
+    #[test]
+    fn only_a_last_word_on_everything_hides() {
+        use Action::{Allow, Deny};
+        for (name, rules, wanted) in [
+            ("no rule", vec![], false),
+            ("all denied", vec![rule("*", "*", Deny)], true),
+            (
+                "denied, then one object allowed",
+                vec![rule("edit", "*", Deny), rule("edit", "docs/*", Allow)],
+                false,
+            ),
+            (
+                "one object denied",
+                vec![rule("*", "*", Allow), rule("edit", "*.lock", Deny)],
+                false,
+            ),
+            (
+                "allowed, then denied",
+                vec![rule("*", "*", Allow), rule("edit", "*", Deny)],
+                true,
+            ),
+            ("another permission denied", vec![rule("bash", "*", Deny)], false),
+        ] {
+            assert_eq!(hides("edit", &[&rules]), wanted, "{name}");
+        }
+    }
+}
