@@ -1,0 +1,309 @@
+//! Putting one provider together: public catalogue, configuration, environment, credential
+//! (reference `providers.md` §1.5, §2.2).
+
+use indexmap::IndexMap;
+use opencode_config::credential::Credential;
+use opencode_schema::Object;
+use opencode_schema::config::{ModelConfig, ProviderConfig};
+use opencode_schema::model::{
+    Api, Capabilities, Interleaved, Limit, Modalities, Model, Pricing, Provider, Source, Status,
+};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::catalog::Sources;
+use crate::convert::{self, DEFAULT_ADAPTER};
+use crate::snapshot::Snapshot;
+use crate::variants;
+
+/// Headers that providers want to see from us. Parity: they are added only where a key came from the
+/// environment or a stored credential, not for a provider that configuration alone connects.
+const HEADERS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "anthropic",
+        &[(
+            "anthropic-beta",
+            "interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14",
+        )],
+    ),
+    ("openrouter", REFERER),
+    ("zenmux", REFERER),
+    ("kilo", REFERER),
+    (
+        "llmgateway",
+        &[
+            ("HTTP-Referer", "https://opencode.ai/"),
+            ("X-Title", "opencode"),
+            ("X-Source", "opencode"),
+        ],
+    ),
+    (
+        "nvidia",
+        &[
+            ("HTTP-Referer", "https://opencode.ai/"),
+            ("X-Title", "opencode"),
+            ("X-BILLING-INVOKE-ORIGIN", "OpenCode"),
+        ],
+    ),
+    ("cerebras", &[("X-Cerebras-3rd-Party-Integration", "opencode")]),
+];
+const REFERER: &[(&str, &str)] = &[("HTTP-Referer", "https://opencode.ai/"), ("X-Title", "opencode")];
+
+/// Models that exist in the public catalogue but are no use for conversations with tools.
+const UNFIT: &[(&str, &str)] = &[
+    ("openai", "gpt-5-chat-latest"),
+    ("github-copilot", "gpt-5-chat-latest"),
+    ("openrouter", "gpt-5-chat-latest"),
+    ("openrouter", "openai/gpt-5-chat"),
+];
+
+/// The provider as it can be used here; `None` when nothing connects it or it has no model left.
+pub(crate) fn provider(id: &str, sources: &Sources, snapshot: &Snapshot) -> Option<Provider> {
+    let config = sources
+        .config
+        .provider
+        .as_ref()
+        .and_then(|providers| providers.get(id));
+    let entry = snapshot.provider(id);
+    if entry.is_none() && config.is_none() {
+        return None;
+    }
+    let mut provider = entry
+        .as_ref()
+        .map_or_else(|| unknown(id), |entry| convert::provider(id, entry));
+    let adapter = entry.as_ref().and_then(|entry| entry.head.npm.as_deref());
+    let address = entry.as_ref().and_then(|entry| entry.head.api.as_deref());
+    if let Some(config) = config {
+        configure(&mut provider, config, adapter, address);
+    }
+    let mut connected = config.is_some();
+
+    let mut found = provider
+        .env
+        .iter()
+        .filter_map(|name| sources.environment.get(name));
+    if let Some(value) = found.next() {
+        // Of several variables the adapter itself reads those that it needs.
+        provider.key = (provider.env.len() == 1).then(|| value.to_owned());
+        provider.source = Source::Env;
+        connected = true;
+    }
+    let by_key = match sources.credentials.get(id) {
+        Some(Credential::Api { key, .. }) => {
+            provider.key = Some(key.expose_secret().to_owned());
+            provider.source = Source::Api;
+            true
+        }
+        _ => provider.source == Source::Env,
+    };
+    connected |= by_key;
+    if by_key || (id == "nvidia" && config.is_some()) {
+        add_headers(&mut provider);
+    }
+    if let Some(config) = config {
+        provider.source = Source::Config;
+        merge_options(&mut provider.options, config.options.as_ref());
+    }
+    if !connected {
+        return None;
+    }
+    filter(&mut provider, config, sources);
+    (!provider.models.is_empty()).then_some(provider)
+}
+
+fn unknown(id: &str) -> Provider {
+    Provider {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        source: Source::Config,
+        env: Vec::new(),
+        key: None,
+        options: Object::new(),
+        models: IndexMap::new(),
+    }
+}
+
+fn configure(provider: &mut Provider, config: &ProviderConfig, adapter: Option<&str>, address: Option<&str>) {
+    if let Some(name) = &config.name {
+        provider.name.clone_from(name);
+    }
+    if let Some(env) = &config.env {
+        provider.env.clone_from(env);
+    }
+    merge_options(&mut provider.options, config.options.as_ref());
+    for (key, model) in config.models.iter().flatten() {
+        let existing = provider.models.get(model.id.as_deref().unwrap_or(key));
+        let made = configured_model(&provider.id, key, model, existing, config, adapter, address);
+        provider.models.insert(key.clone(), made);
+    }
+}
+
+fn configured_model(
+    provider_id: &str,
+    key: &str,
+    config: &ModelConfig,
+    existing: Option<&Model>,
+    provider: &ProviderConfig,
+    adapter: Option<&str>,
+    address: Option<&str>,
+) -> Model {
+    let api_id = config
+        .id
+        .clone()
+        .or_else(|| existing.map(|model| model.api.id.clone()))
+        .unwrap_or_else(|| key.to_owned());
+    let own = config.provider.clone().unwrap_or_default();
+    let npm = own
+        .npm
+        .or_else(|| provider.npm.clone())
+        .or_else(|| existing.map(|model| model.api.npm.clone()))
+        .or_else(|| convert::gateway_adapter(provider_id, &api_id).map(str::to_owned))
+        .or_else(|| adapter.map(str::to_owned))
+        .unwrap_or_else(|| DEFAULT_ADAPTER.to_owned());
+    let url = own
+        .api
+        .or_else(|| provider.api.clone())
+        .or_else(|| existing.map(|model| model.api.url.clone()))
+        .or_else(|| address.map(str::to_owned))
+        .unwrap_or_default();
+    let name = match (&config.name, &config.id) {
+        (Some(name), _) => name.clone(),
+        (None, Some(id)) if id != key => key.to_owned(),
+        _ => existing.map_or_else(|| key.to_owned(), |model| model.name.clone()),
+    };
+    let before = existing.map(|model| &model.capabilities);
+    let default_interleaved = if existing.is_none() && npm == DEFAULT_ADAPTER && api_id.contains("deepseek") {
+        Interleaved::Field {
+            field: "reasoning_content".to_owned(),
+        }
+    } else {
+        Interleaved::Flag(false)
+    };
+    let text_only = Modalities {
+        text: true,
+        ..Modalities::default()
+    };
+    let modalities = |configured: Option<&Vec<String>>, before: Option<&Modalities>| match configured {
+        Some(names) => convert::modalities(Some(names)),
+        None => before.unwrap_or(&text_only).clone(),
+    };
+    let configured_modalities = config.modalities.clone().unwrap_or_default();
+    let limit_before = existing.map_or_else(Limit::default, |model| model.limit.clone());
+    let limit = config.limit.as_ref().map_or(limit_before, |limit| Limit {
+        context: limit.context,
+        input: limit.input,
+        output: limit.output,
+    });
+    let mut options = existing.map(|model| model.options.clone()).unwrap_or_default();
+    merge_options(&mut options, config.options.as_ref());
+    let mut headers = existing.map(|model| model.headers.clone()).unwrap_or_default();
+    headers.extend(config.headers.clone().unwrap_or_default());
+    let mut model = Model {
+        id: key.to_owned(),
+        provider_id: provider_id.to_owned(),
+        name,
+        family: config
+            .family
+            .clone()
+            .or_else(|| existing.and_then(|model| model.family.clone()))
+            .or_else(|| Some(String::new())),
+        api: Api { id: api_id, url, npm },
+        status: config
+            .status
+            .or_else(|| existing.map(|model| model.status))
+            .unwrap_or_default(),
+        headers,
+        options,
+        cost: config.cost.as_ref().map_or_else(
+            || existing.map_or_else(Pricing::default, |model| model.cost.clone()),
+            convert::pricing,
+        ),
+        limit,
+        capabilities: Capabilities {
+            temperature: config
+                .temperature
+                .unwrap_or_else(|| before.is_some_and(|before| before.temperature)),
+            reasoning: config
+                .reasoning
+                .unwrap_or_else(|| before.is_some_and(|before| before.reasoning)),
+            attachment: config
+                .attachment
+                .unwrap_or_else(|| before.is_some_and(|before| before.attachment)),
+            toolcall: config
+                .tool_call
+                .unwrap_or_else(|| before.is_none_or(|before| before.toolcall)),
+            input: modalities(
+                configured_modalities.input.as_ref(),
+                before.map(|before| &before.input),
+            ),
+            output: modalities(
+                configured_modalities.output.as_ref(),
+                before.map(|before| &before.output),
+            ),
+            interleaved: config
+                .interleaved
+                .clone()
+                .or_else(|| before.map(|before| before.interleaved.clone()))
+                .unwrap_or(default_interleaved),
+        },
+        release_date: config
+            .release_date
+            .clone()
+            .or_else(|| existing.map(|model| model.release_date.clone()))
+            .unwrap_or_default(),
+        variants: None,
+    };
+    let kept = existing
+        .filter(|before| before.api.npm == model.api.npm)
+        .and_then(|before| before.variants.clone());
+    let mut all = kept.unwrap_or_else(|| variants::of(&model, None));
+    for (name, options) in config.variants.iter().flatten() {
+        merge_options(all.entry(name.clone()).or_default(), Some(options));
+    }
+    all.retain(|_, options| options.shift_remove("disabled") != Some(Value::Bool(true)));
+    model.variants = Some(all);
+    model
+}
+
+fn merge_options(base: &mut Object, over: Option<&Object>) {
+    for (key, value) in over.into_iter().flatten() {
+        match (base.get_mut(key), value) {
+            (Some(Value::Object(base)), Value::Object(over)) => merge_options(base, Some(over)),
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+fn add_headers(provider: &mut Provider) {
+    let Some((_, wanted)) = HEADERS.iter().find(|(id, _)| *id == provider.id) else {
+        return;
+    };
+    let wanted: Object = wanted
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
+        .collect();
+    let mut options = [("headers".to_owned(), Value::Object(wanted))]
+        .into_iter()
+        .collect();
+    merge_options(&mut options, Some(&provider.options));
+    provider.options = options;
+}
+
+fn filter(provider: &mut Provider, config: Option<&ProviderConfig>, sources: &Sources) {
+    let experimental = sources
+        .environment
+        .is_on(opencode_config::environment::variable::ENABLE_EXPERIMENTAL_MODELS);
+    let listed = |list: Option<&Vec<String>>, id: &String| list.is_some_and(|list| list.contains(id));
+    let blacklist = config.and_then(|config| config.blacklist.as_ref());
+    let whitelist = config.and_then(|config| config.whitelist.as_ref());
+    let id = provider.id.clone();
+    provider.models.retain(|model_id, model| {
+        !UNFIT.contains(&(id.as_str(), model_id.as_str()))
+            && model.status != Status::Deprecated
+            && (model.status != Status::Alpha || experimental)
+            && !listed(blacklist, model_id)
+            && (whitelist.is_none() || listed(whitelist, model_id))
+    });
+}

@@ -1,0 +1,361 @@
+//! What a folder can use.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use indexmap::IndexSet;
+use opencode_config::credential::{Credential, Credentials};
+use opencode_config::environment::variable;
+use opencode_config::{Environment, Paths};
+use opencode_llm::adapter::{self, Adapter};
+use opencode_llm::target::{Limits, Settings, Target};
+use opencode_schema::Object;
+use opencode_schema::config::Config;
+use opencode_schema::model::{Model, Provider};
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::build;
+use crate::convert::DEFAULT_ADAPTER;
+use crate::demo::{self, DEMO_PROVIDER};
+use crate::snapshot::Snapshot;
+
+/// What a catalogue is made of.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// Where files are.
+    pub paths: Paths,
+    /// Variables that may hold keys and addresses.
+    pub environment: Environment,
+    /// Stored credentials.
+    pub credentials: Credentials,
+    /// Configuration of the folder.
+    pub config: Arc<Config>,
+    /// Version of the program, for `User-Agent`.
+    pub version: &'static str,
+}
+
+/// The providers and models that a folder can use. Nothing is unpacked before it is asked for.
+#[derive(Debug)]
+pub struct Catalog {
+    pub(crate) sources: Sources,
+    snapshot: OnceLock<Snapshot>,
+    made: Mutex<HashMap<String, Option<Arc<Provider>>>>,
+}
+
+/// Why a model cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// There is no such model here.
+    #[error("Model not found: {provider_id}/{model_id}.{}", did_you_mean(suggestions))]
+    UnknownModel {
+        /// The provider that was named.
+        provider_id: String,
+        /// The model that was named.
+        model_id: String,
+        /// Near names, the nearest first: models, or providers when the provider is not known.
+        suggestions: Vec<String>,
+    },
+    /// Nothing is connected.
+    #[error("No provider is connected")]
+    NoProvider,
+    /// A provider has no models.
+    #[error("Provider {provider_id} has no models")]
+    NoModels {
+        /// The provider.
+        provider_id: String,
+    },
+    /// The model speaks a protocol that this version does not.
+    #[error(
+        "{provider_id}/{model_id} is reached through {package}, whose protocol this version does not speak. \
+         Choose a model of another provider"
+    )]
+    NoAdapter {
+        /// The provider.
+        provider_id: String,
+        /// The model.
+        model_id: String,
+        /// The adapter that it would need.
+        package: String,
+    },
+    /// No key for the provider.
+    #[error(
+        "{provider_id} needs an API key: set {}, or `provider.{provider_id}.options.apiKey` in opencode.json",
+        one_of(variables)
+    )]
+    MissingKey {
+        /// The provider.
+        provider_id: String,
+        /// Variables that were looked at.
+        variables: Vec<String>,
+    },
+}
+
+fn did_you_mean(suggestions: &[String]) -> String {
+    if suggestions.is_empty() {
+        String::new()
+    } else {
+        format!(" Did you mean: {}?", suggestions.join(", "))
+    }
+}
+
+fn one_of(variables: &[String]) -> String {
+    if variables.is_empty() {
+        "its key".to_owned()
+    } else {
+        variables.join(" or ")
+    }
+}
+
+impl Catalog {
+    /// A catalogue of these sources. Cheap: nothing is read yet.
+    #[must_use]
+    pub fn new(sources: Sources) -> Self {
+        Self {
+            sources,
+            snapshot: OnceLock::new(),
+            made: Mutex::default(),
+        }
+    }
+
+    /// The public catalogue: the file that `OPENCODE_MODELS_PATH` names, else the one in the cache folder,
+    /// else the copy that the program carries.
+    pub fn snapshot(&self) -> &Snapshot {
+        self.snapshot.get_or_init(|| {
+            let named = self
+                .sources
+                .environment
+                .get(variable::MODELS_PATH)
+                .map(std::path::PathBuf::from);
+            let path = named.unwrap_or_else(|| self.sources.paths.cache.join("models.json"));
+            Snapshot::read(&path).unwrap_or_else(Snapshot::embedded)
+        })
+    }
+
+    /// Ids of providers that something connects, in the order in which they count: by environment, by
+    /// credential, by configuration, and the demonstration last.
+    #[must_use]
+    pub fn connected(&self) -> Vec<String> {
+        let by_environment = self
+            .snapshot()
+            .heads()
+            .filter(|(_, head)| {
+                head.env
+                    .iter()
+                    .any(|name| self.sources.environment.get(name).is_some())
+            })
+            .map(|(id, _)| id.to_owned());
+        let by_credential = self
+            .sources
+            .credentials
+            .iter()
+            .filter(|(_, credential)| matches!(credential, Credential::Api { .. }))
+            .map(|(id, _)| id.clone());
+        let by_config = self
+            .sources
+            .config
+            .provider
+            .iter()
+            .flatten()
+            .map(|(id, _)| id.clone());
+        let all: IndexSet<String> = by_environment
+            .chain(by_credential)
+            .chain(by_config)
+            .chain([DEMO_PROVIDER.to_owned()])
+            .collect();
+        all.into_iter().filter(|id| self.provider(id).is_some()).collect()
+    }
+
+    /// A connected provider with its models.
+    #[must_use]
+    pub fn provider(&self, id: &str) -> Option<Arc<Provider>> {
+        if let Some(known) = self.made().get(id) {
+            return known.clone();
+        }
+        let provider = if !self.is_allowed(id) {
+            None
+        } else if id == DEMO_PROVIDER {
+            Some(demo::provider(&self.sources.paths))
+        } else {
+            build::provider(id, &self.sources, self.snapshot())
+        };
+        let provider = provider.map(Arc::new);
+        self.made().insert(id.to_owned(), provider.clone());
+        provider
+    }
+
+    fn made(&self) -> std::sync::MutexGuard<'_, HashMap<String, Option<Arc<Provider>>>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_allowed(&self, id: &str) -> bool {
+        let contains =
+            |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| list.iter().any(|one| one == id));
+        let config = &self.sources.config;
+        (config.enabled_providers.is_none() || contains(&config.enabled_providers))
+            && !contains(&config.disabled_providers)
+    }
+
+    /// A model of a connected provider.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`] with near names.
+    pub fn model(&self, provider_id: &str, model_id: &str) -> Result<Model, Error> {
+        let provider = self.provider(provider_id);
+        let model = provider
+            .as_ref()
+            .and_then(|provider| provider.models.get(model_id));
+        model.cloned().ok_or_else(|| Error::UnknownModel {
+            provider_id: provider_id.to_owned(),
+            model_id: model_id.to_owned(),
+            suggestions: self.near_names(provider_id, model_id),
+        })
+    }
+
+    /// The adapter that speaks a model's protocol.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`].
+    pub fn adapter(model: &Model) -> Result<&'static Adapter, Error> {
+        let package = model.api.npm.as_str();
+        let known = adapter::by_package(package)
+            .filter(|_| package != "@ai-sdk/openai" && package != "@ai-sdk/azure");
+        // A package that nobody knows is an own build of the common one, if it says where the provider is.
+        let known = known.or_else(|| {
+            let foreign = !package.starts_with("@ai-sdk/") && !model.api.url.is_empty();
+            adapter::by_package(DEFAULT_ADAPTER).filter(|_| foreign)
+        });
+        known.ok_or_else(|| Error::NoAdapter {
+            provider_id: model.provider_id.clone(),
+            model_id: model.id.clone(),
+            package: package.to_owned(),
+        })
+    }
+
+    /// Where requests to a model go, with the key and the headers that belong to it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`], [`Error::NoAdapter`], [`Error::MissingKey`].
+    pub fn target(&self, model: &Model) -> Result<Target, Error> {
+        let provider = self
+            .provider(&model.provider_id)
+            .ok_or_else(|| Error::UnknownModel {
+                provider_id: model.provider_id.clone(),
+                model_id: model.id.clone(),
+                suggestions: Vec::new(),
+            })?;
+        let adapter = Self::adapter(model)?;
+        let options = &provider.options;
+        let text = |key: &str| {
+            options
+                .get(key)
+                .and_then(Value::as_str)
+                .filter(|value| !value.is_empty())
+        };
+        let environment = &self.sources.environment;
+        let variable = |name: Option<&'static str>| name.and_then(|name| environment.get(name));
+
+        let mut target = Target::new(adapter, &provider.id, &model.api.id);
+        let url = text("baseURL").unwrap_or(&model.api.url);
+        let url = if url.is_empty() {
+            variable(adapter.variables.base_url).unwrap_or("")
+        } else {
+            url
+        };
+        target.base_url = (!url.is_empty()).then(|| self.expand(url));
+        let key = text("apiKey")
+            .or(provider.key.as_deref())
+            .or_else(|| variable(adapter.variables.key));
+        target.api_key = key.map(SecretString::from);
+        target.headers.insert(
+            "User-Agent".to_owned(),
+            format!("opencode/{}", self.sources.version),
+        );
+        if let Some(Value::Object(headers)) = options.get("headers") {
+            let texts = headers
+                .iter()
+                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+            target.headers.extend(texts);
+        }
+        target.headers.extend(model.headers.clone());
+        target.limits = limits(options);
+        target.settings = settings(options);
+        if adapter.key.required && key.is_none() && !has_key_header(&target, adapter) {
+            let own = adapter.variables.key.map(str::to_owned);
+            let variables: IndexSet<String> = provider.env.iter().cloned().chain(own).collect();
+            return Err(Error::MissingKey {
+                provider_id: provider.id.clone(),
+                variables: variables.into_iter().collect(),
+            });
+        }
+        Ok(target)
+    }
+
+    /// Replaces `${NAME}` by the variable; an unset one stays.
+    fn expand(&self, url: &str) -> String {
+        let mut out = String::with_capacity(url.len());
+        let mut rest = url;
+        while let Some((before, after)) = rest.split_once("${") {
+            out.push_str(before);
+            let Some((name, tail)) = after.split_once('}') else {
+                out.push_str("${");
+                rest = after;
+                continue;
+            };
+            match self.sources.environment.get(name) {
+                Some(value) => out.push_str(value),
+                None => out.push_str(&format!("${{{name}}}")),
+            }
+            rest = tail;
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+fn has_key_header(target: &Target, adapter: &Adapter) -> bool {
+    let names = [adapter.key.header, "authorization"];
+    target
+        .headers
+        .keys()
+        .any(|name| names.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)))
+}
+
+/// Limits in time as configuration says them: milliseconds, or `false` for none.
+fn limits(options: &Object) -> Limits {
+    let read = |key: &str, default: Option<Duration>| match options.get(key) {
+        Some(Value::Bool(false)) => None,
+        Some(Value::Number(number)) => number
+            .as_u64()
+            .filter(|ms| *ms > 0)
+            .map(Duration::from_millis)
+            .or(default),
+        _ => default,
+    };
+    let default = Limits::default();
+    Limits {
+        header: read("headerTimeout", default.header),
+        idle: read("chunkTimeout", default.idle),
+        request: read("timeout", default.request),
+    }
+}
+
+fn settings(options: &Object) -> Settings {
+    let flag = |key: &str| options.get(key).and_then(Value::as_bool);
+    let query = options.get("queryParams").and_then(Value::as_object);
+    Settings {
+        include_usage: flag("includeUsage"),
+        structured_outputs: flag("supportsStructuredOutputs").unwrap_or(false),
+        query: query
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+            .collect(),
+        deployment_urls: flag("useDeploymentBasedUrls").unwrap_or(false),
+        api_version: options
+            .get("apiVersion")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+    }
+}

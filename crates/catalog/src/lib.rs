@@ -1,0 +1,26 @@
+//! Which providers and models exist here, how they are reached and paid for, and with which credential
+//! (reference `providers.md` §1–3, §7–9).
+//!
+//! - [`snapshot`] is the public catalogue of models that the program carries; a provider of it is
+//!   unpacked only when someone asks for it.
+//! - [`Catalog`] is what a folder can use: the public catalogue, its configuration, the environment and
+//!   stored credentials together.
+//! - [`request`] is what the catalogue adds to a request: sampling defaults, options, limits, headers;
+//!   [`transform`] what a model wants changed in a conversation; [`cost`] what an answer costs.
+//!
+//! No request is sent from here.
+
+mod build;
+mod catalog;
+mod convert;
+pub mod cost;
+mod demo;
+pub mod request;
+mod select;
+pub mod snapshot;
+pub mod transform;
+mod variants;
+
+pub use catalog::{Catalog, Error, Sources};
+pub use demo::{DEMO_MODEL, DEMO_PROVIDER};
+pub use select::Choice;
