@@ -1,0 +1,336 @@
+//! What a tool is, what it is given and what it gives back (reference `tools.md` §2).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use opencode_schema::event::EventBody;
+use opencode_schema::session::Todo;
+use opencode_schema::skill::Skill;
+use opencode_schema::{MessageId, Object, SessionId};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::truncation::Truncation;
+
+/// A tool that a model can call.
+pub trait Tool: Send + Sync {
+    /// The name that the model calls; also the tool's permission, unless [`Tool::permission`] says otherwise.
+    fn name(&self) -> &str;
+
+    /// What the model is told about it in this place, for this agent.
+    fn definition(&self, scope: &Scope) -> Definition;
+
+    /// The permission whose rules show or hide the tool.
+    fn permission(&self) -> &str {
+        self.name()
+    }
+
+    /// Runs one call. The future is dropped only after it ended: a call that should stop sees
+    /// [`Call::cancel`], leaves nothing half written and returns what it has.
+    fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>>;
+}
+
+/// What a model is told about a tool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// What it does and when to use it.
+    pub description: String,
+    /// JSON Schema of its arguments: an object, as [`schema_of`] makes it.
+    pub parameters: Value,
+}
+
+/// The place that tools work in: a folder and what belongs to it.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The folder of the session, absolute. Relative paths are resolved against it.
+    pub directory: PathBuf,
+    /// The worktree of the project, absolute; `/` when there is none.
+    pub worktree: PathBuf,
+    /// The shell that commands are given to.
+    pub shell: PathBuf,
+    /// Limits of results and where whole results are kept.
+    pub truncation: Truncation,
+    /// Skills that can be loaded.
+    pub skills: Arc<[Skill]>,
+    /// Agents that tasks can be given to, sorted by name.
+    pub subagents: Arc<[Subagent]>,
+    /// Names of rules files, by preference.
+    pub rules: &'static [&'static str],
+    /// A folder outside the project that may be used without asking.
+    pub temporary: PathBuf,
+    /// Version of the program, for `User-Agent`.
+    pub version: &'static str,
+}
+
+impl Scope {
+    /// `path` made absolute against the folder of the session, `.` and `..` resolved by text.
+    #[must_use]
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        opencode_project::path::absolute(&self.directory, path)
+    }
+
+    /// `path` as permissions, titles and lists name it: relative to the worktree.
+    #[must_use]
+    pub fn relative(&self, path: &Path) -> String {
+        opencode_project::path::relative(&self.worktree, path)
+    }
+}
+
+/// An agent that a task can be given to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subagent {
+    /// Its name.
+    pub name: String,
+    /// When to use it.
+    pub description: Option<String>,
+}
+
+/// One call of a tool.
+#[derive(Clone)]
+pub struct Call {
+    /// The session.
+    pub session_id: SessionId,
+    /// The assistant message.
+    pub message_id: MessageId,
+    /// The provider's id of the call.
+    pub call_id: String,
+    /// The agent that calls.
+    pub agent: String,
+    /// Where it works.
+    pub scope: Arc<Scope>,
+    /// The engine.
+    pub host: Arc<dyn Host>,
+    /// Stops the call.
+    pub cancel: CancellationToken,
+}
+
+/// What the engine does for a running tool.
+pub trait Host: Send + Sync {
+    /// Asks for permission and waits for the answer.
+    fn ask<'a>(&'a self, call: &'a Call, ask: Ask) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Shows how far the call is. Cheap; the engine may leave out intermediate states.
+    fn progress(&self, call: &Call, title: Option<String>, metadata: Object);
+
+    /// Sends an event to whoever listens.
+    fn announce(&self, event: EventBody);
+
+    /// Replaces the session's list of things to do.
+    fn replace_todos<'a>(&'a self, call: &'a Call, todos: Vec<Todo>) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Gives a task to another agent and waits for its answer.
+    fn delegate<'a>(&'a self, call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>>;
+
+    /// Those of `candidates` (absolute paths of rules files) that the model has not seen yet, in the same
+    /// order: neither in the system prompt nor by an earlier read. They count as seen from then on.
+    fn claim_instructions<'a>(
+        &'a self,
+        call: &'a Call,
+        candidates: Vec<PathBuf>,
+    ) -> BoxFuture<'a, Vec<PathBuf>>;
+}
+
+/// A question for permission.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ask {
+    /// Which permission.
+    pub permission: String,
+    /// All objects that need it.
+    pub patterns: Vec<String>,
+    /// What «always» will allow.
+    pub always: Vec<String>,
+    /// What a person wants to know before answering.
+    pub metadata: Object,
+}
+
+/// A task for another agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Task {
+    /// In few words.
+    pub description: String,
+    /// What to do.
+    pub prompt: String,
+    /// Who does it.
+    pub subagent: String,
+    /// The session to go on with, instead of a new one.
+    pub resume: Option<String>,
+    /// The command that it came from.
+    pub command: Option<String>,
+}
+
+/// What came of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegated {
+    /// The session that worked on it.
+    pub session_id: SessionId,
+    /// Its last words.
+    pub text: String,
+    /// Facts for the result's metadata.
+    pub metadata: Object,
+}
+
+/// A result.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Output {
+    /// What a person is told, in few words.
+    pub title: String,
+    /// What the model is told. Cut to the limits of [`Scope::truncation`] by the engine, unless
+    /// `metadata` has a `truncated` field, which says that the tool took care of it.
+    pub output: String,
+    /// Further facts.
+    pub metadata: Object,
+    /// Pictures and documents that belong to the result.
+    pub attachments: Vec<Attachment>,
+}
+
+/// A picture or document of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Media type.
+    pub mime: String,
+    /// `data:` address.
+    pub url: String,
+    /// Name to show.
+    pub filename: Option<String>,
+}
+
+/// Why a call has no result.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Failure {
+    /// The model is told this text and goes on.
+    #[error("{0}")]
+    Told(String),
+    /// The user said no: the model is told this text and the turn ends.
+    #[error("{0}")]
+    Rejected(String),
+    /// The turn was stopped while the call ran.
+    #[error("Tool execution aborted")]
+    Aborted,
+}
+
+impl Failure {
+    /// A failure that the model is told about.
+    #[must_use]
+    pub fn told(message: impl Into<String>) -> Self {
+        Self::Told(message.into())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Told(error.to_string())
+    }
+}
+
+impl Call {
+    /// Asks for permission and waits for the answer.
+    ///
+    /// # Errors
+    /// [`Failure::Told`] when a rule forbids it or the user said no and why, [`Failure::Rejected`] when
+    /// the user just said no, [`Failure::Aborted`] when the turn was stopped meanwhile.
+    pub async fn ask(&self, ask: Ask) -> Result<(), Failure> {
+        self.host.ask(self, ask).await
+    }
+
+    /// Asks for `external_directory` if `path` lies outside the session's folder and worktree
+    /// (reference `tools.md` §2, «External directory check»).
+    ///
+    /// # Errors
+    /// Those of [`Call::ask`].
+    pub async fn ask_external(&self, path: &Path, kind: PathKind) -> Result<(), Failure> {
+        if self.is_internal(path) {
+            return Ok(());
+        }
+        let parent = match kind {
+            PathKind::Directory => path,
+            PathKind::File => path.parent().unwrap_or(path),
+        };
+        let pattern = external_pattern(parent);
+        let mut metadata = Object::new();
+        metadata.insert("filepath".into(), path.to_string_lossy().into());
+        metadata.insert("parentDir".into(), parent.to_string_lossy().into());
+        self.ask(Ask {
+            permission: "external_directory".into(),
+            patterns: vec![pattern.clone()],
+            always: vec![pattern],
+            metadata,
+        })
+        .await
+    }
+
+    /// Whether `path` needs no `external_directory` permission.
+    #[must_use]
+    pub fn is_internal(&self, path: &Path) -> bool {
+        path.starts_with(&self.scope.directory)
+            || (self.scope.worktree != Path::new("/") && path.starts_with(&self.scope.worktree))
+    }
+}
+
+/// What stands for everything in a folder in `external_directory` rules.
+#[must_use]
+pub fn external_pattern(directory: &Path) -> String {
+    directory.join("*").to_string_lossy().into_owned()
+}
+
+/// What a path is, for [`Call::ask_external`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathKind {
+    /// A file: its parent is asked for.
+    File,
+    /// A folder: itself is asked for.
+    Directory,
+}
+
+/// Reads the arguments of a call.
+///
+/// # Errors
+/// A text that tells the model which key does not fit and asks it to write the call again.
+pub fn arguments<T: DeserializeOwned>(tool: &str, input: Value) -> Result<T, Failure> {
+    serde_path_to_error::deserialize(input).map_err(|error| {
+        let at = error.path().to_string();
+        let at = if at == "." { String::new() } else { format!(" at `{at}`") };
+        Failure::Told(format!(
+            "The {tool} tool was called with invalid arguments: {}{at}.\nWrite the call again with arguments that fit the schema.",
+            error.into_inner()
+        ))
+    })
+}
+
+/// The JSON Schema of a tool's arguments in the form that models are sent: draft 2020-12, an object,
+/// optional keys left out of `required` instead of nullable (reference `tools.md` §1).
+#[must_use]
+pub fn schema_of<T: JsonSchema>() -> Value {
+    let mut settings = schemars::generate::SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    tidy(&mut schema);
+    if let Some(root) = schema.as_object_mut() {
+        root.shift_remove("title");
+        root.shift_remove("description");
+    }
+    schema
+}
+
+/// Takes out what schemars adds beyond the wanted form: nullability of optional keys and number formats.
+fn tidy(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            // As a keyword it is a text; an object is the schema of an argument of that name.
+            if object.get("format").is_some_and(Value::is_string) {
+                object.shift_remove("format");
+            }
+            if let Some(Value::Array(kinds)) = object.get("type") {
+                let kinds: Vec<Value> = kinds.iter().filter(|kind| *kind != "null").cloned().collect();
+                if let [only] = &kinds[..] {
+                    object.insert("type".into(), only.clone());
+                }
+            }
+            object.values_mut().for_each(tidy);
+        }
+        Value::Array(values) => values.iter_mut().for_each(tidy),
+        _ => {}
+    }
+}

@@ -1,0 +1,214 @@
+//! The `edit` tool: replaces a part of a file (reference `tools.md` §3).
+//!
+//! Models quote a file from memory, so the part is looked for in nine ways, from exact to tolerant
+//! (`matchers`); `replace` decides which part it is. The file keeps its line ends, its byte order mark and
+//! whatever in it is not UTF-8. Nothing is written if the file changes while permission is asked for.
+
+mod lines;
+mod matchers;
+mod replace;
+
+use std::path::Path;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use opencode_project::diff::{Comparison, Counts, Form};
+use opencode_schema::Object;
+use opencode_schema::event::FileChange;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::contract::{Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments, schema_of};
+use crate::write::text::{Decoded, join_mark, split_mark, with_line_feeds};
+use crate::write::{Existing, MAX_FILE, announce, ask_edit, blocking, is_folder, load, lock, save};
+use lines::Effort;
+use replace::New;
+
+/// Replaces a part of a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Edit;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Arguments {
+    /// Absolute path
+    file_path: String,
+    /// Text to replace
+    old_string: String,
+    /// Text to put there, not the same
+    new_string: String,
+    /// Replace every occurrence
+    replace_all: Option<bool>,
+}
+
+impl Tool for Edit {
+    fn name(&self) -> &'static str {
+        "edit"
+    }
+
+    fn definition(&self, _scope: &Scope) -> Definition {
+        Definition {
+            description: include_str!("descriptions/edit.md").trim_end().into(),
+            parameters: schema_of::<Arguments>(),
+        }
+    }
+
+    fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
+        run(call, input).boxed()
+    }
+}
+
+async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
+    let wanted: Arguments = arguments("edit", input)?;
+    if wanted.file_path.is_empty() {
+        return Err(Failure::told("filePath is required"));
+    }
+    if wanted.old_string == wanted.new_string {
+        return Err(Failure::told(
+            "No changes to apply: oldString and newString are identical.",
+        ));
+    }
+    let path = call.scope.resolve(&wanted.file_path);
+    call.ask_external(&path, PathKind::File).await?;
+    let _lock = lock::lock(&path, &call.cancel).await?;
+    let existing = load(&path).await?;
+    let event = if wanted.old_string.is_empty() {
+        FileChange::Add
+    } else {
+        FileChange::Change
+    };
+    let change = {
+        let (path, existing) = (path.clone(), existing.clone());
+        blocking(move || Change::new(&path, existing, &wanted)).await??
+    };
+    ask_edit(call, &path, change.diff.clone()).await?;
+    if load(&path).await? != existing {
+        return Err(Failure::told(format!(
+            "{} was changed by somebody else before the edit was allowed. Read the file once more and then edit it.",
+            path.display()
+        )));
+    }
+    save(&path, change.bytes).await?;
+    announce(call, &path, event);
+    let file = path.to_string_lossy();
+    let filediff = json!({
+        "file": file,
+        "patch": change.diff,
+        "additions": change.counts.additions,
+        "deletions": change.counts.deletions,
+    });
+    let metadata = |entries: [(&str, &Value); 3]| -> Object {
+        entries
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.clone()))
+            .collect()
+    };
+    let (diff, diagnostics) = (Value::from(change.diff), json!({}));
+    let running = [
+        ("diff", &diff),
+        ("filediff", &filediff),
+        ("diagnostics", &diagnostics),
+    ];
+    call.host.progress(call, None, metadata(running));
+    Ok(Output {
+        title: call.scope.relative(&path),
+        output: "Edit applied successfully.".into(),
+        metadata: metadata([
+            ("diagnostics", &diagnostics),
+            ("diff", &diff),
+            ("filediff", &filediff),
+        ]),
+        attachments: Vec::new(),
+    })
+}
+
+/// What an edit makes of a file.
+#[derive(Debug)]
+struct Change {
+    bytes: Vec<u8>,
+    diff: String,
+    counts: Counts,
+}
+
+impl Change {
+    fn new(path: &Path, existing: Existing, wanted: &Arguments) -> Result<Self, Failure> {
+        if wanted.old_string.is_empty() {
+            return Self::create(path, &existing, &wanted.new_string);
+        }
+        let file = match existing {
+            Existing::Missing => return Err(Failure::told(format!("File {} not found", path.display()))),
+            Existing::Folder => return Err(is_folder(path)),
+            Existing::TooLarge(_) => return Err(too_large(path)),
+            Existing::File(bytes) => Decoded::new(bytes),
+        };
+        let crlf = file.text.contains("\r\n");
+        let old = with_line_ends(&wanted.old_string, crlf);
+        let new = with_line_ends(&wanted.new_string, crlf);
+        let all = wanted.replace_all.unwrap_or(false);
+        if old == new {
+            return Err(Failure::told(
+                "No changes to apply: oldString and newString are identical.",
+            ));
+        }
+        let ranges = replace::find(&file.text, &old, all, Effort::LIMIT)
+            .map_err(|refusal| Failure::told(refusal.to_string()))?;
+        let new = if all {
+            New::Pattern(&new)
+        } else {
+            New::Literal(&new)
+        };
+        let bytes = replace::apply(file.text.len(), &ranges, new, MAX_FILE, |range| file.bytes(range))
+            .ok_or_else(|| too_large(path))?;
+        let changed = Decoded::new(bytes);
+        let (before, after) = (with_line_feeds(&file.text), with_line_feeds(&changed.text));
+        let comparison = Comparison::new(&before, &after);
+        // Parity: tools.md §3 «edit»: lines are counted with their line ends, though shown without.
+        let counts = if crlf {
+            Comparison::new(&file.text, &changed.text).counts()
+        } else {
+            comparison.counts()
+        };
+        let body = changed.bytes(0..changed.text.len());
+        Ok(Self {
+            bytes: join_mark(file.mark || changed.mark, body),
+            diff: comparison.patch(&path.to_string_lossy(), Form::Tool),
+            counts,
+        })
+    }
+
+    fn create(path: &Path, existing: &Existing, content: &str) -> Result<Self, Failure> {
+        if *existing != Existing::Missing {
+            return Err(Failure::told(
+                "An empty oldString makes a new file, but there is one already. Give the exact text to replace, or use write to replace all of it.",
+            ));
+        }
+        let (mark, text) = split_mark(content);
+        let comparison = Comparison::new("", text);
+        Ok(Self {
+            bytes: join_mark(mark, text.as_bytes()),
+            diff: comparison.patch(&path.to_string_lossy(), Form::Tool),
+            counts: comparison.counts(),
+        })
+    }
+}
+
+/// `text` with the line ends of the file: LF, or CRLF.
+fn with_line_ends(text: &str, crlf: bool) -> String {
+    let text = with_line_feeds(text);
+    if crlf {
+        text.replace('\n', "\r\n")
+    } else {
+        text.into_owned()
+    }
+}
+
+fn too_large(path: &Path) -> Failure {
+    Failure::told(format!(
+        "{} is too large to be edited: at most {MAX_FILE} bytes, before and after. Use a shell command.",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests;

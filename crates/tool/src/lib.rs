@@ -1,0 +1,25 @@
+//! The tool contract, the registry and every built-in tool.
+//!
+//! A tool is one file of code with its description beside it as text. It reads and writes the world of
+//! its [`Scope`] (a folder and what belongs to it) and reaches the engine only through [`Host`]: it asks
+//! for permission there, reports progress there, announces events there. It knows no session, no model
+//! and no face (reference `tools.md`).
+
+pub mod bash;
+pub mod contract;
+pub mod edit;
+pub mod glob;
+pub mod grep;
+pub mod invalid;
+pub mod read;
+pub mod registry;
+pub mod skill;
+pub mod task;
+#[cfg(test)]
+mod testing;
+pub mod todowrite;
+pub mod truncation;
+pub mod webfetch;
+pub mod write;
+
+pub use contract::{Ask, Call, Definition, Failure, Host, Output, Scope, Tool};

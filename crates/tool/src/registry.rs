@@ -1,0 +1,62 @@
+//! The tools that exist, by name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opencode_permission::rules;
+use opencode_schema::permission::Rule;
+
+use crate::contract::Tool;
+use crate::{bash, edit, glob, grep, invalid, read, skill, task, todowrite, webfetch, write};
+
+/// The tools that exist, in the order in which they are registered.
+#[derive(Clone)]
+pub struct Registry {
+    tools: Vec<Arc<dyn Tool>>,
+}
+
+impl Registry {
+    /// The tools of the program.
+    #[must_use]
+    pub fn built_in(command_timeout: Option<Duration>) -> Self {
+        let bash = command_timeout.map_or_else(bash::Bash::default, |timeout| bash::Bash { timeout });
+        let tools: Vec<Arc<dyn Tool>> = vec![
+            Arc::new(invalid::Invalid),
+            Arc::new(bash),
+            Arc::new(read::Read),
+            Arc::new(glob::Glob),
+            Arc::new(grep::Grep),
+            Arc::new(edit::Edit),
+            Arc::new(write::Write),
+            Arc::new(task::Task),
+            Arc::new(webfetch::Webfetch::default()),
+            Arc::new(todowrite::Todowrite),
+            Arc::new(skill::Skill),
+        ];
+        Self { tools }
+    }
+
+    /// A tool by its name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
+        self.tools.iter().find(|tool| tool.name() == name)
+    }
+
+    /// Names of all tools, also of those that no model is told of.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tools.iter().map(|tool| tool.name())
+    }
+
+    /// The tools that a model is told of under these rules, by name.
+    #[must_use]
+    pub fn visible(&self, rules: &[&[Rule]]) -> Vec<&Arc<dyn Tool>> {
+        let mut visible: Vec<_> = self
+            .tools
+            .iter()
+            .filter(|tool| tool.name() != invalid::NAME)
+            .filter(|tool| !rules::hides(tool.permission(), rules))
+            .collect();
+        visible.sort_by(|a, b| a.name().cmp(b.name()));
+        visible
+    }
+}

@@ -1,0 +1,219 @@
+//! What tests of tools stand on: a host that only records, and a place in a temporary folder.
+//!
+//! Meets nothing but the contract. Not part of the product.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use opencode_config::instruction;
+use opencode_schema::event::EventBody;
+use opencode_schema::session::Todo;
+use opencode_schema::skill::Skill;
+use opencode_schema::{MessageId, Object, SessionId};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::contract::{Ask, Call, Delegated, Failure, Host, Output, Scope, Subagent, Task, Tool};
+use crate::truncation::Truncation;
+
+type AnswerAsk = dyn Fn(&Ask) -> Result<(), Failure> + Send + Sync;
+type AnswerTask = dyn Fn(&Task) -> Result<Delegated, Failure> + Send + Sync;
+
+/// What a tool did with its host, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Recorded {
+    /// Questions for permission.
+    pub(crate) asks: Vec<Ask>,
+    /// Titles and metadata while running.
+    pub(crate) progress: Vec<(Option<String>, Object)>,
+    /// Events.
+    pub(crate) announced: Vec<EventBody>,
+    /// Lists of things to do.
+    pub(crate) todos: Vec<Vec<Todo>>,
+    /// Tasks given away.
+    pub(crate) tasks: Vec<Task>,
+    /// Rules files that were claimed.
+    pub(crate) claimed: Vec<PathBuf>,
+}
+
+/// A host that records, says yes to everything unless told otherwise, and never waits.
+pub(crate) struct FakeHost {
+    recorded: Mutex<Recorded>,
+    answer_ask: Box<AnswerAsk>,
+    answer_task: Box<AnswerTask>,
+}
+
+impl FakeHost {
+    fn record(&self, change: impl FnOnce(&mut Recorded)) {
+        change(&mut self.recorded.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Everything recorded so far.
+    pub(crate) fn recorded(&self) -> Recorded {
+        self.recorded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Host for FakeHost {
+    fn ask<'a>(&'a self, _call: &'a Call, ask: Ask) -> BoxFuture<'a, Result<(), Failure>> {
+        let answer = (self.answer_ask)(&ask);
+        self.record(|recorded| recorded.asks.push(ask));
+        std::future::ready(answer).boxed()
+    }
+
+    fn progress(&self, _call: &Call, title: Option<String>, metadata: Object) {
+        self.record(|recorded| recorded.progress.push((title, metadata)));
+    }
+
+    fn announce(&self, event: EventBody) {
+        self.record(|recorded| recorded.announced.push(event));
+    }
+
+    fn replace_todos<'a>(&'a self, _call: &'a Call, todos: Vec<Todo>) -> BoxFuture<'a, Result<(), Failure>> {
+        self.record(|recorded| recorded.todos.push(todos));
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn delegate<'a>(&'a self, _call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>> {
+        let answer = (self.answer_task)(&task);
+        self.record(|recorded| recorded.tasks.push(task));
+        std::future::ready(answer).boxed()
+    }
+
+    fn claim_instructions<'a>(
+        &'a self,
+        _call: &'a Call,
+        candidates: Vec<PathBuf>,
+    ) -> BoxFuture<'a, Vec<PathBuf>> {
+        let mut fresh = Vec::new();
+        self.record(|recorded| {
+            for path in candidates {
+                if !recorded.claimed.contains(&path) {
+                    recorded.claimed.push(path.clone());
+                    fresh.push(path);
+                }
+            }
+        });
+        std::future::ready(fresh).boxed()
+    }
+}
+
+/// A place to run tools in: a temporary folder with `project` (directory and worktree) and `data`
+/// inside, and a [`FakeHost`]. Gone when dropped.
+pub(crate) struct Bench {
+    folder: tempfile::TempDir,
+    /// Where the tools work; change it before the first call.
+    pub(crate) scope: Scope,
+    /// The agent that calls.
+    pub(crate) agent: String,
+    /// Stops the calls made from here.
+    pub(crate) cancel: CancellationToken,
+    host: Arc<FakeHost>,
+}
+
+impl Bench {
+    /// A fresh place whose host allows everything.
+    pub(crate) fn new() -> Self {
+        Self::with_answers(|_| Ok(()), |_| Err(Failure::told("nobody takes tasks here")))
+    }
+
+    /// A fresh place whose host answers questions for permission with `answer`.
+    pub(crate) fn asking(answer: impl Fn(&Ask) -> Result<(), Failure> + Send + Sync + 'static) -> Self {
+        Self::with_answers(answer, |_| Err(Failure::told("nobody takes tasks here")))
+    }
+
+    /// A fresh place whose host answers tasks with `answer`.
+    pub(crate) fn delegating(
+        answer: impl Fn(&Task) -> Result<Delegated, Failure> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_answers(|_| Ok(()), answer)
+    }
+
+    fn with_answers(
+        ask: impl Fn(&Ask) -> Result<(), Failure> + Send + Sync + 'static,
+        task: impl Fn(&Task) -> Result<Delegated, Failure> + Send + Sync + 'static,
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // Without links, so that paths printed by programs equal those that tests build.
+        let root = fs_err::canonicalize(folder.path()).expect("the folder exists");
+        fs_err::create_dir_all(root.join("project")).expect("a fresh folder is writable");
+        Self {
+            scope: Scope {
+                directory: root.join("project"),
+                worktree: root.join("project"),
+                shell: PathBuf::from("/bin/sh"),
+                truncation: Truncation {
+                    max_lines: Truncation::DEFAULT_LINES,
+                    max_bytes: Truncation::DEFAULT_BYTES,
+                    directory: root.join("data/tool-output"),
+                },
+                skills: Arc::from(Vec::<Skill>::new()),
+                subagents: Arc::from(Vec::<Subagent>::new()),
+                rules: instruction::NAMES,
+                temporary: root.join("temporary"),
+                version: "0.0.0-test",
+            },
+            folder,
+            agent: "build".into(),
+            cancel: CancellationToken::new(),
+            host: Arc::new(FakeHost {
+                recorded: Mutex::default(),
+                answer_ask: Box::new(ask),
+                answer_task: Box::new(task),
+            }),
+        }
+    }
+
+    /// The folder around everything, without links; `project` and `data` are in it.
+    pub(crate) fn root(&self) -> PathBuf {
+        fs_err::canonicalize(self.folder.path()).expect("the folder exists")
+    }
+
+    /// A path in the project folder.
+    pub(crate) fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.scope.directory.join(relative)
+    }
+
+    /// Writes a file in the project folder, with its parents, and gives its path.
+    pub(crate) fn write(&self, relative: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(relative);
+        if let Some(parent) = path.parent() {
+            fs_err::create_dir_all(parent).expect("the project folder is writable");
+        }
+        fs_err::write(&path, content).expect("the project folder is writable");
+        path
+    }
+
+    /// Reads a file of the project folder.
+    pub(crate) fn read(&self, relative: impl AsRef<Path>) -> String {
+        fs_err::read_to_string(self.path(relative)).expect("the file exists")
+    }
+
+    /// A call in this place.
+    pub(crate) fn call(&self) -> Call {
+        Call {
+            session_id: SessionId::trusted("ses_test"),
+            message_id: MessageId::trusted("msg_test"),
+            call_id: "call_test".into(),
+            agent: self.agent.clone(),
+            scope: Arc::new(self.scope.clone()),
+            host: Arc::clone(&self.host) as Arc<dyn Host>,
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    /// Runs `tool` once.
+    pub(crate) async fn run(&self, tool: &dyn Tool, input: Value) -> Result<Output, Failure> {
+        tool.run(&self.call(), input).await
+    }
+
+    /// What the tools did with the host so far.
+    pub(crate) fn recorded(&self) -> Recorded {
+        self.host.recorded()
+    }
+}

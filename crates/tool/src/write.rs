@@ -1,0 +1,200 @@
+//! The `write` tool: gives a file new content (reference `tools.md` §3).
+//!
+//! Also home of what every tool that changes files needs: one change of a file at a time (`lock`), putting
+//! content in place (`store`), text and its bytes (`text`). Formatters and language servers are not asked
+//! here; `diagnostics` of the result is the place for what they say.
+
+pub(crate) mod lock;
+pub(crate) mod store;
+pub(crate) mod text;
+
+use std::io;
+use std::path::Path;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use opencode_project::diff::{Comparison, Form};
+use opencode_project::search::open_regular;
+use opencode_schema::Object;
+use opencode_schema::event::{EventBody, FileChange};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments, schema_of};
+use text::{Decoded, join_mark, split_mark};
+
+/// Largest file whose content is compared or edited. What people and models write is far below it; the
+/// texts, lines and differences of one that large take about half a gigabyte.
+pub(crate) const MAX_FILE: usize = 32 * 1024 * 1024;
+
+/// Gives a file new content.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Write;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Arguments {
+    /// All of the file's text
+    content: String,
+    /// Absolute path
+    file_path: String,
+}
+
+impl Tool for Write {
+    fn name(&self) -> &'static str {
+        "write"
+    }
+
+    fn definition(&self, _scope: &Scope) -> Definition {
+        Definition {
+            description: include_str!("descriptions/write.md").trim_end().into(),
+            parameters: schema_of::<Arguments>(),
+        }
+    }
+
+    fn permission(&self) -> &'static str {
+        "edit"
+    }
+
+    fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
+        run(call, input).boxed()
+    }
+}
+
+async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
+    let Arguments { content, file_path } = arguments("write", input)?;
+    let path = call.scope.resolve(&file_path);
+    call.ask_external(&path, PathKind::File).await?;
+    let _lock = lock::lock(&path, &call.cancel).await?;
+    let existing = load(&path).await?;
+    let exists = !matches!(existing, Existing::Missing);
+    let old = match existing {
+        Existing::Missing => Decoded::new(Vec::new()),
+        Existing::Folder => return Err(is_folder(&path)),
+        Existing::File(bytes) => Decoded::new(bytes),
+        // Its content is not shown, but that is no reason not to replace it.
+        Existing::TooLarge(mark) => Decoded::new(join_mark(mark, &[])),
+    };
+    let (bytes, diff) = {
+        let path = path.clone();
+        blocking(move || {
+            let (mark, text) = split_mark(&content);
+            let diff = Comparison::new(&old.text, text).patch(&path.to_string_lossy(), Form::Tool);
+            (join_mark(mark || old.mark, text.as_bytes()), diff)
+        })
+        .await?
+    };
+    ask_edit(call, &path, diff).await?;
+    save(&path, bytes).await?;
+    announce(
+        call,
+        &path,
+        if exists {
+            FileChange::Change
+        } else {
+            FileChange::Add
+        },
+    );
+    let mut metadata = Object::new();
+    metadata.insert("diagnostics".into(), json!({}));
+    metadata.insert("filepath".into(), path.to_string_lossy().into());
+    metadata.insert("exists".into(), exists.into());
+    Ok(Output {
+        title: call.scope.relative(&path),
+        output: "Wrote file successfully.".into(),
+        metadata,
+        attachments: Vec::new(),
+    })
+}
+
+/// What there is before a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Missing,
+    Folder,
+    File(Vec<u8>),
+    /// More than [`MAX_FILE`]; whether it begins with a byte order mark.
+    TooLarge(bool),
+}
+
+/// What there is at `path`.
+pub(crate) async fn load(path: &Path) -> Result<Existing, Failure> {
+    let path = path.to_owned();
+    blocking(move || load_blocking(&path))
+        .await?
+        .map_err(Failure::from)
+}
+
+fn load_blocking(path: &Path) -> io::Result<Existing> {
+    use std::io::Read as _;
+    match fs_err::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => return Ok(Existing::Folder),
+        Ok(_) => {}
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(Existing::Missing);
+        }
+        Err(error) => return Err(error),
+    }
+    let mut bytes = Vec::new();
+    open_regular(path)?
+        .take(MAX_FILE as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_FILE {
+        return Ok(Existing::TooLarge(bytes.starts_with(b"\xef\xbb\xbf")));
+    }
+    Ok(Existing::File(bytes))
+}
+
+/// Puts `bytes` into the file at `path`.
+pub(crate) async fn save(path: &Path, bytes: Vec<u8>) -> Result<(), Failure> {
+    let path = path.to_owned();
+    blocking(move || {
+        store::store(&path, &bytes)
+            .map_err(|error| Failure::told(format!("Cannot write {}: {error}", path.display())))
+    })
+    .await?
+}
+
+/// Asks for permission to make the change that `diff` shows.
+pub(crate) async fn ask_edit(call: &Call, path: &Path, diff: String) -> Result<(), Failure> {
+    let mut metadata = Object::new();
+    metadata.insert("filepath".into(), path.to_string_lossy().into());
+    metadata.insert("diff".into(), diff.into());
+    call.ask(Ask {
+        permission: "edit".into(),
+        patterns: vec![call.scope.relative(path)],
+        always: vec!["*".into()],
+        metadata,
+    })
+    .await
+}
+
+/// Tells everybody that a file changed.
+pub(crate) fn announce(call: &Call, path: &Path, event: FileChange) {
+    let file = path.to_string_lossy().into_owned();
+    call.host.announce(EventBody::FileEdited { file: file.clone() });
+    call.host.announce(EventBody::FileWatcherUpdated { file, event });
+}
+
+/// The failure of a call that takes a folder for a file.
+pub(crate) fn is_folder(path: &Path) -> Failure {
+    Failure::told(format!("Path is a directory, not a file: {}", path.display()))
+}
+
+/// Runs what takes time or waits for the disk on a thread of its own.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::told(format!("The tool broke down: {error}")))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
