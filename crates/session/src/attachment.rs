@@ -1,0 +1,241 @@
+//! Files and folders that the user attaches (reference `agent-loop.md` §2, «Part resolution»).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use opencode_schema::part::FilePart;
+use opencode_schema::{EventBody, MessageError, PartBody, PartId, SessionId};
+use opencode_tool::contract::Attachment;
+use opencode_tool::{Output, read};
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+use url::Url;
+
+use crate::Location;
+use crate::prompt::synthetic;
+
+/// Media type of folders.
+const FOLDER: &str = "application/x-directory";
+const PLAIN: &str = "text/plain";
+/// Largest file that is attached as it is.
+const SIZE_LIMIT: u64 = 20 * 1024 * 1024;
+
+type Resolved = Vec<(Option<PartId>, PartBody)>;
+
+/// What an attached file becomes in the message. A file that cannot be read becomes a text that says so.
+pub(crate) async fn resolve(
+    location: &Arc<Location>,
+    session_id: &SessionId,
+    id: Option<PartId>,
+    file: FilePart,
+) -> Resolved {
+    if let Some(data) = file.url.strip_prefix("data:") {
+        if file.mime != PLAIN {
+            return vec![(id, PartBody::File(file))];
+        }
+        let name = file.filename.clone().unwrap_or_default();
+        let text = decode_data(data).unwrap_or_default();
+        return vec![
+            (None, synthetic(called_read(&json!({ "filePath": name })))),
+            (None, synthetic(text)),
+            (id, PartBody::File(file)),
+        ];
+    }
+    let Some(path) = local_path(&file.url) else {
+        return vec![(id, PartBody::File(file))];
+    };
+    let is_folder = tokio::fs::metadata(&path)
+        .await
+        .is_ok_and(|metadata| metadata.is_dir());
+    let outcome = if is_folder {
+        folder(location, &path, id, file).await
+    } else if file.mime == PLAIN || file.mime == FOLDER {
+        text(location, &path, id, file).await
+    } else {
+        binary(&path, id, file).await
+    };
+    match outcome {
+        Ok(resolved) => resolved,
+        Err(reason) => {
+            let message = format!(
+                "Read tool failed to read {} with the following error: {reason}",
+                path.display()
+            );
+            let event = EventBody::SessionError {
+                session_id: Some(session_id.clone()),
+                error: Some(MessageError::unknown(reason)),
+            };
+            if let Err(error) = location.store.announce(event).await {
+                tracing::debug!(%error, "an unreadable attachment could not be told");
+            }
+            vec![(None, synthetic(message))]
+        }
+    }
+}
+
+/// What the model is told as if it had called the tool itself.
+fn called_read(input: &serde_json::Value) -> String {
+    format!("Called the Read tool with the following input: {input}")
+}
+
+/// The file that a `file:` address names.
+fn local_path(url: &str) -> Option<PathBuf> {
+    let url = Url::parse(url).ok().filter(|url| url.scheme() == "file")?;
+    let path = percent_decode_str(url.path()).decode_utf8().ok()?;
+    Some(PathBuf::from(path.into_owned()))
+}
+
+/// `?start=N&end=M` of the address: the first line and how many.
+fn range(url: &str) -> (Option<u64>, Option<u64>) {
+    let Ok(url) = Url::parse(url) else {
+        return (None, None);
+    };
+    let number = |wanted: &str| {
+        let value = url.query_pairs().find(|(name, _)| name == wanted)?.1.into_owned();
+        value.parse::<u64>().ok()
+    };
+    let Some(offset) = number("start").map(|start| start.max(1)) else {
+        return (None, None);
+    };
+    let limit = number("end").map(|end| (end + 1).saturating_sub(offset));
+    (Some(offset), limit)
+}
+
+async fn text(
+    location: &Arc<Location>,
+    path: &Path,
+    id: Option<PartId>,
+    file: FilePart,
+) -> Result<Resolved, String> {
+    let (offset, limit) = range(&file.url);
+    let mut input = json!({ "filePath": path.to_string_lossy() });
+    if let Some(offset) = offset {
+        input["offset"] = offset.into();
+    }
+    if let Some(limit) = limit {
+        input["limit"] = limit.into();
+    }
+    let scope = location.scope(&[]);
+    let Output {
+        output, attachments, ..
+    } = read::page(&scope, path, offset, limit)
+        .await
+        .map_err(|failure| failure.to_string())?;
+    let mut resolved = vec![(None, synthetic(called_read(&input))), (None, synthetic(output))];
+    if attachments.is_empty() {
+        resolved.push((id, PartBody::File(file)));
+    } else {
+        resolved.extend(
+            attachments
+                .into_iter()
+                .map(|attachment| (None, PartBody::File(attached(attachment)))),
+        );
+    }
+    Ok(resolved)
+}
+
+async fn folder(
+    location: &Arc<Location>,
+    path: &Path,
+    id: Option<PartId>,
+    file: FilePart,
+) -> Result<Resolved, String> {
+    let scope = location.scope(&[]);
+    let listing = read::page(&scope, path, None, None)
+        .await
+        .map_err(|failure| failure.to_string())?;
+    let input = json!({ "filePath": path.to_string_lossy() });
+    Ok(vec![
+        (None, synthetic(called_read(&input))),
+        (None, synthetic(listing.output)),
+        (
+            id,
+            PartBody::File(FilePart {
+                mime: FOLDER.to_owned(),
+                ..file
+            }),
+        ),
+    ])
+}
+
+async fn binary(path: &Path, id: Option<PartId>, file: FilePart) -> Result<Resolved, String> {
+    let size = fs_err::tokio::metadata(path)
+        .await
+        .map_err(|error| error.to_string())?
+        .len();
+    if size > SIZE_LIMIT {
+        return Err(format!(
+            "the file has {size} bytes; at most {SIZE_LIMIT} can be attached"
+        ));
+    }
+    let bytes = fs_err::tokio::read(path)
+        .await
+        .map_err(|error| error.to_string())?;
+    let input = json!({ "filePath": path.to_string_lossy() });
+    let url = format!("data:{};base64,{}", file.mime, STANDARD.encode(bytes));
+    Ok(vec![
+        (None, synthetic(called_read(&input))),
+        (id, PartBody::File(FilePart { url, ..file })),
+    ])
+}
+
+/// A file that came with what was read.
+pub(crate) fn attached(attachment: Attachment) -> FilePart {
+    FilePart {
+        mime: attachment.mime,
+        filename: attachment.filename,
+        url: attachment.url,
+        source: None,
+    }
+}
+
+/// The text of a `data:` address behind `data:`.
+fn decode_data(data: &str) -> Option<String> {
+    let (head, body) = data.split_once(',')?;
+    let bytes = if head.ends_with(";base64") {
+        STANDARD.decode(body.trim()).ok()?
+    } else {
+        percent_decode_str(body).collect()
+    };
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        for (url, wanted) in [
+            ("file:///a.rs", (None, None)),
+            ("file:///a.rs?start=3", (Some(3), None)),
+            ("file:///a.rs?start=3&end=7", (Some(3), Some(5))),
+            ("file:///a.rs?start=0&end=2", (Some(1), Some(2))),
+            ("file:///a.rs?start=9&end=2", (Some(9), Some(0))),
+            ("file:///a.rs?start=x", (None, None)),
+        ] {
+            assert_eq!(range(url), wanted, "{url}");
+        }
+    }
+
+    #[test]
+    fn data_addresses() {
+        assert_eq!(
+            decode_data("text/plain;base64,aGVsbG8=").as_deref(),
+            Some("hello")
+        );
+        assert_eq!(decode_data("text/plain,a%20b").as_deref(), Some("a b"));
+        assert_eq!(decode_data("nothing"), None);
+    }
+
+    #[test]
+    fn local_paths_are_decoded() {
+        assert_eq!(
+            local_path("file:///a%20b/%C3%A4.txt?start=1"),
+            Some(PathBuf::from("/a b/ä.txt"))
+        );
+        assert_eq!(local_path("https://example.com/a"), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! The engine: what all faces talk to.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use opencode_config::{Environment, Paths};
+use opencode_llm::{Client, ClientOptions};
+use opencode_store::{Database, Store, Subscription};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::coordinator::Coordinator;
+use crate::{Error, Location, housekeeping};
+
+/// How long the end of the program waits for what still runs in the background: titles, the end of
+/// stopped commands.
+const ENDING_LIMIT: Duration = Duration::from_secs(4);
+
+/// What an engine needs to know of the world.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where files are.
+    pub paths: Paths,
+    /// The environment of the process, as it was at start.
+    pub environment: Environment,
+    /// Version of the program.
+    pub version: &'static str,
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) options: Options,
+    pub(crate) store: Store,
+    pub(crate) client: Client,
+    pub(crate) coordinator: Coordinator,
+    /// Everything that runs beside the caller.
+    pub(crate) tasks: TaskTracker,
+    /// Stops what runs in the background.
+    pub(crate) ending: CancellationToken,
+    /// Stops what nobody waits for.
+    pub(crate) housekeeping: CancellationToken,
+    locations: Mutex<HashMap<PathBuf, Arc<OnceCell<Arc<Location>>>>>,
+}
+
+impl Engine {
+    /// Opens the database and makes an engine on it.
+    ///
+    /// # Errors
+    /// The database cannot be opened.
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let database = options
+            .paths
+            .database(&options.environment)
+            .map_or(Database::Memory, Database::File);
+        let store = Store::open(database).await?;
+        let client = Client::new(ClientOptions {
+            extra_roots: options.environment.get("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
+            ..ClientOptions::default()
+        });
+        let inner = Inner {
+            options,
+            store,
+            client,
+            coordinator: Coordinator::default(),
+            tasks: TaskTracker::new(),
+            housekeeping: CancellationToken::new(),
+            ending: CancellationToken::new(),
+            locations: Mutex::default(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The store, for faces that only read or listen.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Hears every event from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        self.inner.store.subscribe()
+    }
+
+    /// The location of a folder, made when it is first asked for.
+    ///
+    /// # Errors
+    /// Configuration is wrong, or the database failed. The next call tries again.
+    pub async fn location(&self, directory: &Path) -> Result<Arc<Location>, Error> {
+        let inner = &self.inner;
+        let cell = {
+            let mut locations = inner.locations.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(locations.entry(directory.to_owned()).or_default())
+        };
+        let Options {
+            paths,
+            environment,
+            version,
+        } = &inner.options;
+        let made = cell
+            .get_or_try_init(|| async {
+                let location =
+                    Arc::new(Location::open(directory, &inner.store, paths, environment, version).await?);
+                housekeeping::begin(self, &location);
+                Ok::<_, Error>(location)
+            })
+            .await?;
+        Ok(Arc::clone(made))
+    }
+
+    /// Ends everything that runs: turns are stopped and leave their sessions consistent, background work
+    /// gets a little time to end.
+    pub async fn shutdown(&self) {
+        self.inner.housekeeping.cancel();
+        self.inner.coordinator.stop_all().await;
+        self.inner.tasks.close();
+        if tokio::time::timeout(ENDING_LIMIT, self.inner.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("background work did not end in time");
+        }
+        self.inner.ending.cancel();
+        if let Err(error) = self.inner.store.flush().await {
+            tracing::debug!(%error, "ending");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Why the engine did not do what was asked.
+
+use opencode_schema::SessionId;
+
+/// Why the engine did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// There is no such session.
+    #[error("Session not found: {0}")]
+    SessionNotFound(SessionId),
+    /// There is no such agent.
+    #[error("Agent not found: \"{name}\". Available agents: {}", available.join(", "))]
+    AgentNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// Names that could be asked for.
+        available: Vec<String>,
+    },
+    /// The agent that configuration names as default cannot be it.
+    #[error("default agent \"{name}\" {reason}")]
+    DefaultAgent {
+        /// Its name.
+        name: String,
+        /// Why it cannot be it.
+        reason: &'static str,
+    },
+    /// Every agent that users may choose is switched off.
+    #[error("no primary visible agent found")]
+    NoAgent,
+    /// A model cannot be used.
+    #[error(transparent)]
+    Catalog(#[from] opencode_catalog::Error),
+    /// The database failed.
+    #[error(transparent)]
+    Store(opencode_store::Error),
+    /// Configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] opencode_config::Error),
+    /// The session works on something else.
+    #[error("Session is busy: {0}")]
+    Busy(SessionId),
+    /// A file of an import is not what it should be.
+    #[error("{0}")]
+    Import(String),
+    /// The program is ending.
+    #[error("the program is ending")]
+    Ending,
+}
+
+impl From<opencode_store::Error> for Error {
+    fn from(error: opencode_store::Error) -> Self {
+        match error {
+            opencode_store::Error::NotFound { what: "session", id } => {
+                Self::SessionNotFound(SessionId::trusted(id))
+            }
+            other => Self::Store(other),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What the engine does for a running tool.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use opencode_permission::{Question, Refusal};
+use opencode_schema::permission::{Ruleset, ToolReference};
+use opencode_schema::session::Todo;
+use opencode_schema::{EventBody, Object, SessionId};
+use opencode_tool::contract::{Delegated, Task};
+use opencode_tool::{Ask, Call, Failure, Host};
+use tokio::sync::mpsc;
+
+use crate::step::Step;
+use crate::{Engine, Location, subagent};
+
+/// What a running call has to show.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) call_id: String,
+    pub(crate) title: Option<String>,
+    pub(crate) metadata: Object,
+}
+
+/// The engine as the tools of one step see it.
+pub(crate) struct StepHost {
+    engine: Engine,
+    location: Arc<Location>,
+    session_id: SessionId,
+    rules: Ruleset,
+    /// The user asked for this agent in so many words, so nobody asks again.
+    user_named_agent: bool,
+    reporter: mpsc::Sender<Progress>,
+    /// Rules files that the model has seen.
+    seen: Arc<Mutex<Vec<PathBuf>>>,
+    caller: subagent::Caller,
+}
+
+impl StepHost {
+    pub(crate) fn new(step: &Step<'_>, reporter: mpsc::Sender<Progress>) -> Self {
+        Self {
+            engine: step.engine.clone(),
+            location: Arc::clone(step.location),
+            session_id: step.session.id.clone(),
+            rules: step.rules(),
+            user_named_agent: step.user_named_agent,
+            reporter,
+            seen: Arc::clone(&step.seen_rules),
+            caller: step.caller(),
+        }
+    }
+}
+
+impl Host for StepHost {
+    fn ask<'a>(&'a self, call: &'a Call, ask: Ask) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            if ask.permission == "task" && self.user_named_agent {
+                return Ok(());
+            }
+            let question = Question {
+                session_id: self.session_id.clone(),
+                permission: ask.permission,
+                patterns: ask.patterns,
+                always: ask.always,
+                metadata: ask.metadata,
+                tool: Some(ToolReference {
+                    message_id: call.message_id.clone(),
+                    call_id: call.call_id.clone(),
+                }),
+            };
+            let answer = self
+                .location
+                .permissions
+                .ask(question, &[&self.rules], &call.cancel)
+                .await;
+            answer.map_err(|refusal| match &refusal {
+                Refusal::Denied { .. } | Refusal::Corrected { .. } => Failure::Told(refusal.to_string()),
+                Refusal::Rejected => Failure::Rejected(refusal.to_string()),
+                Refusal::Cancelled => Failure::Aborted,
+            })
+        }
+        .boxed()
+    }
+
+    fn progress(&self, call: &Call, title: Option<String>, metadata: Object) {
+        // When the queue is full the next report says more anyway.
+        let _ = self.reporter.try_send(Progress {
+            call_id: call.call_id.clone(),
+            title,
+            metadata,
+        });
+    }
+
+    fn announce(&self, event: EventBody) {
+        self.location.store.announce_now(event);
+    }
+
+    fn replace_todos<'a>(&'a self, call: &'a Call, todos: Vec<Todo>) -> BoxFuture<'a, Result<(), Failure>> {
+        let session_id = call.session_id.clone();
+        async move {
+            let stored = self
+                .location
+                .store
+                .write(move |transaction| transaction.replace_todos(&session_id, todos));
+            stored.await.map_err(|error| Failure::Told(error.to_string()))
+        }
+        .boxed()
+    }
+
+    fn delegate<'a>(&'a self, call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>> {
+        subagent::run(&self.engine, &self.location, &self.caller, call, task).boxed()
+    }
+
+    fn claim_instructions<'a>(
+        &'a self,
+        _: &'a Call,
+        candidates: Vec<PathBuf>,
+    ) -> BoxFuture<'a, Vec<PathBuf>> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let new: Vec<PathBuf> = candidates
+            .into_iter()
+            .filter(|path| !seen.contains(path))
+            .collect();
+        seen.extend(new.iter().cloned());
+        std::future::ready(new).boxed()
+    }
+}

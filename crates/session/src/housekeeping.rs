@@ -1,0 +1,79 @@
+//! What is kept for a while is cleaned up while the program runs for long (reference `sessions.md` §8,
+//! `tools.md` §2).
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::{Engine, Location};
+
+/// Nobody waits for this; short runs do without it.
+const FIRST: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Cleans up after a location from now on, until the engine ends.
+pub(crate) fn begin(engine: &Engine, location: &Arc<Location>) {
+    let (resting, location) = (engine.inner.housekeeping.clone(), Arc::clone(location));
+    engine.inner.tasks.spawn(async move {
+        let mut pause = FIRST;
+        while resting
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await
+            .is_some()
+        {
+            pause = EVERY;
+            if resting.run_until_cancelled(clean(&location)).await.is_none() {
+                break;
+            }
+        }
+    });
+}
+
+async fn clean(location: &Location) {
+    let removed = location.truncation.cleanup(SystemTime::now()).await;
+    if let Some(snapshots) = &location.snapshots
+        && let Err(error) = snapshots.cleanup().await
+    {
+        tracing::warn!(%error, "snapshots could not be cleaned up");
+    }
+    tracing::debug!(removed, "cleaned up");
+}
+
+#[cfg(test)]
+mod tests {
+    use opencode_config::{Environment, Paths};
+
+    use super::*;
+    use crate::Options;
+
+    #[tokio::test]
+    async fn old_results_are_removed_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().to_string_lossy().into_owned();
+        let environment: Environment = [("HOME".to_owned(), home)].into_iter().collect();
+        let paths = Paths::new(&environment);
+        let results = paths.tool_output();
+        fs_err::create_dir_all(&results).unwrap();
+        let [old, new] = ["tool_old", "tool_new"].map(|name| results.join(name));
+        for path in [&old, &new] {
+            fs_err::write(path, "x").unwrap();
+        }
+        let week = SystemTime::now() - 8 * 24 * EVERY;
+        fs_err::File::open(&old).unwrap().set_modified(week).unwrap();
+
+        let options = Options {
+            paths,
+            environment,
+            version: "0.0.0-test",
+        };
+        let engine = Engine::open(options).await.unwrap();
+        engine.location(folder.path()).await.unwrap();
+        tokio::time::pause();
+        tokio::time::sleep(2 * FIRST).await;
+        while old.exists() {
+            tokio::task::yield_now().await;
+        }
+        assert!(new.exists());
+        tokio::time::resume();
+        engine.shutdown().await;
+    }
+}

@@ -1,0 +1,37 @@
+//! The engine: what happens between a user's prompt and the last word of the answer.
+//!
+//! [`Engine`] opens the store and hands out [`Location`]s; a prompt ([`Engine::prompt`]) is stored as a
+//! message, the coordinator sees to it that one run a session works on it, the runner makes steps until
+//! nothing is left to do, each step asks the model once and runs the tools that it calls. Everything that
+//! happens is an event of the store; faces listen there and give commands here. No face is known, no
+//! screen, no protocol (reference `agent-loop.md`, `sessions.md` §7).
+
+mod attachment;
+mod coordinator;
+mod engine;
+mod error;
+mod failure;
+mod history;
+mod host;
+mod housekeeping;
+mod lifecycle;
+mod location;
+mod prompt;
+mod recovery;
+mod reminder;
+mod revert;
+mod runner;
+mod slug;
+mod step;
+mod subagent;
+mod summary;
+mod system;
+mod title;
+mod transfer;
+
+pub use engine::{Engine, Options};
+pub use error::Error;
+pub use lifecycle::NewSession;
+pub use location::Location;
+pub use prompt::Prompt;
+pub use transfer::{Transcript, sanitize};

@@ -1,0 +1,253 @@
+//! Sessions from their making to their end (reference `sessions.md` §7).
+
+use std::collections::HashMap;
+
+use opencode_schema::permission::Ruleset;
+use opencode_schema::session::{Cost, Session, Times, Tokens, default_title};
+use opencode_schema::time::now;
+use opencode_schema::{
+    EventBody, Message, MessageBody, MessageId, MessageWithParts, Object, Part, PartBody, PartId, SessionId,
+};
+use opencode_store::SessionFilter;
+
+use crate::{Engine, Error, Location, slug};
+
+/// What a new session is made of; everything may be left out.
+#[derive(Debug, Clone, Default)]
+pub struct NewSession {
+    /// The session that starts it.
+    pub parent_id: Option<SessionId>,
+    /// Its title; without one it gets a better one after the first message.
+    pub title: Option<String>,
+    /// The agent that works in it.
+    pub agent: Option<String>,
+    /// Rules that come after those of the agent.
+    pub permission: Option<Ruleset>,
+    /// Anything a client keeps with it.
+    pub metadata: Option<Object>,
+}
+
+impl Engine {
+    /// Makes a session in a location.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn create_session(&self, location: &Location, new: NewSession) -> Result<Session, Error> {
+        let at = now();
+        let session = Session {
+            id: SessionId::new(),
+            slug: slug::random(),
+            project_id: location.project_id.clone(),
+            directory: location.directory_text(),
+            path: Some(location.path_text()),
+            title: new
+                .title
+                .unwrap_or_else(|| default_title(new.parent_id.is_some(), at)),
+            parent_id: new.parent_id,
+            agent: new.agent,
+            permission: new.permission,
+            metadata: new.metadata,
+            cost: Some(Cost::default()),
+            tokens: Some(Tokens::default()),
+            version: self.inner.options.version.to_owned(),
+            time: Times {
+                created: at,
+                updated: at,
+                ..Times::default()
+            },
+            ..Session::default()
+        };
+        let created = EventBody::SessionCreated {
+            session_id: session.id.clone(),
+            info: Box::new(session.clone()),
+        };
+        location.store.publish(created).await?;
+        Ok(session)
+    }
+
+    /// A session.
+    ///
+    /// # Errors
+    /// [`Error::SessionNotFound`].
+    pub async fn session(&self, id: &SessionId) -> Result<Session, Error> {
+        let id = id.clone();
+        Ok(self.inner.store.read(move |view| view.session(&id)).await?)
+    }
+
+    /// Sessions by filter, last touched first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn sessions(&self, filter: SessionFilter) -> Result<Vec<Session>, Error> {
+        Ok(self.inner.store.read(move |view| view.sessions(&filter)).await?)
+    }
+
+    /// Ids of a session, the sessions that it started, those that they started, and so on; itself first.
+    ///
+    /// # Errors
+    /// [`Error::SessionNotFound`].
+    pub async fn family(&self, id: &SessionId) -> Result<Vec<SessionId>, Error> {
+        let id = id.clone();
+        let all = self.inner.store.read(move |view| {
+            view.session(&id)?;
+            let mut all = vec![id];
+            let mut at = 0;
+            while let Some(parent) = all.get(at).cloned() {
+                let children = view.children(&parent)?.into_iter().map(|session| session.id);
+                // A damaged file may make a session its own ancestor.
+                all.extend(children.filter(|child| !all.contains(child)).collect::<Vec<_>>());
+                at += 1;
+            }
+            Ok(all)
+        });
+        Ok(all.await?)
+    }
+
+    /// Deletes a session and all that it started. What runs in them is stopped first.
+    ///
+    /// # Errors
+    /// [`Error::SessionNotFound`].
+    pub async fn delete_session(&self, id: &SessionId) -> Result<(), Error> {
+        let family = self.family(id).await?;
+        for id in family.into_iter().rev() {
+            self.inner.coordinator.stop(&id).await;
+            self.inner
+                .store
+                .write(move |transaction| {
+                    let Some(session) = transaction.find_session(&id)? else {
+                        return Ok(());
+                    };
+                    transaction.publish(EventBody::SessionDeleted {
+                        session_id: id,
+                        info: Box::new(session),
+                    })
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a session with the messages of another, up to `before` (without it), or all.
+    ///
+    /// # Errors
+    /// [`Error::SessionNotFound`].
+    pub async fn fork_session(
+        &self,
+        location: &Location,
+        id: &SessionId,
+        before: Option<MessageId>,
+    ) -> Result<Session, Error> {
+        let original = self.session(id).await?;
+        let new = NewSession {
+            title: Some(forked_title(&original.title)),
+            metadata: original.metadata,
+            ..NewSession::default()
+        };
+        let fork = self.create_session(location, new).await?;
+        let (from, to) = (id.clone(), fork.id.clone());
+        location
+            .store
+            .write(move |transaction| {
+                let mut names: HashMap<MessageId, MessageId> = HashMap::new();
+                for message in transaction.transcript(&from)? {
+                    if before.as_ref() == Some(&message.info.id) {
+                        break;
+                    }
+                    let MessageWithParts { info, parts } = message;
+                    let new_id = MessageId::new();
+                    names.insert(info.id.clone(), new_id.clone());
+                    let copy = copied_message(info, &to, new_id, &names);
+                    let parts = parts
+                        .into_iter()
+                        .map(|part| copied_part(part, &copy, &names))
+                        .collect::<Vec<_>>();
+                    transaction.publish(EventBody::MessageUpdated {
+                        session_id: to.clone(),
+                        info: Box::new(copy),
+                    })?;
+                    for part in parts {
+                        let time = now();
+                        transaction.publish(EventBody::PartUpdated {
+                            session_id: to.clone(),
+                            part: Box::new(part),
+                            time,
+                        })?;
+                    }
+                }
+                Ok(())
+            })
+            .await?;
+        self.session(&fork.id).await
+    }
+
+    /// Gives a session another title.
+    ///
+    /// # Errors
+    /// [`Error::SessionNotFound`].
+    pub async fn rename_session(&self, id: &SessionId, title: String) -> Result<Session, Error> {
+        let id = id.clone();
+        let renamed = self
+            .inner
+            .store
+            .write(move |transaction| transaction.update_session(&id, |session| session.title = title));
+        Ok(renamed.await?)
+    }
+}
+
+fn copied_message(
+    mut info: Message,
+    session_id: &SessionId,
+    id: MessageId,
+    names: &HashMap<MessageId, MessageId>,
+) -> Message {
+    info.session_id = session_id.clone();
+    info.id = id;
+    if let MessageBody::Assistant(assistant) = &mut info.body
+        && let Some(parent) = names.get(&assistant.parent_id)
+    {
+        assistant.parent_id = parent.clone();
+    }
+    info
+}
+
+fn copied_part(mut part: Part, message: &Message, names: &HashMap<MessageId, MessageId>) -> Part {
+    part.id = PartId::new();
+    part.session_id = message.session_id.clone();
+    part.message_id = message.id.clone();
+    if let PartBody::Compaction(compaction) = &mut part.body {
+        compaction.tail_start_id = compaction
+            .tail_start_id
+            .as_ref()
+            .map(|id| names.get(id).unwrap_or(id).clone());
+    }
+    part
+}
+
+/// `title (fork #1)`, and from there on `#2`, `#3`…
+fn forked_title(title: &str) -> String {
+    let numbered = title.strip_suffix(')').and_then(|start| {
+        let (base, number) = start.rsplit_once(" (fork #")?;
+        Some((base, number.parse::<u32>().ok()?))
+    });
+    match numbered {
+        Some((base, number)) => format!("{base} (fork #{})", number.saturating_add(1)),
+        None => format!("{title} (fork #1)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forks_are_numbered() {
+        for (title, wanted) in [
+            ("Plan", "Plan (fork #1)"),
+            ("Plan (fork #1)", "Plan (fork #2)"),
+            ("Plan (fork #41) later", "Plan (fork #41) later (fork #1)"),
+            ("(fork #x)", "(fork #x) (fork #1)"),
+        ] {
+            assert_eq!(forked_title(title), wanted);
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! A location: a folder and everything that depends on it (reference `sessions.md` §6,
+//! architecture «A location is a scope»).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use opencode_catalog::{Catalog, Sources};
+use opencode_config::environment::variable;
+use opencode_config::{Environment, Paths, Place, credential, instruction, skill};
+use opencode_permission::Permissions;
+use opencode_project::identity::{self, Identity};
+use opencode_project::path::relative;
+use opencode_project::snapshot::Snapshots;
+use opencode_schema::EventBody;
+use opencode_schema::agent::{Agent, Mode};
+use opencode_schema::config::Config;
+use opencode_schema::project::{Project, Times, Vcs};
+use opencode_schema::skill::Skill;
+use opencode_schema::time::now;
+use opencode_store::Store;
+use opencode_tool::Scope;
+use opencode_tool::contract::Subagent;
+use opencode_tool::registry::Registry;
+use opencode_tool::truncation::Truncation;
+
+use crate::Error;
+
+/// A folder and everything that depends on it.
+pub struct Location {
+    /// The folder, absolute.
+    pub directory: PathBuf,
+    /// Top of its checkout; `/` without repository.
+    pub worktree: PathBuf,
+    /// Whether it is in a git repository.
+    pub is_git: bool,
+    /// Id of its project.
+    pub project_id: String,
+    /// Its configuration.
+    pub config: Arc<Config>,
+    /// Its agents by name, in the order of their definition.
+    pub agents: IndexMap<String, Agent>,
+    /// Its skills.
+    pub skills: Arc<[Skill]>,
+    /// Its providers and models.
+    pub catalog: Catalog,
+    /// Its permissions.
+    pub permissions: Arc<Permissions>,
+    /// Its tools.
+    pub tools: Registry,
+    /// What a user should know of it: a repository that git refuses, for example.
+    pub warnings: Vec<String>,
+    pub(crate) snapshots: Option<Snapshots>,
+    pub(crate) store: Store,
+    pub(crate) environment: Environment,
+    pub(crate) paths: Paths,
+    pub(crate) truncation: Truncation,
+    version: &'static str,
+}
+
+impl Location {
+    /// Reads everything that `directory` depends on, and makes its project known to the store.
+    ///
+    /// # Errors
+    /// Configuration is wrong, or the database failed.
+    pub(crate) async fn open(
+        directory: &Path,
+        store: &Store,
+        paths: &Paths,
+        environment: &Environment,
+        version: &'static str,
+    ) -> Result<Self, Error> {
+        let identity = identity::discover(directory).await;
+        let store = store.at(&directory.to_string_lossy());
+        register_project(&store, &identity, directory).await?;
+
+        let place = Place {
+            directory,
+            worktree: &identity.worktree,
+        };
+        let loaded = opencode_config::load(place, paths, environment)?;
+        let config = Arc::new(loaded.config);
+        let skills: Arc<[Skill]> = skill::all(place, paths, environment, &loaded.directories, &config).into();
+        let grounds = opencode_config::agent::Grounds {
+            always: always_allowed(paths, &skills),
+            plans_relative: relative(&identity.worktree, &paths.data.join("plans")),
+        };
+        let agents = opencode_config::agent::all(&config, paths, &grounds);
+        let catalog = Catalog::new(Sources {
+            paths: paths.clone(),
+            environment: environment.clone(),
+            credentials: credential::read(paths, environment),
+            config: Arc::clone(&config),
+            version,
+        });
+        let snapshots = if config.snapshot == Some(false) {
+            None
+        } else {
+            Snapshots::new(&paths.data, &identity, directory)
+        };
+        let limits = config.tool_output.clone().unwrap_or_default();
+        let limit = |configured: Option<std::num::NonZeroU32>, default| {
+            configured
+                .and_then(|limit| usize::try_from(limit.get()).ok())
+                .unwrap_or(default)
+        };
+        Ok(Self {
+            directory: directory.to_owned(),
+            is_git: identity.git.is_some(),
+            project_id: identity.id,
+            permissions: Permissions::new(store.clone()),
+            tools: Registry::built_in(
+                environment
+                    .positive(variable::BASH_TIMEOUT)
+                    .map(Duration::from_millis),
+            ),
+            warnings: identity.warning.iter().map(ToString::to_string).collect(),
+            truncation: Truncation {
+                max_lines: limit(limits.max_lines, Truncation::DEFAULT_LINES),
+                max_bytes: limit(limits.max_bytes, Truncation::DEFAULT_BYTES),
+                directory: paths.tool_output(),
+            },
+            worktree: identity.worktree,
+            config,
+            agents,
+            skills,
+            catalog,
+            snapshots,
+            store,
+            environment: environment.clone(),
+            paths: paths.clone(),
+            version,
+        })
+    }
+
+    /// The place as tools see it, with the agents that they can give tasks to.
+    pub(crate) fn scope(&self, subagents: &[Subagent]) -> Scope {
+        Scope {
+            directory: self.directory.clone(),
+            worktree: self.worktree.clone(),
+            shell: self.shell(),
+            truncation: self.truncation.clone(),
+            skills: Arc::clone(&self.skills),
+            subagents: subagents.into(),
+            rules: instruction::names(&self.environment),
+            temporary: self.paths.temporary.clone(),
+            version: self.version,
+        }
+    }
+
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            directory: &self.directory,
+            worktree: &self.worktree,
+        }
+    }
+
+    /// The folder as it is stored with sessions.
+    #[must_use]
+    pub fn directory_text(&self) -> String {
+        self.directory.to_string_lossy().into_owned()
+    }
+
+    /// The folder relative to its worktree, as it is stored with sessions.
+    #[must_use]
+    pub fn path_text(&self) -> String {
+        relative(&self.worktree, &self.directory)
+    }
+
+    /// The agent when nobody chooses one (reference `agents-commands-permissions.md` §1.4).
+    ///
+    /// # Errors
+    /// [`Error::DefaultAgent`] when configuration names one that cannot be it; [`Error::NoAgent`].
+    pub fn default_agent(&self) -> Result<&Agent, Error> {
+        let Some(name) = &self.config.default_agent else {
+            return self
+                .agents
+                .values()
+                .find(|agent| agent.mode != Mode::Subagent && agent.hidden != Some(true))
+                .ok_or(Error::NoAgent);
+        };
+        let refused = |reason| {
+            Err(Error::DefaultAgent {
+                name: name.clone(),
+                reason,
+            })
+        };
+        match self.agents.get(name) {
+            None => refused("not found"),
+            Some(agent) if agent.mode == Mode::Subagent => refused("is a subagent"),
+            Some(agent) if agent.hidden == Some(true) => refused("is hidden"),
+            Some(agent) => Ok(agent),
+        }
+    }
+
+    /// An agent by its name.
+    ///
+    /// # Errors
+    /// [`Error::AgentNotFound`] with the names that there are.
+    pub fn agent(&self, name: &str) -> Result<&Agent, Error> {
+        self.agents.get(name).ok_or_else(|| Error::AgentNotFound {
+            name: name.to_owned(),
+            available: self
+                .agents
+                .values()
+                .filter(|agent| agent.hidden != Some(true))
+                .map(|agent| agent.name.clone())
+                .collect(),
+        })
+    }
+
+    /// The shell that commands are given to: the configured one, else the user's if scripts for it look
+    /// like those for bash, else bash, else sh.
+    pub(crate) fn shell(&self) -> PathBuf {
+        let usual = |path: &str| {
+            let name = Path::new(path)
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            !matches!(name.as_str(), "fish" | "nu")
+        };
+        let configured = self.config.shell.as_deref();
+        let users = self.environment.get("SHELL").filter(|path| usual(path));
+        let wanted = configured.or(users).and_then(|path| self.program(path));
+        wanted
+            .or_else(|| self.program("bash"))
+            .unwrap_or_else(|| PathBuf::from("/bin/sh"))
+    }
+
+    /// A program by its path, or by its name in the search path.
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        if name.contains('/') {
+            return Some(PathBuf::from(name)).filter(|path| path.is_file());
+        }
+        let search = self
+            .environment
+            .get("PATH")
+            .unwrap_or("/usr/local/bin:/usr/bin:/bin");
+        std::env::split_paths(search)
+            .map(|folder| folder.join(name))
+            .find(|path| path.is_file())
+    }
+
+    /// Rules files that every model is told here, as they are now.
+    pub(crate) fn instructions(&self) -> Vec<instruction::Instruction> {
+        let configured = self.config.instructions.as_deref().unwrap_or_default();
+        let found = instruction::find(self.place(), &self.paths, &self.environment, configured);
+        found.iter().filter_map(|path| instruction::read(path)).collect()
+    }
+}
+
+/// Folders outside the project that need no permission: whole tool results, scratch, skills.
+fn always_allowed(paths: &Paths, skills: &[Skill]) -> Vec<String> {
+    let fixed = [paths.tool_output(), paths.temporary.clone()];
+    let of_skills = skills
+        .iter()
+        .filter_map(|skill| skill.folder().map(Path::to_path_buf));
+    fixed
+        .into_iter()
+        .chain(of_skills)
+        .map(|folder| folder.join("*").to_string_lossy().into_owned())
+        .collect()
+}
+
+/// Makes a project known to the store (reference `sessions.md` §6, rules 3 and 4).
+async fn register_project(store: &Store, identity: &Identity, directory: &Path) -> Result<(), Error> {
+    let (id, worktree) = (
+        identity.id.clone(),
+        identity.worktree.to_string_lossy().into_owned(),
+    );
+    let directory = directory.to_string_lossy().into_owned();
+    let vcs = identity.git.is_some().then_some(Vcs::Git);
+    let moved_from = identity.moved_from().map(str::to_owned);
+    store
+        .write(move |transaction| {
+            let at = now();
+            let fresh = || Project {
+                id: id.clone(),
+                worktree: worktree.clone(),
+                vcs,
+                name: None,
+                icon: None,
+                commands: None,
+                time: Times {
+                    created: at,
+                    updated: at,
+                    initialized: None,
+                },
+                sandboxes: Vec::new(),
+            };
+            let known = transaction.project(&id)?;
+            let mut project = known.unwrap_or_else(fresh);
+            project.time.updated = at;
+            if id != identity::GLOBAL {
+                project.vcs = vcs;
+                project.sandboxes.retain(|folder| Path::new(folder).is_dir());
+                if project.worktree != worktree && !project.sandboxes.contains(&worktree) {
+                    project.sandboxes.push(worktree.clone());
+                }
+            }
+            transaction.put_project(&project)?;
+            if let Some(old) = &moved_from {
+                transaction.move_project(old, &id)?;
+            }
+            if id != identity::GLOBAL {
+                transaction.put_project_directory(&id, &worktree)?;
+                transaction.adopt_sessions(&id, &directory)?;
+            }
+            transaction.publish(EventBody::ProjectUpdated {
+                project: Box::new(project),
+            })
+        })
+        .await?;
+    if let Err(error) = identity.remember().await {
+        tracing::debug!(%error, "the project id could not be left in the repository");
+    }
+    Ok(())
+}

@@ -1,0 +1,317 @@
+//! A prompt becomes a message of the session (reference `agent-loop.md` §1–2).
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use opencode_catalog::Choice;
+use opencode_schema::agent::Agent;
+use opencode_schema::input::{PartInput, PartInputBody};
+use opencode_schema::message::{MessageModel, UserMessage, UserTime};
+use opencode_schema::part::{AgentPart, TextPart};
+use opencode_schema::permission::{Action, Rule};
+use opencode_schema::session::{Session, SessionModel};
+use opencode_schema::time::now;
+use opencode_schema::{
+    EventBody, Message, MessageBody, MessageError, MessageId, MessageWithParts, Part, PartBody, PartId,
+    SessionId,
+};
+
+use crate::{Engine, Error, Location, attachment, revert};
+
+/// The variant of a session whose user chose none.
+const DEFAULT_VARIANT: &str = "default";
+
+/// What a user wants of a session.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    /// The session.
+    pub session_id: SessionId,
+    /// The id that the message shall have.
+    pub message_id: Option<MessageId>,
+    /// The model that shall answer.
+    pub model: Option<Choice>,
+    /// The agent that shall answer.
+    pub agent: Option<String>,
+    /// Named set of options of the model.
+    pub variant: Option<String>,
+    /// Added to the system prompt.
+    pub system: Option<String>,
+    /// Tools on and off; replaces the rules of the session (deprecated).
+    pub tools: Option<IndexMap<String, bool>>,
+    /// The message is stored and nobody answers.
+    pub no_reply: bool,
+    /// What is said.
+    pub parts: Vec<PartInput>,
+}
+
+impl Prompt {
+    /// A prompt of these parts with everything else left to the session.
+    #[must_use]
+    pub fn new(session_id: SessionId, parts: Vec<PartInput>) -> Self {
+        Self {
+            session_id,
+            message_id: None,
+            model: None,
+            agent: None,
+            variant: None,
+            system: None,
+            tools: None,
+            no_reply: false,
+            parts,
+        }
+    }
+}
+
+impl Engine {
+    /// Stores a prompt and runs the session until it has nothing more to do.
+    ///
+    /// Gives the last message that is not the user's (or the prompt itself with [`Prompt::no_reply`]).
+    /// What goes wrong in a turn is in that message, and in the events.
+    ///
+    /// # Errors
+    /// The prompt cannot be stored: no such session, no such agent, no model, the database failed.
+    pub async fn prompt(&self, location: &Arc<Location>, prompt: Prompt) -> Result<MessageWithParts, Error> {
+        let session_id = prompt.session_id.clone();
+        let no_reply = prompt.no_reply;
+        let stored = match self.admit(location, prompt).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                self.tell_failure(location, &session_id, &error).await;
+                return Err(error);
+            }
+        };
+        if no_reply {
+            return Ok(stored);
+        }
+        let answer = self.run(location, &session_id).await?;
+        Ok(answer.unwrap_or(stored))
+    }
+
+    /// A prompt that could not be stored is told to those who listen; a session that does not exist has
+    /// nobody who listens.
+    async fn tell_failure(&self, location: &Location, session_id: &SessionId, error: &Error) {
+        if matches!(error, Error::SessionNotFound(_)) {
+            return;
+        }
+        let event = EventBody::SessionError {
+            session_id: Some(session_id.clone()),
+            error: Some(MessageError::unknown(error.to_string())),
+        };
+        if let Err(error) = location.store.announce(event).await {
+            tracing::debug!(%error, "a failed prompt could not be told");
+        }
+    }
+
+    /// Stores the message of a prompt.
+    async fn admit(&self, location: &Arc<Location>, prompt: Prompt) -> Result<MessageWithParts, Error> {
+        let session = self.session(&prompt.session_id).await?;
+        revert::commit(location, &session).await?;
+        let agent = match &prompt.agent {
+            Some(name) => location.agent(name)?,
+            None => location.default_agent()?,
+        };
+        let model = self
+            .choose_model(location, &session, agent, prompt.model.clone())
+            .await?;
+        let variant = choose_variant(location, agent, &model, prompt.variant.as_deref());
+        remember_choice(location, &session, agent, &model, variant.as_deref()).await?;
+
+        let message = Message {
+            id: prompt.message_id.unwrap_or_default(),
+            session_id: session.id.clone(),
+            body: MessageBody::User(Box::new(UserMessage {
+                time: UserTime { created: now() },
+                agent: agent.name.clone(),
+                model: MessageModel {
+                    provider_id: model.provider_id,
+                    model_id: model.model_id,
+                    variant,
+                },
+                system: prompt.system,
+                tools: prompt.tools.clone(),
+                ..UserMessage::default()
+            })),
+        };
+        let parts = resolve_parts(location, agent, &message, prompt.parts).await?;
+        let stored = MessageWithParts { info: message, parts };
+        let (to_store, id, tools) = (stored.clone(), session.id.clone(), prompt.tools);
+        location
+            .store
+            .write(move |transaction| {
+                let MessageWithParts { info, parts } = to_store;
+                transaction.publish(EventBody::MessageUpdated {
+                    session_id: id.clone(),
+                    info: Box::new(info),
+                })?;
+                for part in parts {
+                    let time = now();
+                    transaction.publish(EventBody::PartUpdated {
+                        session_id: id.clone(),
+                        part: Box::new(part),
+                        time,
+                    })?;
+                }
+                transaction.update_session(&id, |session| {
+                    session.time.updated = now();
+                    if let Some(tools) = tools {
+                        session.permission = Some(tool_rules(&tools));
+                    }
+                })
+            })
+            .await?;
+        Ok(stored)
+    }
+
+    /// The model of a prompt: the wanted one, else the agent's, else that of the session, else that of its
+    /// last message, else the default.
+    async fn choose_model(
+        &self,
+        location: &Location,
+        session: &Session,
+        agent: &Agent,
+        wanted: Option<Choice>,
+    ) -> Result<Choice, Error> {
+        if let Some(wanted) = wanted {
+            return Ok(wanted);
+        }
+        if let Some(model) = &agent.model {
+            return Ok(Choice {
+                provider_id: model.provider_id.clone(),
+                model_id: model.model_id.clone(),
+            });
+        }
+        if let Some(model) = &session.model {
+            return Ok(Choice {
+                provider_id: model.provider_id.clone(),
+                model_id: model.id.clone(),
+            });
+        }
+        let id = session.id.clone();
+        let last = self.inner.store.read(move |view| {
+            let newest = view.messages_newest_first(&id, None, 50)?;
+            Ok(newest
+                .into_iter()
+                .find_map(|message| message.as_user().map(|user| user.model.clone())))
+        });
+        match last.await? {
+            Some(model) => Ok(Choice {
+                provider_id: model.provider_id,
+                model_id: model.model_id,
+            }),
+            None => Ok(location.catalog.default_model()?),
+        }
+    }
+}
+
+/// The variant of a prompt: the wanted one, else the agent's if the model is the agent's and has it.
+fn choose_variant(
+    location: &Location,
+    agent: &Agent,
+    model: &Choice,
+    wanted: Option<&str>,
+) -> Option<String> {
+    if let Some(wanted) = wanted {
+        return Some(wanted.to_owned());
+    }
+    let own = agent.model.as_ref()?;
+    if own.provider_id != model.provider_id || own.model_id != model.model_id {
+        return None;
+    }
+    let variant = agent.variant.as_ref()?;
+    let model = location.catalog.model(&model.provider_id, &model.model_id).ok()?;
+    model
+        .variants
+        .is_some_and(|variants| variants.contains_key(variant))
+        .then(|| variant.clone())
+}
+
+/// The session remembers who answers in it.
+async fn remember_choice(
+    location: &Location,
+    session: &Session,
+    agent: &Agent,
+    model: &Choice,
+    variant: Option<&str>,
+) -> Result<(), Error> {
+    let chosen = SessionModel {
+        id: model.model_id.clone(),
+        provider_id: model.provider_id.clone(),
+        variant: Some(variant.unwrap_or(DEFAULT_VARIANT).to_owned()),
+    };
+    if session.agent.as_deref() == Some(&agent.name) && session.model.as_ref() == Some(&chosen) {
+        return Ok(());
+    }
+    let (id, agent) = (session.id.clone(), agent.name.clone());
+    location
+        .store
+        .write(move |transaction| {
+            transaction.update_session(&id, |session| {
+                session.agent = Some(agent);
+                session.model = Some(chosen);
+                session.time.updated = now();
+            })
+        })
+        .await?;
+    Ok(())
+}
+
+fn tool_rules(tools: &IndexMap<String, bool>) -> Vec<Rule> {
+    tools
+        .iter()
+        .map(|(tool, on)| Rule::new(tool, "*", if *on { Action::Allow } else { Action::Deny }))
+        .collect()
+}
+
+/// The parts of a message as they are stored: what is attached is read, what is mentioned explained.
+async fn resolve_parts(
+    location: &Arc<Location>,
+    agent: &Agent,
+    message: &Message,
+    inputs: Vec<PartInput>,
+) -> Result<Vec<Part>, Error> {
+    let mut bodies: Vec<(Option<PartId>, PartBody)> = Vec::new();
+    for input in inputs {
+        match input.body {
+            PartInputBody::File(file) => {
+                bodies.extend(attachment::resolve(location, &message.session_id, input.id, file).await);
+            }
+            PartInputBody::Agent(mentioned) => {
+                let hint = synthetic(mention_hint(&mentioned, agent));
+                bodies.push((input.id, PartBody::Agent(mentioned)));
+                bodies.push((None, hint));
+            }
+            body @ (PartInputBody::Text(_) | PartInputBody::Subtask(_)) => {
+                bodies.push((input.id, body.into()));
+            }
+        }
+    }
+    let part = |(id, body): (Option<PartId>, PartBody)| Part {
+        id: id.unwrap_or_else(PartId::new),
+        session_id: message.session_id.clone(),
+        message_id: message.id.clone(),
+        body,
+    };
+    Ok(bodies.into_iter().map(part).collect())
+}
+
+/// A text of the program in a user's message.
+pub(crate) fn synthetic(text: impl Into<String>) -> PartBody {
+    PartBody::Text(TextPart {
+        text: text.into(),
+        synthetic: Some(true),
+        ..TextPart::default()
+    })
+}
+
+fn mention_hint(mentioned: &AgentPart, agent: &Agent) -> String {
+    let name = &mentioned.name;
+    let denied = opencode_permission::rules::evaluate("task", name, &[&agent.permission]) == Action::Deny;
+    let sure = if denied {
+        " The user named it, so it exists and may be used."
+    } else {
+        ""
+    };
+    format!(
+        "Use the message and the context above to write a prompt, and give it to the subagent «{name}» with the task tool.{sure}"
+    )
+}

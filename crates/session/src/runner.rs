@@ -1,0 +1,312 @@
+//! The loop of a turn: steps until nothing is left to do (reference `agent-loop.md` §5).
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use opencode_schema::message::UserMessage;
+use opencode_schema::part::SubtaskPart;
+use opencode_schema::session::Status;
+use opencode_schema::{
+    EventBody, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, SessionId, ToolState,
+};
+
+use crate::coordinator::{Outcome, Running};
+use crate::step::{self, StepInput, UNKNOWN, Verdict};
+use crate::{Engine, Error, Location, history, recovery, subagent, summary, title};
+
+/// Answers in a row that broke off before a turn is given up.
+const BROKEN_LIMIT: u32 = 3;
+
+impl Engine {
+    /// Runs a session until it has nothing more to do, or joins the run that goes on. Gives the last
+    /// message that is not the user's.
+    ///
+    /// # Errors
+    /// The turn could not be run at all; what fails inside a step is in its message.
+    pub fn run(&self, location: &Arc<Location>, session_id: &SessionId) -> BoxFuture<'static, Outcome> {
+        let (waiter, running) = self.inner.coordinator.join(session_id);
+        if let Some(running) = running {
+            let (engine, location, session_id) = (self.clone(), Arc::clone(location), session_id.clone());
+            let turn = async move { engine.drive(&location, &session_id, running).await };
+            self.inner.tasks.spawn(turn);
+        }
+        // Boxed, because the turns of subagents run inside a turn.
+        waiter.outcome().boxed()
+    }
+
+    /// Stops the session's turn and waits until it is in order. False when none ran.
+    pub async fn abort(&self, session_id: &SessionId) -> bool {
+        self.inner.coordinator.stop(session_id).await
+    }
+
+    async fn drive(&self, location: &Arc<Location>, session_id: &SessionId, mut running: Running) {
+        loop {
+            let turn = Turn::new(self, location, session_id).run(&running);
+            let result = Box::pin(turn).await;
+            if let Err(error) = &result {
+                self.tell_run_failure(location, session_id, error).await;
+            }
+            let rested = self.tell_idle(location, session_id).await;
+            let outcome = match (result, rested) {
+                (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+                (Ok(()), Ok(())) => self.last_answer(session_id).await,
+            };
+            match self.inner.coordinator.finish(running, outcome) {
+                Some(woken) => running = woken,
+                None => return,
+            }
+        }
+    }
+
+    async fn tell_run_failure(&self, location: &Location, session_id: &SessionId, error: &Error) {
+        let event = EventBody::SessionError {
+            session_id: Some(session_id.clone()),
+            error: Some(MessageError::unknown(error.to_string())),
+        };
+        if let Err(error) = location.store.announce(event).await {
+            tracing::debug!(%error, "a failed turn could not be told");
+        }
+    }
+
+    async fn tell_idle(&self, location: &Location, session_id: &SessionId) -> Result<(), Error> {
+        let status = EventBody::SessionStatus {
+            session_id: session_id.clone(),
+            status: Status::Idle,
+        };
+        location.store.announce(status).await?;
+        Ok(location
+            .store
+            .announce(EventBody::SessionIdle {
+                session_id: session_id.clone(),
+            })
+            .await?)
+    }
+
+    /// The newest message that is not the user's.
+    async fn last_answer(&self, session_id: &SessionId) -> Outcome {
+        let id = session_id.clone();
+        let last = self.inner.store.read(move |view| {
+            let newest = view.messages_newest_first(&id, None, 20)?;
+            let Some(info) = newest
+                .into_iter()
+                .find(|message| message.as_assistant().is_some())
+            else {
+                return Ok(None);
+            };
+            let parts = view.parts(&info.id)?;
+            Ok(Some(MessageWithParts { info, parts }))
+        });
+        Ok(last.await?)
+    }
+}
+
+/// A turn while it runs.
+struct Turn<'a> {
+    engine: &'a Engine,
+    location: &'a Arc<Location>,
+    session_id: &'a SessionId,
+    steps: u32,
+    broken: u32,
+    /// The tree of files after the last step.
+    tree: Option<String>,
+}
+
+/// What the newest messages say is to be done.
+struct Situation<'a> {
+    user_id: MessageId,
+    user: &'a UserMessage,
+    user_parts: &'a MessageWithParts,
+    /// Tasks of the user that no answer has dealt with, the oldest first.
+    tasks: Vec<SubtaskPart>,
+    answered: bool,
+}
+
+impl<'a> Turn<'a> {
+    fn new(engine: &'a Engine, location: &'a Arc<Location>, session_id: &'a SessionId) -> Self {
+        Self {
+            engine,
+            location,
+            session_id,
+            steps: 0,
+            broken: 0,
+            tree: None,
+        }
+    }
+
+    async fn run(mut self, running: &Running) -> Result<(), Error> {
+        recovery::settle(self.location, self.session_id).await?;
+        loop {
+            self.busy().await?;
+            let id = self.session_id.clone();
+            let history = self
+                .engine
+                .inner
+                .store
+                .read(move |view| history::visible(view, &id))
+                .await?;
+            let Some(situation) = Situation::of(&history) else {
+                return Ok(());
+            };
+            if situation.answered && !self.engine.inner.coordinator.take_wake(running) {
+                return Ok(());
+            }
+            if situation.answered {
+                continue;
+            }
+            if running.cancel.is_cancelled() {
+                return Ok(());
+            }
+            let step = Box::pin(self.step(&history, situation, running));
+            if step.await? == Verdict::Stop {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn busy(&self) -> Result<(), Error> {
+        let event = EventBody::SessionStatus {
+            session_id: self.session_id.clone(),
+            status: Status::Busy,
+        };
+        Ok(self.location.store.announce(event).await?)
+    }
+
+    async fn step(
+        &mut self,
+        history: &[MessageWithParts],
+        situation: Situation<'_>,
+        running: &Running,
+    ) -> Result<Verdict, Error> {
+        self.steps += 1;
+        let session = self.engine.session(self.session_id).await?;
+        let wanted = &situation.user.model;
+        if self.steps == 1 {
+            title::begin(self.engine, self.location, &session, history, situation.user);
+            summary::begin(self.engine, self.location, self.session_id);
+        }
+        let model = self
+            .location
+            .catalog
+            .model(&wanted.provider_id, &wanted.model_id)?;
+        if let Some(task) = situation.tasks.last() {
+            subagent::run_for_user(
+                self.engine,
+                self.location,
+                session,
+                &situation.user_id,
+                situation.user,
+                task,
+                running,
+            )
+            .await?;
+            return Ok(Verdict::Continue);
+        }
+        let agent = self.location.agent(&situation.user.agent)?;
+        let named = situation
+            .user_parts
+            .parts
+            .iter()
+            .any(|part| matches!(part.body, PartBody::Agent(_)));
+        let step = StepInput {
+            engine: self.engine,
+            location: self.location,
+            session,
+            agent,
+            model,
+            user_id: situation.user_id.clone(),
+            user: situation.user,
+            history,
+            is_last: agent.steps.is_some_and(|limit| self.steps >= limit),
+            user_named_agent: named,
+            known_tree: self.tree.take(),
+            cancel: running.cancel.clone(),
+        };
+        let outcome = Box::pin(step::run(step)).await?;
+        self.tree = outcome.tree;
+        summary::begin(self.engine, self.location, self.session_id);
+        self.broken = if outcome.broke_off { self.broken + 1 } else { 0 };
+        if self.broken >= BROKEN_LIMIT {
+            let message = format!("The provider broke off its answer {BROKEN_LIMIT} times in a row");
+            let event = EventBody::SessionError {
+                session_id: Some(self.session_id.clone()),
+                error: Some(MessageError::unknown(message)),
+            };
+            self.location.store.announce(event).await?;
+            return Ok(Verdict::Stop);
+        }
+        Ok(outcome.verdict)
+    }
+}
+
+impl<'a> Situation<'a> {
+    fn of(history: &'a [MessageWithParts]) -> Option<Self> {
+        let newest = |wanted: fn(&MessageBody) -> bool| {
+            history
+                .iter()
+                .filter(|message| wanted(&message.info.body))
+                .max_by_key(|message| (message.info.created(), message.info.id.clone()))
+        };
+        let user_parts = newest(|body| matches!(body, MessageBody::User(_)))?;
+        let user = user_parts.info.as_user()?;
+        let user_id = user_parts.info.id.clone();
+        let assistant = newest(|body| matches!(body, MessageBody::Assistant(_)));
+        let finished = newest(|body| match body {
+            MessageBody::Assistant(assistant) => assistant.finish.is_some(),
+            MessageBody::User(_) => false,
+        });
+        let finished = finished.map(|message| (message.info.created(), message.info.id.clone()));
+        let tasks = history
+            .iter()
+            .filter(|message| {
+                finished
+                    .as_ref()
+                    .is_none_or(|last| (message.info.created(), message.info.id.clone()) > *last)
+            })
+            .flat_map(|message| &message.parts)
+            .filter_map(|part| match &part.body {
+                PartBody::Subtask(task) => Some(task.clone()),
+                _ => None,
+            })
+            .collect();
+        let answered = assistant.is_some_and(|message| is_final_answer(message, &user_id));
+        Some(Self {
+            user_id,
+            user,
+            user_parts,
+            tasks,
+            answered,
+        })
+    }
+}
+
+/// Whether a message ends the turn of the user's message: the model is done, and waits for no tool.
+fn is_final_answer(message: &MessageWithParts, user_id: &MessageId) -> bool {
+    let Some(assistant) = message.info.as_assistant() else {
+        return false;
+    };
+    let done = assistant
+        .finish
+        .as_deref()
+        .is_some_and(|finish| finish != "tool-calls" && finish != UNKNOWN);
+    done && assistant.parent_id == *user_id && !message.parts.iter().any(|part| is_open_call(&part.body))
+}
+
+/// Whether a part is a call whose result the model has not been told.
+fn is_open_call(body: &PartBody) -> bool {
+    let PartBody::Tool(part) = body else { return false };
+    let by_provider = part
+        .metadata
+        .as_ref()
+        .and_then(|metadata| metadata.get("providerExecuted")?.as_bool());
+    let interrupted = match &part.state {
+        ToolState::Error { metadata, .. } => {
+            metadata
+                .as_ref()
+                .and_then(|metadata| metadata.get("interrupted")?.as_bool())
+                == Some(true)
+        }
+        _ => false,
+    };
+    by_provider != Some(true) && !interrupted
+}

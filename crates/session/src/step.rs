@@ -1,0 +1,547 @@
+//! One call of the model and what it leads to (reference `agent-loop.md` §5, «Stream handling», §6, §7).
+
+mod calls;
+mod draft;
+mod request;
+mod snapshot;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use opencode_catalog::cost;
+use opencode_llm::stream::{Finish, FinishReason};
+use opencode_llm::{PartStream, Request, StreamPart, Target, usage};
+use opencode_schema::agent::Agent;
+use opencode_schema::message::{AssistantMessage, AssistantTime, MessagePath};
+use opencode_schema::model::Model;
+use opencode_schema::part::{PatchPart, StepFinishPart, StepStartPart};
+use opencode_schema::permission::Ruleset;
+use opencode_schema::session::{CacheTokens, Cost, Session, Status, Tokens};
+use opencode_schema::time::now;
+use opencode_schema::{
+    EventBody, Message, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, UserMessage,
+};
+use opencode_tool::Scope;
+use tokio_util::sync::CancellationToken;
+
+use self::calls::{CallError, Calls};
+use self::draft::{Draft, Kind};
+pub(crate) use self::request::{Tools, add_to_last_user, build};
+use self::snapshot::StartSnapshot;
+use crate::{Engine, Error, Location, failure, subagent};
+
+/// How long text is collected before listeners are told: short enough to look immediate.
+const TELL_EVERY: Duration = Duration::from_millis(16);
+/// How long results of tools wait while the model still writes without a pause: what comes in one breath is
+/// told in one piece.
+const BREATH: Duration = Duration::from_millis(10);
+/// How long a stopped turn waits for its tools.
+const STOP_LIMIT: Duration = Duration::from_millis(250);
+
+/// What a step is made of.
+pub(crate) struct StepInput<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) location: &'a Arc<Location>,
+    pub(crate) session: Session,
+    pub(crate) agent: &'a Agent,
+    pub(crate) model: Model,
+    pub(crate) user_id: MessageId,
+    pub(crate) user: &'a UserMessage,
+    pub(crate) history: &'a [MessageWithParts],
+    /// The last step that the agent may make: no more tools after it.
+    pub(crate) is_last: bool,
+    /// The user named an agent in the message, so the task tool need not ask.
+    pub(crate) user_named_agent: bool,
+    /// The tree of files after the step before.
+    pub(crate) known_tree: Option<String>,
+    pub(crate) cancel: CancellationToken,
+}
+
+/// How a step ended.
+pub(crate) struct StepOutcome {
+    /// Whether the conversation goes on by itself.
+    pub(crate) verdict: Verdict,
+    /// The tree of files after it.
+    pub(crate) tree: Option<String>,
+    /// The model's connection ended before it said that it was done.
+    pub(crate) broke_off: bool,
+}
+
+/// Whether the conversation goes on by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The loop looks whether there is more to do.
+    Continue,
+    /// The turn is over.
+    Stop,
+}
+
+/// A step while it runs.
+pub(crate) struct Step<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) location: &'a Arc<Location>,
+    pub(crate) session: Session,
+    agent: &'a Agent,
+    model: Model,
+    scope: Arc<Scope>,
+    /// Tools that the model was told of.
+    offered: Vec<String>,
+    pub(crate) user_named_agent: bool,
+    pub(crate) seen_rules: Arc<Mutex<Vec<PathBuf>>>,
+    pub(crate) cancel: CancellationToken,
+    draft: Draft,
+    calls: Calls,
+    snapshot: StartSnapshot,
+    start_part: Option<usize>,
+    finish: Option<Finish>,
+}
+
+/// Why reading an answer ended.
+enum Ended {
+    /// The provider said everything that it had to say.
+    Whole,
+    /// The provider or the connection failed.
+    Failed(MessageError),
+    /// Somebody stopped the turn.
+    Stopped,
+}
+
+/// Runs a step: stores its message, asks the model, runs the tools that it calls, stores what came of it.
+pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
+    let prepared = request::prepare(&input);
+    let message = new_message(&input);
+    let tree = StartSnapshot::begin(
+        input.location,
+        &input.engine.inner.tasks,
+        input.known_tree.clone(),
+    );
+    let draft = Draft::begin(input.location.store.clone(), message).await?;
+    let mut step = Step {
+        engine: input.engine,
+        location: input.location,
+        session: input.session,
+        agent: input.agent,
+        model: input.model,
+        scope: prepared.scope,
+        offered: prepared.offered,
+        user_named_agent: input.user_named_agent,
+        seen_rules: prepared.seen_rules,
+        cancel: input.cancel,
+        draft,
+        calls: Calls::new(),
+        snapshot: tree,
+        start_part: None,
+        finish: None,
+    };
+    step.status(Status::Busy).await?;
+    let ended = match prepared.target {
+        Ok(target) => step.attempts(&target, &prepared.request).await?,
+        Err(error) => Ended::Failed(no_target(&error, &step.model)),
+    };
+    step.conclude(ended).await
+}
+
+fn new_message(input: &StepInput<'_>) -> Message {
+    let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    Message {
+        id: MessageId::new(),
+        session_id: input.session.id.clone(),
+        body: MessageBody::Assistant(Box::new(AssistantMessage {
+            time: AssistantTime {
+                created: now(),
+                completed: None,
+            },
+            parent_id: input.user_id.clone(),
+            model_id: input.model.id.clone(),
+            provider_id: input.model.provider_id.clone(),
+            mode: input.agent.name.clone(),
+            agent: input.agent.name.clone(),
+            path: MessagePath {
+                cwd: text(&input.location.directory),
+                root: text(&input.location.worktree),
+            },
+            variant: input.user.model.variant.clone(),
+            ..AssistantMessage::default()
+        })),
+    }
+}
+
+impl Step<'_> {
+    /// Rules of the agent, then of the session.
+    pub(crate) fn rules(&self) -> Ruleset {
+        [
+            self.agent.permission.as_slice(),
+            self.session.permission.as_deref().unwrap_or_default(),
+        ]
+        .concat()
+    }
+
+    /// Who gives a task away, when a tool does.
+    pub(crate) fn caller(&self) -> subagent::Caller {
+        subagent::Caller {
+            session: self.session.clone(),
+            model: opencode_catalog::Choice {
+                provider_id: self.model.provider_id.clone(),
+                model_id: self.model.id.clone(),
+            },
+            variant: self
+                .draft
+                .message()
+                .as_assistant()
+                .and_then(|message| message.variant.clone()),
+        }
+    }
+
+    async fn status(&self, status: Status) -> Result<(), Error> {
+        let event = EventBody::SessionStatus {
+            session_id: self.session.id.clone(),
+            status,
+        };
+        Ok(self.location.store.announce(event).await?)
+    }
+
+    /// Asks the model, and asks again as long as the failure may pass (reference §7).
+    async fn attempts(&mut self, target: &Target, request: &Request) -> Result<Ended, Error> {
+        let mut attempt = 0;
+        loop {
+            let before = self.draft.parts().len();
+            let ended = self.attempt(target, request).await?;
+            let Ended::Failed(error) = ended else {
+                return Ok(ended);
+            };
+            attempt += 1;
+            let reason = failure::retry_reason(&error).filter(|_| attempt <= failure::MAX_RETRIES);
+            let Some(message) = reason else {
+                return Ok(Ended::Failed(error));
+            };
+            let acted = self.calls.any();
+            let pause = failure::pause(&error, attempt);
+            let next = failure::ends_at(pause);
+            self.status(Status::Retry {
+                attempt,
+                message,
+                action: None,
+                next,
+            })
+            .await?;
+            if acted {
+                // Calls have been made: the same request would make them again. The results go into a new step.
+                self.wait_for_calls().await?;
+            } else {
+                self.draft.take_back(before).await?;
+                self.start_part = None;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.cancel.cancelled() => return Ok(Ended::Stopped),
+            }
+            self.status(Status::Busy).await?;
+            if acted {
+                return Ok(Ended::Whole);
+            }
+        }
+    }
+
+    /// One request and its answer.
+    async fn attempt(&mut self, target: &Target, request: &Request) -> Result<Ended, Error> {
+        let asked = self
+            .engine
+            .inner
+            .client
+            .stream(target, request, self.cancel.child_token())
+            .await;
+        let mut stream = match asked {
+            Ok(stream) => stream,
+            Err(opencode_llm::Error::Cancelled) => return Ok(Ended::Stopped),
+            Err(error) => return Ok(Ended::Failed(failure::of_call(&error, &self.model.provider_id))),
+        };
+        let tree = self.snapshot.soon().await;
+        let start = self
+            .draft
+            .add(PartBody::StepStart(StepStartPart { snapshot: tree }))
+            .await?;
+        self.start_part = Some(start);
+        let ended = self.read(&mut stream).await?;
+        drop(stream);
+        match ended {
+            Ended::Whole => self.wait_for_calls().await,
+            other => Ok(other),
+        }
+    }
+
+    /// Reads an answer until it ends. What the model says goes before what tools report.
+    async fn read(&mut self, stream: &mut PartStream) -> Result<Ended, Error> {
+        let mut quiet_since = Instant::now();
+        loop {
+            let breath = BREATH.saturating_sub(quiet_since.elapsed());
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return Ok(Ended::Stopped),
+                part = stream.next() => {
+                    quiet_since = Instant::now();
+                    match part {
+                        None => return Ok(Ended::Whole),
+                        Some(Err(opencode_llm::Error::Cancelled)) => return Ok(Ended::Stopped),
+                        Some(Err(error)) => return Ok(Ended::Failed(failure::of_call(&error, &self.model.provider_id))),
+                        Some(Ok(part)) => if let Some(ended) = self.take(part).await? {
+                            return Ok(ended);
+                        },
+                    }
+                }
+                () = tokio::time::sleep(TELL_EVERY), if self.draft.has_untold() => self.draft.tell().await?,
+                event = async { tokio::time::sleep(breath).await; self.calls.next().await } => {
+                    self.on_call_event(event).await?;
+                }
+            }
+        }
+    }
+
+    /// Deals with one part of an answer.
+    async fn take(&mut self, part: StreamPart) -> Result<Option<Ended>, Error> {
+        match part {
+            StreamPart::TextStart { id, metadata } => self.draft.start(Kind::Text, &id, &metadata).await?,
+            StreamPart::TextDelta { id, delta, metadata } => {
+                self.draft.grow(Kind::Text, &id, &delta, &metadata).await?;
+            }
+            StreamPart::TextEnd { id, metadata } => self.draft.end(Kind::Text, &id, &metadata).await?,
+            StreamPart::ReasoningStart { id, metadata } => {
+                self.draft.start(Kind::Reasoning, &id, &metadata).await?;
+            }
+            StreamPart::ReasoningDelta { id, delta, metadata } => {
+                self.draft.grow(Kind::Reasoning, &id, &delta, &metadata).await?;
+            }
+            StreamPart::ReasoningEnd { id, metadata } => {
+                self.draft.end(Kind::Reasoning, &id, &metadata).await?;
+            }
+            StreamPart::ToolInputStart { id, name, .. } => self.begin_call(&id, &name).await?,
+            StreamPart::ToolCall(call) => match self.call(call).await {
+                Ok(()) => {}
+                Err(CallError::Engine(error)) => return Err(error),
+                Err(CallError::Refused(opencode_permission::Refusal::Cancelled)) => {
+                    return Ok(Some(Ended::Stopped));
+                }
+                Err(CallError::Refused(refusal)) => {
+                    return Ok(Some(Ended::Failed(MessageError::unknown(refusal.to_string()))));
+                }
+            },
+            StreamPart::ToolResult {
+                id, output, is_error, ..
+            } => self.provider_result(&id, &output, is_error).await?,
+            StreamPart::Finish(finish) => self.finish = Some(finish),
+            StreamPart::Error(error) => return Ok(Some(Ended::Failed(failure::of_stream(&error)))),
+            StreamPart::ToolInputDelta { .. }
+            | StreamPart::ToolInputEnd { .. }
+            | StreamPart::Source(_)
+            | StreamPart::File { .. }
+            | StreamPart::ResponseMetadata { .. } => {}
+        }
+        Ok(None)
+    }
+
+    /// Nothing more comes from the model: whatever it left open is whole, and what its tools do is waited for.
+    async fn wait_for_calls(&mut self) -> Result<Ended, Error> {
+        self.draft.end_all(&[Kind::Text]).await?;
+        while self.calls.is_running() {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return Ok(Ended::Stopped),
+                event = self.calls.next() => self.on_call_event(event).await?,
+            }
+        }
+        Ok(Ended::Whole)
+    }
+
+    /// Stores what came of the step.
+    async fn conclude(mut self, ended: Ended) -> Result<StepOutcome, Error> {
+        let failed = match ended {
+            Ended::Whole => None,
+            Ended::Stopped => Some(MessageError::aborted()),
+            Ended::Failed(error) => Some(error),
+        };
+        let before = self.snapshot.tree().await.filter(|_| self.start_part.is_some());
+        self.complete_start(before.as_deref()).await?;
+        match failed {
+            None => self.conclude_whole(before).await,
+            Some(error) => self.conclude_failed(error, before).await,
+        }
+    }
+
+    /// The beginning of the step names the tree, also when that came late.
+    async fn complete_start(&mut self, tree: Option<&str>) -> Result<(), Error> {
+        let Some(place) = self.start_part else {
+            return Ok(());
+        };
+        let wanted = PartBody::StepStart(StepStartPart {
+            snapshot: tree.map(str::to_owned),
+        });
+        if self
+            .draft
+            .parts()
+            .get(place)
+            .is_some_and(|part| part.body != wanted)
+        {
+            self.draft.replace(place, wanted).await?;
+        }
+        Ok(())
+    }
+
+    async fn conclude_whole(mut self, before: Option<String>) -> Result<StepOutcome, Error> {
+        let after = self.tree_after(before.clone()).await;
+        self.draft.end_all(&[Kind::Reasoning, Kind::Text]).await?;
+        let (reason, tokens) = self.finish_and_tokens();
+        let price = cost::of(&self.model, &tokens);
+        let finish_part = StepFinishPart {
+            reason: reason.clone(),
+            snapshot: after.clone(),
+            cost: price,
+            tokens: tokens.clone(),
+        };
+        let broke_off = reason == UNKNOWN;
+        let filtered = reason == FinishReason::ContentFilter.as_str();
+        self.draft.add(PartBody::StepFinish(finish_part)).await?;
+        self.draft
+            .change(|message| {
+                message.finish = Some(reason);
+                message.cost = Cost(message.cost.0 + price.0);
+                message.tokens = tokens;
+            })
+            .await?;
+        self.add_patch(before.as_deref(), after.as_deref()).await?;
+        if filtered {
+            let error = MessageError::ContentFilter {
+                message: "The provider stopped the answer because of its content rules".to_owned(),
+            };
+            self.tell_error(error.clone()).await?;
+            self.draft.change(|message| message.error = Some(error)).await?;
+        }
+        self.draft
+            .change(|message| message.time.completed = Some(now()))
+            .await?;
+        let go_on = self
+            .location
+            .config
+            .experimental
+            .as_ref()
+            .and_then(|one| one.continue_loop_on_deny);
+        let refused = self.calls.refused && go_on != Some(true);
+        let verdict = if refused || filtered {
+            Verdict::Stop
+        } else {
+            Verdict::Continue
+        };
+        Ok(StepOutcome {
+            verdict,
+            tree: after,
+            broke_off,
+        })
+    }
+
+    async fn conclude_failed(
+        mut self,
+        error: MessageError,
+        before: Option<String>,
+    ) -> Result<StepOutcome, Error> {
+        tracing::warn!(session = %self.session.id, error = error.message(), "a step failed");
+        self.tell_error(error.clone()).await?;
+        // Parity: agent-loop.md §7, listeners are told at once that the session rests, before what is left
+        // of the step is put in order.
+        self.status(Status::Idle).await?;
+        let idle = EventBody::SessionIdle {
+            session_id: self.session.id.clone(),
+        };
+        self.location.store.announce(idle).await?;
+        self.draft.end_all(&[Kind::Text, Kind::Reasoning]).await?;
+        self.stop_calls(STOP_LIMIT).await?;
+        let after = self.tree_after(before.clone()).await;
+        self.add_patch(before.as_deref(), after.as_deref()).await?;
+        self.draft
+            .change(|message| {
+                message.error = Some(error);
+                message.time.completed = Some(now());
+            })
+            .await?;
+        Ok(StepOutcome {
+            verdict: Verdict::Stop,
+            tree: None,
+            broke_off: false,
+        })
+    }
+
+    async fn tell_error(&self, error: MessageError) -> Result<(), Error> {
+        let event = EventBody::SessionError {
+            session_id: Some(self.session.id.clone()),
+            error: Some(error),
+        };
+        Ok(self.location.store.announce(event).await?)
+    }
+
+    /// The tree of files now; the same as before when no tool of the step could have changed anything.
+    async fn tree_after(&self, before: Option<String>) -> Option<String> {
+        if !self.calls.any_ran || before.is_none() {
+            return before;
+        }
+        snapshot::track(self.location.snapshots.as_ref()).await.or(before)
+    }
+
+    /// Says which files the step changed.
+    async fn add_patch(&mut self, before: Option<&str>, after: Option<&str>) -> Result<(), Error> {
+        let (Some(before), Some(after), Some(snapshots)) = (before, after, self.location.snapshots.as_ref())
+        else {
+            return Ok(());
+        };
+        if before == after {
+            return Ok(());
+        }
+        match snapshots.patch(before).await {
+            Ok(files) if files.is_empty() => {}
+            Ok(files) => {
+                self.draft
+                    .add(PartBody::Patch(PatchPart {
+                        hash: before.to_owned(),
+                        files,
+                    }))
+                    .await?;
+            }
+            Err(error) => tracing::warn!(%error, "the changed files could not be told"),
+        }
+        Ok(())
+    }
+
+    /// Why the model stopped, and what it used. An answer that just breaks off has no reason of its own.
+    fn finish_and_tokens(&self) -> (String, Tokens) {
+        let Some(finish) = &self.finish else {
+            return (UNKNOWN.to_owned(), Tokens::default());
+        };
+        let reason = match finish.reason {
+            FinishReason::Other if finish.raw.is_none() => UNKNOWN,
+            reason => reason.as_str(),
+        };
+        let counted = usage::tokens(&finish.usage, &finish.metadata);
+        let tokens = Tokens {
+            total: counted.total,
+            input: counted.input,
+            output: counted.output,
+            reasoning: counted.reasoning,
+            cache: CacheTokens {
+                read: counted.cache_read,
+                write: counted.cache_write,
+            },
+        };
+        (reason.to_owned(), tokens)
+    }
+}
+
+/// The reason of an answer that broke off.
+pub(crate) const UNKNOWN: &str = "unknown";
+
+/// What stands in the place of a target that cannot be had.
+fn no_target(error: &opencode_catalog::Error, model: &Model) -> MessageError {
+    match error {
+        opencode_catalog::Error::MissingKey { .. } => MessageError::ProviderAuth {
+            provider_id: model.provider_id.clone(),
+            message: error.to_string(),
+        },
+        other => MessageError::unknown(other.to_string()),
+    }
+}

@@ -1,0 +1,491 @@
+//! Tool calls of a step: from the model's words to a settled part (reference `agent-loop.md` §5,
+//! «Tool call repair», «Doom loop»; `tools.md` §2).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use opencode_llm::stream::ToolCall;
+use opencode_permission::{Question, Refusal};
+use opencode_schema::part::{CompletedTime, Span, ToolPart};
+use opencode_schema::time::now;
+use opencode_schema::{Object, Part, PartBody, PartId, ToolState};
+use opencode_tool::{Call, Failure, Output};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::Step;
+use super::draft::stored_metadata;
+use crate::host::{Progress, StepHost};
+use crate::{Error, attachment};
+
+/// Identical calls in one message after which the user is asked whether this is a loop.
+const DOOM_CALLS: usize = 3;
+/// How often progress of one call is stored; listeners are told all of it.
+const STORE_PROGRESS_EVERY: Duration = Duration::from_secs(2);
+/// Progress reports that may wait to be told; more are left out.
+const PROGRESS_QUEUE: usize = 64;
+
+/// The calls of a step.
+pub(crate) struct Calls {
+    /// Where the part of a call is.
+    places: HashMap<String, usize>,
+    running: FuturesUnordered<JoinHandle<Done>>,
+    progress: mpsc::Receiver<Progress>,
+    reporter: mpsc::Sender<Progress>,
+    stored_at: HashMap<String, Instant>,
+    /// The user refused a call: the turn ends after this step.
+    pub(crate) refused: bool,
+    /// Some local tool ran, so files may have changed.
+    pub(crate) any_ran: bool,
+}
+
+/// A call that has ended.
+pub(crate) struct Done {
+    call_id: String,
+    result: Result<Output, Failure>,
+}
+
+impl Calls {
+    pub(crate) fn new() -> Self {
+        let (reporter, progress) = mpsc::channel(PROGRESS_QUEUE);
+        Self {
+            places: HashMap::new(),
+            running: FuturesUnordered::new(),
+            progress,
+            reporter,
+            stored_at: HashMap::new(),
+            refused: false,
+            any_ran: false,
+        }
+    }
+
+    /// Whether a local call still runs.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    /// Whether the model called anything.
+    pub(crate) fn any(&self) -> bool {
+        !self.places.is_empty()
+    }
+
+    /// What happens next to a call that runs; waits for ever when none does.
+    pub(crate) async fn next(&mut self) -> CallEvent {
+        tokio::select! {
+            biased;
+            Some(progress) = self.progress.recv() => CallEvent::Progress(progress),
+            Some(done) = self.running.next() => match done {
+                Ok(done) => CallEvent::Done(done),
+                Err(error) => CallEvent::Lost(error.to_string()),
+            },
+            else => std::future::pending().await,
+        }
+    }
+}
+
+/// What happens to a running call.
+pub(crate) enum CallEvent {
+    /// It has something to show.
+    Progress(Progress),
+    /// It has ended.
+    Done(Done),
+    /// Its task is gone without a result.
+    Lost(String),
+}
+
+impl Step<'_> {
+    /// The model begins to write a call.
+    pub(crate) async fn begin_call(&mut self, id: &str, name: &str) -> Result<(), Error> {
+        if self.calls.places.contains_key(id) {
+            return Ok(());
+        }
+        let state = ToolState::Pending {
+            input: Object::new(),
+            raw: String::new(),
+        };
+        let part = ToolPart {
+            call_id: id.to_owned(),
+            tool: name.to_owned(),
+            state,
+            metadata: None,
+        };
+        let place = self.draft.add(PartBody::Tool(part)).await?;
+        self.calls.places.insert(id.to_owned(), place);
+        Ok(())
+    }
+
+    /// The model has written a call: it starts at once.
+    pub(crate) async fn call(&mut self, call: ToolCall) -> Result<(), CallError> {
+        self.begin_call(&call.id, &call.name).await?;
+        let Some(place) = self.calls.places.get(&call.id).copied() else {
+            return Ok(());
+        };
+        let mut metadata = stored_metadata(&call.metadata);
+        let (name, input) = if call.provider_executed {
+            metadata
+                .get_or_insert_default()
+                .insert("providerExecuted".to_owned(), Value::Bool(true));
+            (
+                call.name.clone(),
+                serde_json::from_str(&call.input).unwrap_or(Value::String(call.input)),
+            )
+        } else {
+            repaired(&call, &self.offered, self.location.tools.names())
+        };
+        let state = ToolState::Running {
+            input: input.clone(),
+            title: None,
+            metadata: None,
+            time: Span {
+                start: now(),
+                end: None,
+            },
+        };
+        let part = ToolPart {
+            call_id: call.id.clone(),
+            tool: name.clone(),
+            state,
+            metadata,
+        };
+        self.draft.replace(place, PartBody::Tool(part)).await?;
+        if call.provider_executed {
+            return Ok(());
+        }
+        self.check_doom(&name, &input).await?;
+        self.start(call.id, &name, input);
+        Ok(())
+    }
+
+    /// A tool that the provider ran itself has a result.
+    pub(crate) async fn provider_result(
+        &mut self,
+        id: &str,
+        output: &Value,
+        is_error: bool,
+    ) -> Result<(), Error> {
+        let Some(place) = self.calls.places.get(id).copied() else {
+            return Ok(());
+        };
+        let text = output.as_str().map_or_else(|| output.to_string(), str::to_owned);
+        let result = if is_error {
+            Err(Failure::Told(text))
+        } else {
+            Ok(Output {
+                output: text,
+                ..Output::default()
+            })
+        };
+        self.settle(place, result).await
+    }
+
+    /// Asks the user when the model repeats itself (reference «Doom loop»).
+    async fn check_doom(&mut self, name: &str, input: &Value) -> Result<(), CallError> {
+        let parts = self.draft.parts();
+        let repeated = parts.len() >= DOOM_CALLS
+            && parts[parts.len() - DOOM_CALLS..]
+                .iter()
+                .all(|part| match &part.body {
+                    PartBody::Tool(part) => {
+                        part.tool == name
+                            && !matches!(part.state, ToolState::Pending { .. })
+                            && part.state.input() == *input
+                    }
+                    _ => false,
+                });
+        if !repeated {
+            return Ok(());
+        }
+        let metadata = json!({ "tool": name, "input": input });
+        let question = Question {
+            session_id: self.session.id.clone(),
+            permission: "doom_loop".to_owned(),
+            patterns: vec![name.to_owned()],
+            always: vec![name.to_owned()],
+            metadata: metadata.as_object().cloned().unwrap_or_default(),
+            tool: None,
+        };
+        let rules = self.rules();
+        Ok(self
+            .location
+            .permissions
+            .ask(question, &[&rules], &self.cancel)
+            .await?)
+    }
+
+    /// Starts a call beside the stream. It begins its work once the files are recorded as they were.
+    fn start(&mut self, call_id: String, name: &str, input: Value) {
+        self.calls.any_ran = true;
+        let Some(tool) = self.location.tools.get(name).map(Arc::clone) else {
+            return;
+        };
+        let host = StepHost::new(self, self.calls.reporter.clone());
+        let call = Call {
+            session_id: self.session.id.clone(),
+            message_id: self.draft.message().id.clone(),
+            call_id: call_id.clone(),
+            agent: self.agent.name.clone(),
+            scope: Arc::clone(&self.scope),
+            host: Arc::new(host),
+            cancel: self.cancel.child_token(),
+        };
+        let truncation = self.location.truncation.clone();
+        let may_delegate = self.offered.iter().any(|tool| tool == "task");
+        let recorded = self.snapshot.recorded();
+        let work = async move {
+            recorded.await;
+            let result = tool.run(&call, input).await;
+            let result = match result {
+                Ok(output) => Ok(truncation.apply(output, may_delegate).await),
+                Err(failure) => Err(failure),
+            };
+            Done { call_id, result }
+        };
+        // The engine owns the task: when a stopped turn does not wait for it, it still ends in order.
+        self.calls.running.push(self.engine.inner.tasks.spawn(work));
+    }
+
+    /// Deals with what happened to a running call.
+    pub(crate) async fn on_call_event(&mut self, event: CallEvent) -> Result<(), Error> {
+        match event {
+            CallEvent::Progress(progress) => self.show_progress(progress).await,
+            CallEvent::Done(Done { call_id, result }) => {
+                let Some(place) = self.calls.places.get(&call_id).copied() else {
+                    return Ok(());
+                };
+                self.settle(place, result).await
+            }
+            CallEvent::Lost(reason) => {
+                tracing::error!(reason, "a tool call ended without a result");
+                Ok(())
+            }
+        }
+    }
+
+    async fn show_progress(&mut self, progress: Progress) -> Result<(), Error> {
+        let Some(place) = self.calls.places.get(&progress.call_id).copied() else {
+            return Ok(());
+        };
+        let Some(part) = self.draft.tool(place).cloned() else {
+            return Ok(());
+        };
+        let ToolState::Running {
+            input, title, time, ..
+        } = part.state
+        else {
+            return Ok(());
+        };
+        let state = ToolState::Running {
+            input,
+            title: progress.title.or(title),
+            metadata: Some(progress.metadata),
+            time,
+        };
+        let body = PartBody::Tool(ToolPart { state, ..part });
+        let last = self.calls.stored_at.get(&progress.call_id);
+        if last.is_some_and(|at| at.elapsed() < STORE_PROGRESS_EVERY) {
+            return self.draft.show(place, body).await;
+        }
+        self.calls.stored_at.insert(progress.call_id, Instant::now());
+        self.draft.replace(place, body).await
+    }
+
+    /// A call has its result.
+    async fn settle(&mut self, place: usize, result: Result<Output, Failure>) -> Result<(), Error> {
+        let Some(part) = self.draft.tool(place) else {
+            return Ok(());
+        };
+        if part.state.is_settled() {
+            return Ok(());
+        }
+        let input = part.state.input();
+        let start = started(&part.state);
+        let state = match result {
+            Ok(output) => {
+                let attachments: Vec<Part> = output
+                    .attachments
+                    .into_iter()
+                    .map(|file| Part {
+                        id: PartId::new(),
+                        session_id: self.session.id.clone(),
+                        message_id: self.draft.message().id.clone(),
+                        body: PartBody::File(attachment::attached(file)),
+                    })
+                    .collect();
+                ToolState::Completed {
+                    input,
+                    output: output.output,
+                    title: output.title,
+                    metadata: output.metadata,
+                    time: CompletedTime {
+                        start,
+                        end: now(),
+                        compacted: None,
+                    },
+                    attachments: (!attachments.is_empty()).then_some(attachments),
+                }
+            }
+            Err(Failure::Aborted) => interrupted(&part.state),
+            Err(failure) => {
+                if matches!(failure, Failure::Rejected(_)) {
+                    self.calls.refused = true;
+                }
+                let time = Span {
+                    start,
+                    end: Some(now()),
+                };
+                let metadata = running_metadata(&part.state);
+                ToolState::Error {
+                    input,
+                    error: failure.to_string(),
+                    metadata,
+                    time,
+                }
+            }
+        };
+        self.draft.set_state(place, state).await
+    }
+
+    /// Waits up to `limit` for calls that run, then takes those that are left for stopped.
+    pub(crate) async fn stop_calls(&mut self, limit: Duration) -> Result<(), Error> {
+        let deadline = tokio::time::Instant::now() + limit;
+        while self.calls.is_running() {
+            match tokio::time::timeout_at(deadline, self.calls.next()).await {
+                Ok(event) => self.on_call_event(event).await?,
+                Err(_) => break,
+            }
+        }
+        self.calls.running.clear();
+        let mut open: Vec<usize> = self.calls.places.values().copied().collect();
+        open.sort_unstable();
+        for place in open {
+            let Some(part) = self.draft.tool(place).filter(|part| !part.state.is_settled()) else {
+                continue;
+            };
+            let state = interrupted(&part.state);
+            self.draft.set_state(place, state).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a call could not be started.
+pub(crate) enum CallError {
+    /// The engine failed.
+    Engine(Error),
+    /// The user took it for a loop.
+    Refused(Refusal),
+}
+
+impl From<Error> for CallError {
+    fn from(error: Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<Refusal> for CallError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The tool and the arguments that a call really means: a name in other letters is understood, an unknown
+/// name and arguments that are no JSON go to the tool `invalid`, which tells the model.
+fn repaired<'a>(call: &ToolCall, offered: &[String], all: impl Iterator<Item = &'a str>) -> (String, Value) {
+    let invalid = |error: String| ("invalid".to_owned(), json!({ "tool": call.name, "error": error }));
+    let lower = call.name.to_lowercase();
+    let known = [&call.name, &lower]
+        .into_iter()
+        .find(|name| offered.contains(name));
+    let Some(name) = known else {
+        let mut names: Vec<&str> = all
+            .filter(|name| *name == "invalid" || offered.iter().any(|one| one == name))
+            .collect();
+        names.sort_unstable();
+        return invalid(format!(
+            "Model tried to call unavailable tool '{}'. Available tools: {}.",
+            call.name,
+            names.join(", ")
+        ));
+    };
+    match serde_json::from_str(&call.input) {
+        Ok(input) => (name.clone(), input),
+        Err(error) => invalid(format!(
+            "The arguments of {name} are not valid JSON.\nText: {}\nError message: {error}",
+            call.input
+        )),
+    }
+}
+
+fn started(state: &ToolState) -> i64 {
+    match state {
+        ToolState::Running { time, .. } => time.start,
+        _ => now(),
+    }
+}
+
+fn running_metadata(state: &ToolState) -> Option<Object> {
+    match state {
+        ToolState::Running { metadata, .. } => metadata.clone(),
+        _ => None,
+    }
+}
+
+/// The state of a call that was stopped.
+fn interrupted(state: &ToolState) -> ToolState {
+    let mut metadata = running_metadata(state).unwrap_or_default();
+    metadata.insert("interrupted".to_owned(), Value::Bool(true));
+    ToolState::Error {
+        input: state.input(),
+        error: "Tool execution aborted".to_owned(),
+        metadata: Some(metadata),
+        time: Span {
+            start: started(state),
+            end: Some(now()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    fn call(name: &str, input: &str) -> ToolCall {
+        ToolCall {
+            id: "c".into(),
+            name: name.into(),
+            input: input.into(),
+            provider_executed: false,
+            metadata: Default::default(),
+        }
+    }
+
+    #[test]
+    fn names_and_arguments_are_repaired() {
+        let offered = ["bash".to_owned(), "read".to_owned()];
+        let all = ["invalid", "read", "bash", "edit"];
+        for (name, input, wanted) in [
+            ("read", r#"{"a":1}"#, ("read", json!({ "a": 1 }))),
+            ("Read", "{}", ("read", json!({}))),
+            (
+                "edit",
+                "{}",
+                (
+                    "invalid",
+                    json!({ "tool": "edit", "error": "Model tried to call unavailable tool 'edit'. Available tools: bash, invalid, read." }),
+                ),
+            ),
+            ("read", "[1]", ("read", json!([1]))),
+        ] {
+            let (tool, arguments) = repaired(&call(name, input), &offered, all.into_iter());
+            assert_eq!((tool.as_str(), arguments), wanted, "{name} {input}");
+        }
+        let (tool, arguments) = repaired(&call("read", "{\"a\": "), &offered, all.into_iter());
+        assert_eq!((tool.as_str(), &arguments["tool"]), ("invalid", &json!("read")));
+    }
+}

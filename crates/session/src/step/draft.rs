@@ -1,0 +1,303 @@
+//! The assistant message of a step while it is written: its parts, what is still open, and what listeners
+//! are told (reference `agent-loop.md` §5, «Stream handling»).
+
+use opencode_llm::stream::ProviderMetadata;
+use opencode_schema::part::{ReasoningPart, Span, TextPart, ToolPart};
+use opencode_schema::time::now;
+use opencode_schema::{
+    AssistantMessage, EventBody, Message, MessageBody, Object, Part, PartBody, PartId, ToolState,
+};
+use opencode_store::Store;
+use serde_json::Value;
+
+use crate::Error;
+
+/// Bytes of a growing text that are told at once.
+const DELTA_LIMIT: usize = 4096;
+
+/// The message of a step and its parts, each change stored and told.
+pub(crate) struct Draft {
+    store: Store,
+    message: Message,
+    parts: Vec<Part>,
+    open: Vec<Open>,
+}
+
+/// A text or thought that grows. What is stored is its beginning and its end; between them listeners are
+/// told what is added.
+struct Open {
+    /// What the stream calls it.
+    stream_id: String,
+    kind: Kind,
+    part: usize,
+    text: String,
+    /// What was not told yet.
+    untold: String,
+    start: i64,
+    metadata: Option<Object>,
+}
+
+/// What can be open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Text,
+    Reasoning,
+}
+
+impl Draft {
+    /// Stores a new message.
+    pub(crate) async fn begin(store: Store, message: Message) -> Result<Self, Error> {
+        let mut draft = Self {
+            store,
+            message,
+            parts: Vec::new(),
+            open: Vec::new(),
+        };
+        draft.change(|_| {}).await?;
+        Ok(draft)
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Changes the message.
+    pub(crate) async fn change(&mut self, change: impl FnOnce(&mut AssistantMessage)) -> Result<(), Error> {
+        if let MessageBody::Assistant(assistant) = &mut self.message.body {
+            change(assistant);
+        }
+        let event = EventBody::MessageUpdated {
+            session_id: self.message.session_id.clone(),
+            info: Box::new(self.message.clone()),
+        };
+        Ok(self.store.publish(event).await?)
+    }
+
+    /// Adds a part and gives its place.
+    pub(crate) async fn add(&mut self, body: PartBody) -> Result<usize, Error> {
+        let part = Part {
+            id: PartId::new(),
+            session_id: self.message.session_id.clone(),
+            message_id: self.message.id.clone(),
+            body,
+        };
+        self.parts.push(part);
+        let place = self.parts.len() - 1;
+        self.publish(place).await?;
+        Ok(place)
+    }
+
+    /// Replaces a part.
+    pub(crate) async fn replace(&mut self, place: usize, body: PartBody) -> Result<(), Error> {
+        let Some(part) = self.parts.get_mut(place) else {
+            return Ok(());
+        };
+        part.body = body;
+        self.publish(place).await
+    }
+
+    /// Replaces a part for listeners; what is stored stays as it was.
+    pub(crate) async fn show(&mut self, place: usize, body: PartBody) -> Result<(), Error> {
+        let Some(part) = self.parts.get_mut(place) else {
+            return Ok(());
+        };
+        part.body = body;
+        let event = self.updated(place);
+        Ok(self.store.announce(event).await?)
+    }
+
+    async fn publish(&self, place: usize) -> Result<(), Error> {
+        Ok(self.store.publish(self.updated(place)).await?)
+    }
+
+    fn updated(&self, place: usize) -> EventBody {
+        let part = Box::new(self.parts[place].clone());
+        EventBody::PartUpdated {
+            session_id: self.message.session_id.clone(),
+            part,
+            time: now(),
+        }
+    }
+
+    /// Takes back all parts from `place` on.
+    pub(crate) async fn take_back(&mut self, place: usize) -> Result<(), Error> {
+        self.open.clear();
+        for part in self.parts.split_off(place.min(self.parts.len())) {
+            let (session_id, message_id) = (part.session_id, part.message_id);
+            let event = EventBody::PartRemoved {
+                session_id,
+                message_id,
+                part_id: part.id,
+            };
+            self.store.publish(event).await?;
+        }
+        Ok(())
+    }
+
+    /// A text or thought begins.
+    pub(crate) async fn start(
+        &mut self,
+        kind: Kind,
+        stream_id: &str,
+        metadata: &ProviderMetadata,
+    ) -> Result<(), Error> {
+        let start = now();
+        let metadata = stored_metadata(metadata);
+        let part = self
+            .add(kind.body(String::new(), Span { start, end: None }, metadata.clone()))
+            .await?;
+        let stream_id = stream_id.to_owned();
+        self.open.push(Open {
+            stream_id,
+            kind,
+            part,
+            text: String::new(),
+            untold: String::new(),
+            start,
+            metadata,
+        });
+        Ok(())
+    }
+
+    /// A text or thought grows; one that did not begin begins now.
+    pub(crate) async fn grow(
+        &mut self,
+        kind: Kind,
+        stream_id: &str,
+        delta: &str,
+        metadata: &ProviderMetadata,
+    ) -> Result<(), Error> {
+        if self.find(kind, stream_id).is_none() {
+            self.start(kind, stream_id, metadata).await?;
+        }
+        let Some(open) = self.find(kind, stream_id) else {
+            return Ok(());
+        };
+        if !metadata.is_empty() {
+            open.metadata = stored_metadata(metadata);
+        }
+        open.text.push_str(delta);
+        open.untold.push_str(delta);
+        if open.untold.len() >= DELTA_LIMIT {
+            self.tell().await?;
+        }
+        Ok(())
+    }
+
+    /// A text or thought is whole.
+    pub(crate) async fn end(
+        &mut self,
+        kind: Kind,
+        stream_id: &str,
+        metadata: &ProviderMetadata,
+    ) -> Result<(), Error> {
+        self.tell().await?;
+        let place = self
+            .open
+            .iter()
+            .position(|open| open.kind == kind && open.stream_id == stream_id);
+        let Some(place) = place else { return Ok(()) };
+        let mut open = self.open.remove(place);
+        if !metadata.is_empty() {
+            open.metadata = stored_metadata(metadata);
+        }
+        self.close(open).await
+    }
+
+    /// Whatever is open of a kind is whole, because nothing more comes.
+    pub(crate) async fn end_all(&mut self, kinds: &[Kind]) -> Result<(), Error> {
+        self.tell().await?;
+        let (ended, open) = std::mem::take(&mut self.open)
+            .into_iter()
+            .partition(|open| kinds.contains(&open.kind));
+        self.open = open;
+        let ended: Vec<Open> = ended;
+        for open in ended {
+            self.close(open).await?;
+        }
+        Ok(())
+    }
+
+    async fn close(&mut self, open: Open) -> Result<(), Error> {
+        let span = Span {
+            start: open.start,
+            end: Some(now()),
+        };
+        self.replace(open.part, open.kind.body(open.text, span, open.metadata))
+            .await
+    }
+
+    fn find(&mut self, kind: Kind, stream_id: &str) -> Option<&mut Open> {
+        self.open
+            .iter_mut()
+            .find(|open| open.kind == kind && open.stream_id == stream_id)
+    }
+
+    /// Whether something was added that listeners have not been told.
+    pub(crate) fn has_untold(&self) -> bool {
+        self.open.iter().any(|open| !open.untold.is_empty())
+    }
+
+    /// Tells listeners what was added.
+    pub(crate) async fn tell(&mut self) -> Result<(), Error> {
+        for open in self.open.iter_mut().filter(|open| !open.untold.is_empty()) {
+            let event = EventBody::PartDelta {
+                session_id: self.message.session_id.clone(),
+                message_id: self.message.id.clone(),
+                part_id: self.parts[open.part].id.clone(),
+                field: "text".to_owned(),
+                delta: std::mem::take(&mut open.untold),
+            };
+            self.store.announce(event).await?;
+        }
+        Ok(())
+    }
+
+    /// The tool part at a place.
+    pub(crate) fn tool(&self, place: usize) -> Option<&ToolPart> {
+        match &self.parts.get(place)?.body {
+            PartBody::Tool(part) => Some(part),
+            _ => None,
+        }
+    }
+
+    /// Changes the state of the tool part at a place.
+    pub(crate) async fn set_state(&mut self, place: usize, state: ToolState) -> Result<(), Error> {
+        let Some(part) = self.tool(place).cloned() else {
+            return Ok(());
+        };
+        self.replace(place, PartBody::Tool(ToolPart { state, ..part }))
+            .await
+    }
+}
+
+impl Kind {
+    fn body(self, text: String, time: Span, metadata: Option<Object>) -> PartBody {
+        match self {
+            Self::Text => PartBody::Text(TextPart {
+                text,
+                time: Some(time),
+                metadata,
+                ..TextPart::default()
+            }),
+            Self::Reasoning => PartBody::Reasoning(ReasoningPart { text, metadata, time }),
+        }
+    }
+}
+
+/// Metadata of a provider as parts keep it; none when there is nothing in it.
+pub(crate) fn stored_metadata(metadata: &ProviderMetadata) -> Option<Object> {
+    if metadata.is_empty() {
+        return None;
+    }
+    Some(
+        metadata
+            .iter()
+            .map(|(name, facts)| (name.clone(), Value::Object(facts.clone())))
+            .collect(),
+    )
+}

@@ -1,0 +1,221 @@
+//! What a step asks of the model: system prompt, conversation, tools, settings
+//! (reference `agent-loop.md` §3–5).
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use opencode_catalog::request::{self, Parameters, Purpose};
+use opencode_catalog::transform;
+use opencode_config::environment::variable;
+use opencode_llm::request::{Content, Message, ProviderOptions, Tool, ToolChoice};
+use opencode_llm::{Request, Target};
+use opencode_schema::agent::Mode;
+use opencode_schema::permission::{Action, Rule};
+use opencode_schema::{MessageWithParts, PartBody, SessionId, ToolState};
+use opencode_tool::Scope;
+use opencode_tool::contract::Subagent;
+use serde_json::Value;
+
+use super::StepInput;
+use crate::{history, reminder, system};
+
+/// Everything that a step needs before it asks.
+pub(super) struct Prepared {
+    pub(super) target: Result<Target, opencode_catalog::Error>,
+    pub(super) request: Request,
+    pub(super) scope: Arc<Scope>,
+    /// Names of the tools in the request.
+    pub(super) offered: Vec<String>,
+    /// Rules files that the model sees with this request.
+    pub(super) seen_rules: Arc<Mutex<Vec<PathBuf>>>,
+}
+
+/// What the model is told when it has used up its steps.
+const LAST_STEP: &str = "The limit of steps is reached: tools are switched off from here on. Answer in text only: \
+    what was done, what is left to do, and what should happen next.";
+
+pub(super) fn prepare(input: &StepInput<'_>) -> Prepared {
+    let location = input.location;
+    let own = input.session.permission.as_deref().unwrap_or_default();
+    let rules: [&[Rule]; 2] = [&input.agent.permission, own];
+    let scope = Arc::new(location.scope(&subagents(input, &rules)));
+    let tools = offered_tools(input, &rules, &scope);
+    let offered = tools
+        .iter()
+        .map(|Tool::Function { name, .. }| name.clone())
+        .collect();
+
+    let instructions = location.instructions();
+    let mut seen: Vec<PathBuf> = instructions.iter().map(|one| one.path.clone()).collect();
+    seen.extend(loaded_rules(input.history));
+    let system = system::prompt(&system::Sources {
+        agent: input.agent,
+        model: &input.model,
+        directory: &location.directory,
+        worktree: &location.worktree,
+        is_git: location.is_git,
+        instructions: &instructions,
+        skills: &location.skills,
+        rules: &rules,
+        user: input.user.system.as_deref(),
+        date: &system::today(),
+    });
+    let mut prompt = vec![Message::system(system)];
+    prompt.extend(history::conversation(input.history, &input.model));
+    reminder::add(&mut prompt, input.agent, input.history);
+    if input.is_last {
+        prompt.push(Message::assistant(LAST_STEP));
+    }
+    transform::conversation(&mut prompt, &input.model);
+    let target = location.catalog.target(&input.model);
+    let request = assemble(input, target.as_ref().ok(), prompt, tools);
+    Prepared {
+        target,
+        request,
+        scope,
+        offered,
+        seen_rules: Arc::new(Mutex::new(seen)),
+    }
+}
+
+fn assemble(
+    input: &StepInput<'_>,
+    target: Option<&Target>,
+    prompt: Vec<Message>,
+    tools: Vec<Tool>,
+) -> Request {
+    let location = input.location;
+    let session_id = input.session.id.as_str();
+    let provider = location.catalog.provider(&input.model.provider_id);
+    let limit = location
+        .environment
+        .positive(variable::OUTPUT_TOKEN_MAX)
+        .unwrap_or(request::OUTPUT_TOKEN_MAX);
+    let purpose = Purpose {
+        agent: input.agent,
+        variant: input.user.model.variant.as_deref(),
+        session_id,
+        small: false,
+        output_limit: limit,
+    };
+    let parameters = provider
+        .map(|provider| request::parameters(&input.model, &provider, purpose))
+        .unwrap_or_default();
+    let choice = (!tools.is_empty()).then_some(ToolChoice::Auto);
+    let parent = input.session.parent_id.as_ref().map(SessionId::as_str);
+    build(
+        parameters,
+        target,
+        prompt,
+        Tools { tools, choice },
+        session_id,
+        parent,
+    )
+}
+
+/// Tools of a request.
+#[derive(Default)]
+pub(crate) struct Tools {
+    pub(crate) tools: Vec<Tool>,
+    pub(crate) choice: Option<ToolChoice>,
+}
+
+/// Puts a request together.
+pub(crate) fn build(
+    parameters: Parameters,
+    target: Option<&Target>,
+    prompt: Vec<Message>,
+    tools: Tools,
+    session_id: &str,
+    parent_id: Option<&str>,
+) -> Request {
+    let provider_options = match target {
+        Some(target) => request::namespaced(target.adapter, &target.provider_id, parameters.options),
+        None => ProviderOptions::new(),
+    };
+    Request {
+        prompt,
+        tools: tools.tools,
+        tool_choice: tools.choice,
+        max_output_tokens: parameters.max_output_tokens,
+        temperature: parameters.temperature,
+        top_p: parameters.top_p,
+        top_k: parameters.top_k,
+        provider_options,
+        headers: request::session_headers(session_id, parent_id),
+        ..Request::default()
+    }
+}
+
+/// Agents that tasks can be given to, by name.
+fn subagents(input: &StepInput<'_>, rules: &[&[Rule]]) -> Vec<Subagent> {
+    let mut all: Vec<Subagent> = input
+        .location
+        .agents
+        .values()
+        .filter(|agent| agent.mode != Mode::Primary)
+        .filter(|agent| opencode_permission::rules::evaluate("task", &agent.name, rules) != Action::Deny)
+        .map(|agent| Subagent {
+            name: agent.name.clone(),
+            description: agent.description.clone(),
+        })
+        .collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+/// The tools that the model is told of: none when it cannot call any.
+fn offered_tools(input: &StepInput<'_>, rules: &[&[Rule]], scope: &Scope) -> Vec<Tool> {
+    if !input.model.capabilities.toolcall {
+        return Vec::new();
+    }
+    let switched_off =
+        |name: &str| input.user.tools.as_ref().and_then(|tools| tools.get(name)) == Some(&false);
+    let visible = input.location.tools.visible(rules);
+    visible
+        .into_iter()
+        .filter(|tool| !switched_off(tool.name()))
+        .map(|tool| {
+            let definition = tool.definition(scope);
+            Tool::Function {
+                name: tool.name().to_owned(),
+                description: Some(definition.description),
+                input_schema: definition.parameters,
+                strict: None,
+                provider_options: ProviderOptions::new(),
+            }
+        })
+        .collect()
+}
+
+/// Rules files that earlier reads brought along and that are still part of the conversation.
+fn loaded_rules(history: &[MessageWithParts]) -> Vec<PathBuf> {
+    let parts = history.iter().flat_map(|message| &message.parts);
+    let states = parts.filter_map(|part| match &part.body {
+        PartBody::Tool(part) if part.tool == "read" => Some(&part.state),
+        _ => None,
+    });
+    let loaded = states.filter_map(|state| match state {
+        ToolState::Completed { metadata, time, .. } if time.compacted.is_none() => {
+            metadata.get("loaded")?.as_array()
+        }
+        _ => None,
+    });
+    loaded
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(PathBuf::from)
+        .collect()
+}
+
+/// Adds a text to the last message of the user, or as a message of its own.
+pub(crate) fn add_to_last_user(prompt: &mut Vec<Message>, text: &str) {
+    let last = prompt.iter_mut().rev().find_map(|message| match message {
+        Message::User { content, .. } => Some(content),
+        _ => None,
+    });
+    match last {
+        Some(content) => content.push(Content::text(text)),
+        None => prompt.push(Message::user(text)),
+    }
+}

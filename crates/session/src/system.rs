@@ -1,0 +1,196 @@
+//! The system prompt (reference `agent-loop.md` §3): pieces in a fixed order, byte-stable as long as
+//! their sources are.
+
+use std::path::Path;
+
+use opencode_config::instruction::Instruction;
+use opencode_permission::rules;
+use opencode_schema::agent::Agent;
+use opencode_schema::model::Model;
+use opencode_schema::permission::{Action, Rule};
+use opencode_schema::skill::Skill;
+
+const COMMON: &str = include_str!("prompts/common.md");
+
+/// What follows the common part for a kind of model.
+struct Family {
+    /// Whether a model is of this kind: its API id, in lower case, and its provider.
+    is: fn(&str, &str) -> bool,
+    text: &'static str,
+}
+
+/// Kinds of models; the first that fits counts.
+const FAMILIES: &[Family] = &[
+    Family {
+        is: |id, _| id.contains("muse"),
+        text: include_str!("prompts/muse.md"),
+    },
+    Family {
+        is: |id, _| ["gpt-4", "o1", "o3"].iter().any(|name| id.contains(name)),
+        text: include_str!("prompts/beast.md"),
+    },
+    Family {
+        is: |id, _| id.contains("gpt-6"),
+        text: include_str!("prompts/gpt6.md"),
+    },
+    Family {
+        is: |id, _| id.contains("gpt") && id.contains("codex"),
+        text: include_str!("prompts/codex.md"),
+    },
+    Family {
+        is: |id, _| id.contains("gpt"),
+        text: include_str!("prompts/gpt.md"),
+    },
+    Family {
+        is: |id, _| id.contains("gemini-"),
+        text: include_str!("prompts/gemini.md"),
+    },
+    Family {
+        is: |id, _| id.contains("claude"),
+        text: include_str!("prompts/anthropic.md"),
+    },
+    Family {
+        is: |id, _| id.contains("trinity"),
+        text: include_str!("prompts/trinity.md"),
+    },
+    Family {
+        is: |id, provider| {
+            id.contains("kimi") || matches!(provider, "kimi-for-coding" | "moonshotai" | "moonshotai-cn")
+        },
+        text: include_str!("prompts/kimi.md"),
+    },
+    Family {
+        is: |_, _| true,
+        text: include_str!("prompts/default.md"),
+    },
+];
+
+/// Everything that the system prompt is made of.
+pub(crate) struct Sources<'a> {
+    pub(crate) agent: &'a Agent,
+    pub(crate) model: &'a Model,
+    pub(crate) directory: &'a Path,
+    pub(crate) worktree: &'a Path,
+    pub(crate) is_git: bool,
+    pub(crate) instructions: &'a [Instruction],
+    pub(crate) skills: &'a [Skill],
+    /// Rules for the skills: those of the agent, then those of the session.
+    pub(crate) rules: &'a [&'a [Rule]],
+    /// What the user's message adds.
+    pub(crate) user: Option<&'a str>,
+    /// Today, as [`today`] gives it.
+    pub(crate) date: &'a str,
+}
+
+/// The system prompt as one text.
+pub(crate) fn prompt(sources: &Sources<'_>) -> String {
+    let base = sources
+        .agent
+        .prompt
+        .clone()
+        .unwrap_or_else(|| base_prompt(sources.model));
+    let mut pieces = vec![base, environment(sources)];
+    pieces.extend(
+        sources
+            .instructions
+            .iter()
+            .map(|one| format!("Instructions from: {}\n{}", one.path.display(), one.text)),
+    );
+    pieces.extend(skills(sources));
+    pieces.extend(sources.user.map(str::to_owned));
+    pieces.retain(|piece| !piece.is_empty());
+    pieces.join("\n")
+}
+
+/// The prompt of a model for agents that have none of their own.
+fn base_prompt(model: &Model) -> String {
+    let id = model.api.id.to_lowercase();
+    let family = FAMILIES
+        .iter()
+        .find(|family| (family.is)(&id, &model.provider_id));
+    let text = family.map_or("", |family| family.text);
+    let name = if id.contains("muse-glimmer") {
+        "Muse Glimmer"
+    } else {
+        "Muse Spark"
+    };
+    format!("{COMMON}\n{}", text.replace("{name}", name).trim_end())
+}
+
+fn environment(sources: &Sources<'_>) -> String {
+    let Sources {
+        model,
+        directory,
+        worktree,
+        is_git,
+        date,
+        ..
+    } = sources;
+    let platform = match std::env::consts::OS {
+        "macos" => "darwin",
+        "windows" => "win32",
+        other => other,
+    };
+    format!(
+        "The model behind you is {api}, with the exact id {provider}/{api}.\n\
+         This is where you work:\n\
+         <env>\n  \
+         Working directory: {}\n  \
+         Workspace root folder: {}\n  \
+         Is directory a git repo: {}\n  \
+         Platform: {platform}\n  \
+         Today's date: {date}\n\
+         </env>",
+        directory.display(),
+        worktree.display(),
+        if *is_git { "yes" } else { "no" },
+        api = model.api.id,
+        provider = model.provider_id,
+    )
+}
+
+/// Today as JavaScript's `toDateString` writes it: `Fri Nov 20 2026`.
+pub(crate) fn today() -> String {
+    jiff::Zoned::now().strftime("%a %b %d %Y").to_string()
+}
+
+/// The list of skills, or nothing when the agent may use none at all.
+fn skills(sources: &Sources<'_>) -> Option<String> {
+    if rules::hides("skill", sources.rules) {
+        return None;
+    }
+    let offered = offered_skills(sources.skills, sources.rules);
+    let mut text = "Skills are instructions for special tasks. Load one with the skill tool when a task fits its description.\n".to_owned();
+    if offered.is_empty() {
+        text.push_str("No skills are currently available.");
+        return Some(text);
+    }
+    text.push_str("<available_skills>\n");
+    for skill in offered {
+        text.push_str(&format!(
+            "  <skill>\n    <name>{}</name>\n    <description>{}</description>\n    <location>{}</location>\n  </skill>\n",
+            skill.name,
+            skill.description.as_deref().unwrap_or_default(),
+            escape(&skill.location)
+        ));
+    }
+    text.push_str("</available_skills>");
+    Some(text)
+}
+
+/// Skills that a model is told of: with a description, not forbidden, by name.
+pub(crate) fn offered_skills<'a>(skills: &'a [Skill], rules: &[&[Rule]]) -> Vec<&'a Skill> {
+    let mut offered: Vec<&Skill> = skills
+        .iter()
+        .filter(|skill| skill.description.is_some())
+        .filter(|skill| rules::evaluate("skill", &skill.name, rules) != Action::Deny)
+        .collect();
+    offered.sort_by(|a, b| a.name.cmp(&b.name));
+    offered
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
