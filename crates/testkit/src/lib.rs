@@ -1,0 +1,18 @@
+//! For tests only: a scripted model that keeps what it was sent ([`ScriptedModel`]), temporary homes and
+//! projects ([`Home`]), and the binary under test ([`Home::command`], [`Running`]) that can be killed at a
+//! chosen point.
+//!
+//! Nothing here needs a network, a fixed port or the real home folder.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod home;
+mod model;
+mod wire;
+
+pub use home::{Finished, Home, Running};
+pub use model::{Gate, Received, ScriptedModel, Step};
