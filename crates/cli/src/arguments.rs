@@ -1,0 +1,246 @@
+//! The command line: what can be typed (reference `cli.md`). Nothing is done here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// An agent that works on software from a terminal.
+#[derive(Debug, Parser)]
+#[command(
+    name = "opencode",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Print the log on standard error, too
+    #[arg(long, global = true)]
+    pub(crate) print_logs: bool,
+    /// How much is logged
+    #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info, value_name = "LEVEL")]
+    pub(crate) log_level: LogLevel,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub(crate) enum LogLevel {
+    /// Everything.
+    Debug,
+    /// What happens.
+    Info,
+    /// What looks wrong.
+    Warn,
+    /// What is wrong.
+    Error,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send a message to a model and show what comes of it
+    Run(Run),
+    /// List and delete sessions
+    #[command(subcommand, arg_required_else_help = true)]
+    Session(Session),
+    /// Print a session as JSON
+    Export(Export),
+    /// Take in a session that was exported
+    Import(Import),
+    /// List the models that can be used
+    Models(Models),
+    /// Print a completion script for a shell
+    Completion(Completion),
+}
+
+/// `opencode run`
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The message; standard input is appended to it when it is no terminal
+    #[arg(value_name = "MESSAGE")]
+    pub(crate) message: Vec<String>,
+    /// Continue the last session of this folder
+    #[arg(short = 'c', long = "continue")]
+    pub(crate) continue_last: bool,
+    /// Continue this session
+    #[arg(short, long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Continue in a copy of the session (with --continue or --session)
+    #[arg(long)]
+    pub(crate) fork: bool,
+    /// Title of a new session; without text, the first words of the message
+    #[arg(long, num_args = 0..=1, default_missing_value = "", value_name = "TEXT")]
+    pub(crate) title: Option<String>,
+    /// Model as provider/model
+    #[arg(short, long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// Agent that answers
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Variant of the model, such as a reasoning effort
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    /// Files and folders to attach
+    #[arg(short, long, num_args = 1.., value_name = "PATH")]
+    pub(crate) file: Vec<String>,
+    /// Text for people, or one JSON object a line
+    #[arg(long, value_enum, default_value_t = Format::Default)]
+    pub(crate) format: Format,
+    /// Show what the model thinks
+    #[arg(long)]
+    pub(crate) thinking: bool,
+    /// Work in this folder
+    #[arg(long, value_name = "PATH")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Allow whatever needs permission and is not forbidden
+    #[arg(long, aliases = ["yolo", "dangerously-skip-permissions"])]
+    pub(crate) auto: bool,
+}
+
+/// How `run` shows what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Default,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `opencode session`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Session {
+    /// List the sessions of this project, the last used first
+    List(SessionList),
+    /// Delete a session and those that it started
+    Delete(SessionDelete),
+}
+
+/// `opencode session list`
+#[derive(Debug, Args)]
+pub(crate) struct SessionList {
+    /// So many at most
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    pub(crate) max_count: Option<u32>,
+    /// A table, or JSON
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub(crate) format: ListFormat,
+}
+
+/// How lists are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// `opencode session delete`
+#[derive(Debug, Args)]
+pub(crate) struct SessionDelete {
+    /// The session
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+/// `opencode export`
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The session; without it the last used session of this project
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Leave out words, paths and data
+    #[arg(long)]
+    pub(crate) sanitize: bool,
+}
+
+/// `opencode import`
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// A file that `opencode export` made
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// `opencode models`
+#[derive(Debug, Args)]
+pub(crate) struct Models {
+    /// Only those of this provider
+    #[arg(value_name = "PROVIDER")]
+    pub(crate) provider: Option<String>,
+    /// With everything that is known of each
+    #[arg(long)]
+    pub(crate) verbose: bool,
+}
+
+/// `opencode completion`
+#[derive(Debug, Args)]
+pub(crate) struct Completion {
+    /// The shell; without it the one that is used now
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: Option<Shell>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(arguments: &[&str]) -> Run {
+        let all = ["opencode", "run"].into_iter().chain(arguments.iter().copied());
+        match Arguments::try_parse_from(all).unwrap().command {
+            Some(Command::Run(run)) => run,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn messages_and_options_mix() {
+        let parsed = run(&[
+            "do",
+            "--format=json",
+            "this",
+            "-m",
+            "a/b",
+            "--",
+            "--not-an-option",
+        ]);
+        assert_eq!(parsed.message, ["do", "this", "--not-an-option"]);
+        assert_eq!(
+            (parsed.format, parsed.model.as_deref()),
+            (Format::Json, Some("a/b"))
+        );
+    }
+
+    #[test]
+    fn a_title_may_be_empty() {
+        assert_eq!(run(&["x"]).title, None);
+        assert_eq!(run(&["x", "--title"]).title.as_deref(), Some(""));
+        assert_eq!(
+            run(&["x", "--title", "My title"]).title.as_deref(),
+            Some("My title")
+        );
+    }
+
+    #[test]
+    fn older_names_of_auto_are_understood() {
+        for name in ["--auto", "--yolo", "--dangerously-skip-permissions"] {
+            assert!(run(&["x", name]).auto, "{name}");
+        }
+    }
+}

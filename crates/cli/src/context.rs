@@ -1,0 +1,60 @@
+//! What every command needs: the environment, the folders, the engine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use opencode_config::{Environment, Paths};
+use opencode_session::{Engine, Location, Options};
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// What every command needs.
+pub(crate) struct Context {
+    pub(crate) environment: Environment,
+    pub(crate) paths: Paths,
+    pub(crate) output: Output,
+}
+
+impl Context {
+    pub(crate) fn new() -> Self {
+        let environment = Environment::capture();
+        let paths = Paths::new(&environment);
+        let output = Output::new(&environment);
+        Self {
+            environment,
+            paths,
+            output,
+        }
+    }
+
+    /// The folder that the user is in: as the shell names it, if that is true, because it may lead through
+    /// a link.
+    pub(crate) fn directory(&self) -> Result<PathBuf, Failure> {
+        let real = std::env::current_dir()
+            .map_err(|error| Failure::told(format!("The working directory cannot be found: {error}")))?;
+        let named = self
+            .environment
+            .get("PWD")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute());
+        let same = |path: &PathBuf| fs_err::canonicalize(path).ok() == fs_err::canonicalize(&real).ok();
+        Ok(named.filter(same).unwrap_or(real))
+    }
+
+    pub(crate) async fn engine(&self) -> Result<Engine, Failure> {
+        let options = Options {
+            paths: self.paths.clone(),
+            environment: self.environment.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        Ok(Engine::open(options).await?)
+    }
+
+    /// The engine and the location of the folder that the user is in.
+    pub(crate) async fn here(&self) -> Result<(Engine, Arc<Location>), Failure> {
+        let engine = self.engine().await?;
+        let location = engine.location(&self.directory()?).await?;
+        Ok((engine, location))
+    }
+}

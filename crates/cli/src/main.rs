@@ -1,0 +1,101 @@
+//! The binary: reads the command line, does what it says, and ends with the right code.
+
+mod arguments;
+mod completion;
+mod context;
+mod export;
+mod failure;
+mod import;
+mod log;
+mod models;
+mod output;
+mod provider_help;
+mod run;
+mod session;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::arguments::{Arguments, Command};
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Threads that work: one for what is said, one for what is done.
+const WORKERS: usize = 2;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    let context = Context::new();
+    let Some(command) = arguments.command else {
+        return refuse(&no_command());
+    };
+    if let Command::Completion(arguments) = command {
+        return finish(&context, completion::run(&context, &arguments));
+    }
+    log::begin(&context.paths.log(), &arguments.global);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return finish(
+                &context,
+                Err(anyhow::Error::from(error).context("cannot start").into()),
+            );
+        }
+    };
+    let result = runtime.block_on(perform(&context, command));
+    let code = finish(&context, result);
+    // What still runs is of no use to anybody any more.
+    runtime.shutdown_background();
+    code
+}
+
+async fn perform(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(arguments) => run::run(context, arguments).await,
+        Command::Session(command) => session::run(context, command).await,
+        Command::Export(arguments) => export::run(context, arguments).await,
+        Command::Import(arguments) => import::run(context, arguments).await,
+        Command::Models(arguments) => models::run(context, arguments).await,
+        Command::Completion(arguments) => completion::run(context, &arguments),
+    }
+}
+
+fn finish(context: &Context, result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(context.output),
+    }
+}
+
+/// Without a command there is nothing to do but to say what could be done.
+fn no_command() -> clap::Error {
+    use clap::CommandFactory;
+    let mut command = Arguments::command();
+    let help = command.render_help();
+    command.error(ErrorKind::DisplayHelp, help)
+}
+
+/// Shows help, version, or what is wrong with the command line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let context = Context::new();
+    match error.kind() {
+        ErrorKind::DisplayVersion => context.output.data(env!("CARGO_PKG_VERSION")),
+        // Parity: cli.md §1, help goes to standard error.
+        _ => context
+            .output
+            .say(context.output.rendered(&error.render()).trim_end()),
+    }
+    match error.kind() {
+        ErrorKind::DisplayVersion | ErrorKind::DisplayHelp => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,44 @@
+//! `opencode models`
+
+use opencode_catalog::Catalog;
+use opencode_schema::model::Provider;
+
+use crate::arguments::Models;
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Lists the models that can be used.
+pub(crate) async fn run(context: &Context, arguments: Models) -> Result<(), Failure> {
+    let (engine, location) = context.here().await?;
+    engine.shutdown().await;
+    let catalog = &location.catalog;
+    let mut ids = match arguments.provider {
+        Some(id) => vec![id],
+        None => catalog.connected(),
+    };
+    // Parity: cli.md §6, the project's own providers first.
+    ids.sort_by_key(|id| (!id.starts_with("opencode"), id.clone()));
+    for id in ids {
+        let provider = catalog
+            .provider(&id)
+            .ok_or_else(|| Failure::told(format!("Provider not found: {id}")))?;
+        print(context, &provider, arguments.verbose)?;
+    }
+    Ok(())
+}
+
+fn print(context: &Context, provider: &Provider, verbose: bool) -> Result<(), Failure> {
+    let mut models: Vec<_> = provider
+        .models
+        .values()
+        .filter(|model| Catalog::adapter(model).is_ok())
+        .collect();
+    models.sort_by(|a, b| a.id.cmp(&b.id));
+    for model in models {
+        context.output.data(format_args!("{}/{}", provider.id, model.id));
+        if verbose {
+            context.output.data(serde_json::to_string_pretty(model)?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,345 @@
+//! `opencode run` (reference `cli.md` §3): a prompt, shown while it is worked on.
+
+mod message;
+mod show;
+mod tool_line;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use opencode_catalog::Choice;
+use opencode_schema::agent::Mode;
+use opencode_schema::permission::{Action, Reply, Rule};
+use opencode_schema::{EventBody, MessageError, Session, SessionId};
+use opencode_session::{Engine, Location, NewSession, Prompt};
+use opencode_store::{SessionFilter, Subscription};
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::{Format, Run};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::provider_help;
+use show::Show;
+
+/// Sends a message and shows what comes of it.
+pub(crate) async fn run(context: &Context, arguments: Run) -> Result<(), Failure> {
+    let directory = working_directory(context, &arguments)?;
+    let message = message::read(&arguments, &directory)?;
+    if arguments.fork && !arguments.continue_last && arguments.session.is_none() {
+        return Err(Failure::told("--fork requires --continue or --session"));
+    }
+    let engine = context.engine().await?;
+    let location = engine.location(&directory).await?;
+    location
+        .warnings
+        .iter()
+        .for_each(|warning| context.output.warning(warning));
+    let model = arguments.model.as_deref().map(Choice::parse);
+    let found = session(&engine, &location, &arguments).await?;
+    check_model(context, &location, &arguments, model.as_ref(), found.as_ref()).await?;
+    let session = match found {
+        Some(session) => session,
+        None => new_session(&engine, &location, title(&arguments, &message.text)).await?,
+    };
+    let mut prompt = Prompt::new(session.id.clone(), message.parts);
+    prompt.model = model;
+    prompt.agent = agent(context, &location, arguments.agent.as_deref());
+    prompt.variant = arguments.variant.clone();
+    let watched = Watch::new(context, &arguments, &engine, &location, session.id)
+        .work(prompt)
+        .await;
+    engine.shutdown().await;
+    watched
+}
+
+fn working_directory(context: &Context, arguments: &Run) -> Result<PathBuf, Failure> {
+    let here = context.directory()?;
+    let Some(wanted) = &arguments.dir else {
+        return Ok(here);
+    };
+    let directory = opencode_project::path::absolute(&here, &wanted.to_string_lossy());
+    if directory.is_dir() {
+        return Ok(directory);
+    }
+    Err(Failure::told(format!(
+        "Failed to change directory to {}",
+        wanted.display()
+    )))
+}
+
+/// The session that is continued, if one is: the one that is named, the last one of the folder, or a copy
+/// of it.
+async fn session(engine: &Engine, location: &Location, arguments: &Run) -> Result<Option<Session>, Failure> {
+    let missing = || Failure::told("Session not found");
+    let found = if let Some(id) = &arguments.session {
+        let id = SessionId::parse(id.as_str()).map_err(|_| missing())?;
+        Some(engine.session(&id).await.map_err(|_| missing())?)
+    } else if arguments.continue_last {
+        let filter = SessionFilter {
+            project_id: Some(location.project_id.clone()),
+            directory: Some(location.directory_text()),
+            roots: true,
+            limit: Some(1),
+            ..SessionFilter::default()
+        };
+        engine.sessions(filter).await?.pop()
+    } else {
+        None
+    };
+    match found {
+        Some(session) if arguments.fork => Ok(Some(engine.fork_session(location, &session.id, None).await?)),
+        found => Ok(found),
+    }
+}
+
+/// Parity: cli.md §3.3, nobody sits there to answer questions or to approve plans.
+async fn new_session(
+    engine: &Engine,
+    location: &Location,
+    title: Option<String>,
+) -> Result<Session, Failure> {
+    let denied = ["question", "plan_enter", "plan_exit"].map(|name| Rule::new(name, "*", Action::Deny));
+    let new = NewSession {
+        title,
+        permission: Some(denied.into()),
+        ..NewSession::default()
+    };
+    Ok(engine.create_session(location, new).await?)
+}
+
+/// The title of a new session; an empty one is made of the first characters of the message.
+fn title(arguments: &Run, message: &str) -> Option<String> {
+    const LENGTH: usize = 50;
+    let title = arguments.title.as_ref()?;
+    if !title.is_empty() {
+        return Some(title.clone());
+    }
+    let first: String = message.chars().take(LENGTH).collect();
+    let more = if message.chars().count() > LENGTH {
+        "..."
+    } else {
+        ""
+    };
+    Some(format!("{first}{more}"))
+}
+
+/// The agent if it can be used, else none with a warning.
+fn agent(context: &Context, location: &Location, wanted: Option<&str>) -> Option<String> {
+    let wanted = wanted?;
+    let reason = match location.agents.get(wanted) {
+        Some(agent) if agent.mode != Mode::Subagent => return Some(wanted.to_owned()),
+        Some(_) => "is a subagent, not a primary agent",
+        None => "not found",
+    };
+    context.output.warning(format_args!(
+        "agent \"{wanted}\" {reason}. Falling back to default agent"
+    ));
+    None
+}
+
+/// Sees to it that there is a model before anything is stored. A session that is continued brings its own.
+async fn check_model(
+    context: &Context,
+    location: &Location,
+    arguments: &Run,
+    model: Option<&Choice>,
+    session: Option<&Session>,
+) -> Result<(), Failure> {
+    let own = session.is_some_and(|session| session.model.is_some());
+    let chosen = match model {
+        Some(model) => Ok(model.clone()),
+        None if own => return Ok(()),
+        None => location.catalog.default_model(),
+    };
+    let problem = match chosen
+        .and_then(|chosen| location.catalog.model(&chosen.provider_id, &chosen.model_id))
+    {
+        Ok(_) => return Ok(()),
+        Err(opencode_catalog::Error::NoProvider) => provider_help::no_provider(&context.environment).await,
+        Err(unknown @ opencode_catalog::Error::UnknownModel { .. }) => provider_help::unknown_model(&unknown),
+        Err(other) => other.to_string(),
+    };
+    if arguments.format == Format::Json {
+        show::lonely_error(context.output, &MessageError::unknown(problem.as_str()));
+    }
+    Err(Failure::told(problem))
+}
+
+/// What is watched while a prompt is worked on.
+struct Watch<'a> {
+    engine: &'a Engine,
+    location: &'a Arc<Location>,
+    context: &'a Context,
+    auto: bool,
+    session_id: SessionId,
+    /// The session and those that it starts.
+    family: Vec<SessionId>,
+    show: Show,
+    /// The session rests: what comes now is none of the user's business.
+    rested: bool,
+    interrupted: bool,
+}
+
+impl<'a> Watch<'a> {
+    fn new(
+        context: &'a Context,
+        arguments: &Run,
+        engine: &'a Engine,
+        location: &'a Arc<Location>,
+        session_id: SessionId,
+    ) -> Self {
+        Self {
+            engine,
+            location,
+            context,
+            auto: arguments.auto,
+            family: vec![session_id.clone()],
+            show: Show::new(
+                context.output,
+                session_id.clone(),
+                arguments.format,
+                arguments.thinking,
+            ),
+            session_id,
+            rested: false,
+            interrupted: false,
+        }
+    }
+
+    async fn work(mut self, prompt: Prompt) -> Result<(), Failure> {
+        let mut events = self.engine.subscribe();
+        let stop = CancellationToken::new();
+        let signals = tokio::spawn(wait_for_signals(stop.clone()));
+        let result = {
+            let answer = self.engine.prompt(self.location, prompt);
+            tokio::pin!(answer);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled(), if !self.interrupted => {
+                        self.interrupted = true;
+                        self.stop();
+                    }
+                    Some(event) = events.next() => match event {
+                        Ok(event) => self.on_event(&event.body).await,
+                        Err(lost) => self.catch_up(lost.missed).await,
+                    },
+                    answer = &mut answer => break answer,
+                }
+            }
+        };
+        signals.abort();
+        self.drain(&mut events).await?;
+        if self.interrupted {
+            return Err(Failure::Interrupted);
+        }
+        match result {
+            Ok(_) if self.show.failed() => Err(Failure::Silent),
+            Ok(_) => Ok(()),
+            Err(_) if self.show.failed() => Err(Failure::Silent),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Stops the turn beside the loop that shows its end.
+    fn stop(&self) {
+        let (engine, session_id) = (self.engine.clone(), self.session_id.clone());
+        tokio::spawn(async move { engine.abort(&session_id).await });
+    }
+
+    /// Shows what was sent before the turn ended.
+    async fn drain(&mut self, events: &mut Subscription) -> Result<(), Failure> {
+        self.engine.store().flush().await?;
+        while let Some(event) = events.try_next() {
+            match event {
+                Ok(event) => self.on_event(&event.body).await,
+                Err(lost) => self.catch_up(lost.missed).await,
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_event(&mut self, event: &EventBody) {
+        match event {
+            EventBody::SessionCreated { info, .. } => {
+                if info
+                    .parent_id
+                    .as_ref()
+                    .is_some_and(|parent| self.family.contains(parent))
+                {
+                    self.family.push(info.id.clone());
+                }
+            }
+            EventBody::PermissionAsked { request } if self.family.contains(&request.session_id) => {
+                let reply = if self.auto { Reply::Once } else { Reply::Reject };
+                if !self.auto {
+                    let patterns = request.patterns.join(", ");
+                    let what = &request.permission;
+                    self.context.output.warning(format_args!(
+                        "permission requested: {what} ({patterns}); auto-rejecting"
+                    ));
+                }
+                if let Err(error) = self.location.permissions.reply(&request.id, reply, None).await {
+                    tracing::debug!(%error, "nobody waits for the answer any more");
+                }
+            }
+            EventBody::SessionIdle { session_id } if *session_id == self.session_id => self.rested = true,
+            _ if self.rested => {}
+            other => self.show.event(other),
+        }
+    }
+
+    /// Events were missed because standard output did not keep up: what they would have shown is in the store.
+    async fn catch_up(&mut self, missed: u64) {
+        tracing::warn!(missed, "catching up with the store");
+        match self.engine.export_session(&self.session_id).await {
+            Ok(transcript) => self.show.transcript(&transcript.messages),
+            Err(error) => tracing::warn!(%error, "could not catch up"),
+        }
+        for request in self.location.permissions.pending() {
+            Box::pin(self.on_event(&EventBody::PermissionAsked {
+                request: Box::new(request),
+            }))
+            .await;
+        }
+    }
+}
+
+/// Stops on the first signal, and ends the program on the second.
+async fn wait_for_signals(stop: CancellationToken) {
+    let mut seen = 0;
+    loop {
+        if !signal().await {
+            return;
+        }
+        seen += 1;
+        stop.cancel();
+        if seen > 1 {
+            std::process::exit(130);
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn signal() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
+        return false;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    true
+}
+
+#[cfg(not(unix))]
+async fn signal() -> bool {
+    tokio::signal::ctrl_c().await.is_ok()
+}

@@ -1,0 +1,194 @@
+//! What `run` shows: for people, or as lines of JSON (reference `cli.md` §3.4–3.5).
+
+use std::collections::HashSet;
+
+use opencode_schema::session::Status;
+use opencode_schema::time::now;
+use opencode_schema::{
+    EventBody, Message, MessageError, MessageWithParts, Part, PartBody, PartId, SessionId, ToolState,
+};
+use serde_json::{Value, json};
+
+use super::tool_line;
+use crate::arguments::Format;
+use crate::output::{Output, Style};
+
+/// Shows what happens in a session.
+pub(super) struct Show {
+    output: Output,
+    session_id: SessionId,
+    format: Format,
+    thinking: bool,
+    introduced: bool,
+    shown: HashSet<PartId>,
+    /// Tasks whose beginning was shown.
+    begun: HashSet<PartId>,
+    failed: bool,
+}
+
+impl Show {
+    pub(super) fn new(output: Output, session_id: SessionId, format: Format, thinking: bool) -> Self {
+        Self {
+            output,
+            session_id,
+            format,
+            thinking,
+            introduced: false,
+            shown: HashSet::new(),
+            begun: HashSet::new(),
+            failed: false,
+        }
+    }
+
+    /// Whether something failed.
+    pub(super) fn failed(&self) -> bool {
+        self.failed
+    }
+
+    pub(super) fn event(&mut self, event: &EventBody) {
+        if event.session_id() != Some(&self.session_id) {
+            return;
+        }
+        match event {
+            EventBody::MessageUpdated { info, .. } => self.introduce(info),
+            EventBody::PartUpdated { part, .. } => self.part(part),
+            EventBody::SessionError {
+                error: Some(error), ..
+            } => self.error(error),
+            EventBody::SessionStatus {
+                status:
+                    Status::Retry {
+                        attempt,
+                        message,
+                        next,
+                        ..
+                    },
+                ..
+            } if self.format == Format::Default => {
+                let seconds = ((next - now()).max(0) + 999) / 1000;
+                self.output.warning(format_args!(
+                    "{message}; trying again in {seconds} s (retry {attempt})"
+                ));
+            }
+            _ => {}
+        }
+    }
+
+    /// Shows what was not shown yet of these messages.
+    pub(super) fn transcript(&mut self, messages: &[MessageWithParts]) {
+        let Some(prompt) = messages
+            .iter()
+            .rposition(|message| message.info.as_user().is_some())
+        else {
+            return;
+        };
+        for message in &messages[prompt + 1..] {
+            self.introduce(&message.info);
+            message.parts.iter().for_each(|part| self.part(part));
+        }
+    }
+
+    fn introduce(&mut self, message: &Message) {
+        let Some(assistant) = message.as_assistant() else {
+            return;
+        };
+        if self.introduced || self.format == Format::Json {
+            return;
+        }
+        self.introduced = true;
+        self.output
+            .say(format_args!("\n> {} · {}\n", assistant.agent, assistant.model_id));
+    }
+
+    fn part(&mut self, part: &Part) {
+        let done = match &part.body {
+            PartBody::Text(text) => text.time.as_ref().is_some_and(|time| time.end.is_some()),
+            PartBody::Reasoning(reasoning) => self.thinking && reasoning.time.end.is_some(),
+            PartBody::Tool(tool) => {
+                if matches!(tool.state, ToolState::Running { .. })
+                    && tool.tool == "task"
+                    && self.begun.insert(part.id.clone())
+                {
+                    self.for_people(part);
+                }
+                tool.state.is_settled()
+            }
+            PartBody::StepStart(_) | PartBody::StepFinish(_) => true,
+            _ => false,
+        };
+        if !done || !self.shown.insert(part.id.clone()) {
+            return;
+        }
+        match self.format {
+            Format::Json => self.line(kind(&part.body), "part", json!(part)),
+            Format::Default => self.for_people(part),
+        }
+    }
+
+    fn error(&mut self, error: &MessageError) {
+        self.failed = true;
+        match self.format {
+            Format::Json => self.line("error", "error", json!(error)),
+            Format::Default => self.output.error(error.message()),
+        }
+    }
+
+    fn line(&self, kind: &str, key: &str, value: Value) {
+        let mut line = json!({ "type": kind, "timestamp": now(), "sessionID": self.session_id });
+        line[key] = value;
+        self.output.data(line);
+    }
+
+    fn for_people(&self, part: &Part) {
+        if self.format == Format::Json {
+            return;
+        }
+        match &part.body {
+            PartBody::Text(text) => self.words(Style::Plain, text.text.trim()),
+            PartBody::Reasoning(reasoning) if !reasoning.text.trim().is_empty() => {
+                self.words(Style::Thought, &format!("Thinking: {}", reasoning.text.trim()));
+            }
+            PartBody::Tool(tool) => {
+                tool_line::of(tool).print(self.output);
+                if let ToolState::Error { error, .. } = &tool.state {
+                    self.output.error(error);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn words(&self, style: Style, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let space = || {
+            if self.output.is_terminal() {
+                self.output.say("");
+            }
+        };
+        space();
+        let style = if self.output.is_terminal() {
+            style
+        } else {
+            Style::Plain
+        };
+        self.output.data(self.output.styled(style, text));
+        space();
+    }
+}
+
+fn kind(body: &PartBody) -> &'static str {
+    match body {
+        PartBody::Text(_) => "text",
+        PartBody::Reasoning(_) => "reasoning",
+        PartBody::Tool(_) => "tool_use",
+        PartBody::StepStart(_) => "step_start",
+        _ => "step_finish",
+    }
+}
+
+/// A line of JSON for an error that came before there was a session.
+pub(super) fn lonely_error(output: Output, error: &MessageError) {
+    output.data(json!({ "type": "error", "timestamp": now(), "error": error }));
+}

@@ -1,0 +1,60 @@
+//! The program as a user meets it: the binary, a scripted model, and what lies on disk afterwards.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod architecture;
+mod commands;
+mod crash;
+mod demo;
+mod faults;
+mod interrupt;
+mod turn;
+
+use opencode_testkit::Home;
+use serde_json::Value;
+
+/// A home with a project in it.
+fn home() -> Home {
+    Home::new(env!("CARGO_BIN_EXE_opencode"))
+}
+
+/// Everything stored of a session: messages with their parts, the oldest first, ids and times taken out.
+fn stored(home: &Home, session: &str) -> Vec<(Value, Vec<Value>)> {
+    let database = home.database();
+    let rows = |query: &str, id: &str| -> Vec<(String, Value)> {
+        let mut statement = database.prepare(query).unwrap();
+        let rows = statement
+            .query_map([id], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+            .unwrap();
+        rows.map(|row| row.unwrap())
+            .map(|(id, data)| (id, serde_json::from_str(&data).unwrap()))
+            .collect()
+    };
+    rows(
+        "SELECT id, data FROM message WHERE session_id = ? ORDER BY time_created, id",
+        session,
+    )
+    .into_iter()
+    .map(|(id, message)| {
+        let parts = rows("SELECT id, data FROM part WHERE message_id = ? ORDER BY id", &id);
+        (message, parts.into_iter().map(|(_, part)| part).collect())
+    })
+    .collect()
+}
+
+/// The tool parts of a session.
+fn stored_calls(home: &Home, session: &str) -> Vec<Value> {
+    stored(home, session)
+        .into_iter()
+        .flat_map(|(_, parts)| parts)
+        .filter(|part| part["type"] == "tool")
+        .collect()
+}
+
+/// The only session there is.
+fn only_session(home: &Home) -> String {
+    home.database()
+        .query_row("SELECT id FROM session WHERE parent_id IS NULL", [], |row| {
+            row.get(0)
+        })
+        .unwrap()
+}
