@@ -100,7 +100,7 @@ impl std::error::Error for WrongPrefix {}
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal, $order:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -137,6 +137,12 @@ macro_rules! ids {
             #[must_use]
             pub fn trusted(text: impl Into<String>) -> Self {
                 Self(text.into())
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
             }
         }
 
@@ -178,6 +184,12 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn a_default_id_is_a_new_one() {
+        assert!(MessageId::parse(MessageId::default().to_string()).is_ok());
+        assert_ne!(MessageId::default(), MessageId::default());
+    }
 
     #[test]
     fn has_the_reference_form() {

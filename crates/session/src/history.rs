@@ -32,13 +32,12 @@ pub(crate) fn visible(view: &View<'_>, session_id: &SessionId) -> Result<Vec<Mes
     let mut shortened: Option<(usize, CompactionPart)> = None;
     let mut cursor: Option<Cursor> = None;
     'pages: loop {
-        let page = view.messages_newest_first(session_id, cursor.as_ref(), PAGE)?;
-        let Some(last) = page.last() else { break };
-        cursor = Some(Cursor {
-            id: last.id.clone(),
-            time: last.created(),
-        });
-        for info in page {
+        let page = view.messages_before(session_id, cursor.as_ref(), PAGE)?;
+        if page.oldest.is_none() {
+            break;
+        }
+        cursor = page.oldest;
+        for info in page.messages {
             let parts = view.parts(&info.id)?;
             let message = MessageWithParts { info, parts };
             if let Some(assistant) = message.info.as_assistant()
@@ -132,8 +131,8 @@ fn user(message: &MessageWithParts) -> Option<Message> {
                 Some(Content::text(&part.text))
             }
             PartBody::File(part) if !is_inlined(&part.mime) => Some(file(part)),
-            PartBody::Compaction(_) => Some(Content::text("What did we do so far?")),
-            PartBody::Subtask(_) => Some(Content::text("The following tool was executed by the user")),
+            PartBody::Compaction(_) => Some(Content::text("Where do we stand in this work so far?")),
+            PartBody::Subtask(_) => Some(Content::text("The user ran the following tool without a model")),
             _ => None,
         })
         .collect();

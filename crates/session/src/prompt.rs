@@ -188,7 +188,7 @@ impl Engine {
         }
         let id = session.id.clone();
         let last = self.inner.store.read(move |view| {
-            let newest = view.messages_newest_first(&id, None, 50)?;
+            let newest = view.newest_messages(&id, 50)?;
             Ok(newest
                 .into_iter()
                 .find_map(|message| message.as_user().map(|user| user.model.clone())))

@@ -16,7 +16,7 @@ pub(crate) async fn settle(location: &Location, session_id: &SessionId) -> Resul
     let open = location
         .store
         .read(move |view| {
-            let newest = view.messages_newest_first(&id, None, LOOK_BACK)?;
+            let newest = view.newest_messages(&id, LOOK_BACK)?;
             let open = newest.into_iter().filter(is_open);
             open.map(|message| Ok((view.parts(&message.id)?, message)))
                 .collect::<Result<Vec<_>, _>>()

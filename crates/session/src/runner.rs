@@ -87,7 +87,7 @@ impl Engine {
     async fn last_answer(&self, session_id: &SessionId) -> Outcome {
         let id = session_id.clone();
         let last = self.inner.store.read(move |view| {
-            let newest = view.messages_newest_first(&id, None, 20)?;
+            let newest = view.newest_messages(&id, 20)?;
             let Some(info) = newest
                 .into_iter()
                 .find(|message| message.as_assistant().is_some())

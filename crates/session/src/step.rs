@@ -31,8 +31,6 @@ pub(crate) use self::request::{Tools, add_to_last_user, build};
 use self::snapshot::StartSnapshot;
 use crate::{Engine, Error, Location, failure, subagent};
 
-/// How long text is collected before listeners are told: short enough to look immediate.
-const TELL_EVERY: Duration = Duration::from_millis(16);
 /// How long results of tools wait while the model still writes without a pause: what comes in one breath is
 /// told in one piece.
 const BREATH: Duration = Duration::from_millis(10);
@@ -289,7 +287,7 @@ impl Step<'_> {
                         },
                     }
                 }
-                () = tokio::time::sleep(TELL_EVERY), if self.draft.has_untold() => self.draft.tell().await?,
+                () = self.draft.time_to_tell() => self.draft.tell().await?,
                 event = async { tokio::time::sleep(breath).await; self.calls.next().await } => {
                     self.on_call_event(event).await?;
                 }
@@ -389,6 +387,8 @@ impl Step<'_> {
     async fn conclude_whole(mut self, before: Option<String>) -> Result<StepOutcome, Error> {
         let after = self.tree_after(before.clone()).await;
         self.draft.end_all(&[Kind::Reasoning, Kind::Text]).await?;
+        // Calls that the model began and never finished.
+        self.stop_calls(Duration::ZERO).await?;
         let (reason, tokens) = self.finish_and_tokens();
         let price = cost::of(&self.model, &tokens);
         let finish_part = StepFinishPart {

@@ -68,7 +68,7 @@ async fn begin(
         .filter(|agent| agent.mode != Mode::Primary)
         .ok_or_else(|| {
             Failure::told(format!(
-                "Unknown agent type: {} is not a valid agent type",
+                "There is no agent \"{}\" that takes tasks",
                 task.subagent
             ))
         })?;
@@ -195,7 +195,7 @@ async fn check_depth(engine: &Engine, location: &Location, session: &Session) ->
         return Ok(());
     }
     Err(Failure::told(format!(
-        "Subagent depth limit reached ({limit}). Increase \"subagent_depth\" to allow nested subagents."
+        "Tasks may go {limit} deep here (`subagent_depth` in opencode.json), and this one would go deeper."
     )))
 }
 

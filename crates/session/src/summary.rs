@@ -87,7 +87,7 @@ fn with_diffs(mut message: Message, diffs: Vec<FileDiff>) -> Option<Message> {
 }
 
 fn span_of(view: &View<'_>, session_id: &SessionId) -> Result<Option<Span>, opencode_store::Error> {
-    let newest_first = view.messages_newest_first(session_id, None, LOOK_BACK)?;
+    let newest_first = view.newest_messages(session_id, LOOK_BACK)?;
     let Some(at) = newest_first
         .iter()
         .position(|message| message.as_user().is_some())

@@ -23,6 +23,15 @@ pub struct Cursor {
     pub time: Millis,
 }
 
+/// Messages that were read together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MessagePage {
+    /// The newest first.
+    pub messages: Vec<Message>,
+    /// Where the page ends, counted over everything that was there to read; none when nothing was.
+    pub oldest: Option<Cursor>,
+}
+
 /// Which sessions to list; an empty filter lists all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionFilter {
@@ -165,26 +174,43 @@ impl<'a> View<'a> {
             })?
     }
 
-    /// Messages of a session older than `before` (or all), newest first, without parts. A message that
+    /// The newest messages of a session, at most `limit` and the newest first, without parts. A message that
     /// cannot be read is left out and logged: it must not make the rest unusable.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn messages_newest_first(
+    pub fn newest_messages(&self, session_id: &SessionId, limit: usize) -> Result<Vec<Message>, Error> {
+        Ok(self.messages_before(session_id, None, limit)?.messages)
+    }
+
+    /// Messages of a session older than `before` (or all), at most `limit` and the newest first, without
+    /// parts, and where to go on. What cannot be read is left out as by [`View::newest_messages`].
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn messages_before(
         &self,
         session_id: &SessionId,
         before: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<Message>, Error> {
+    ) -> Result<MessagePage, Error> {
         let (time, id) = before.map_or((i64::MAX, ""), |cursor| (cursor.time, cursor.id.as_str()));
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, session_id, data FROM message
+            "SELECT id, session_id, data, time_created FROM message
              WHERE session_id = ?1 AND (time_created < ?2 OR (time_created = ?2 AND id < ?3))
              ORDER BY time_created DESC, id DESC LIMIT ?4",
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = statement.query_map((session_id.as_str(), time, id, limit), |row| Ok(message_of(row)))?;
-        readable(rows)
+        let mut oldest = None;
+        let rows = statement.query_map((session_id.as_str(), time, id, limit), |row| {
+            oldest = Some(Cursor {
+                id: MessageId::trusted(row.get::<_, String>(0)?),
+                time: row.get(3)?,
+            });
+            Ok(message_of(row))
+        })?;
+        let messages = readable(rows)?;
+        Ok(MessagePage { messages, oldest })
     }
 
     /// The parts of a message in order.
@@ -218,7 +244,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// The file cannot be read.
     pub fn transcript(&self, session_id: &SessionId) -> Result<Vec<MessageWithParts>, Error> {
-        let mut messages = self.messages_newest_first(session_id, None, usize::MAX)?;
+        let mut messages = self.newest_messages(session_id, usize::MAX)?;
         messages.reverse();
         messages
             .into_iter()

@@ -2,11 +2,13 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::LIMIT;
 
 /// A home folder with a project in it, and nothing of the real one.
 pub struct Home {
@@ -210,7 +212,7 @@ impl Home {
 
     /// Runs the binary to its end without blocking the scripted model.
     pub async fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Finished {
-        finish(self.command(arguments)).await
+        self.start(arguments).finish().await
     }
 
     /// Runs the binary with text on standard input.
@@ -223,13 +225,25 @@ impl Home {
         let file = self.root().join("stdin");
         fs_err::write(&file, input).expect("a file");
         command.stdin(fs_err::File::open(&file).expect("a file").into_file());
-        finish(command).await
+        Running::start(command).finish().await
     }
 
     /// Starts the binary and leaves it running.
     pub fn start<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Running {
-        let child = self.command(arguments).spawn().expect("the binary starts");
-        Running { child }
+        Running::start(self.command(arguments))
+    }
+
+    /// Waits until a file of the project exists.
+    pub async fn wait_for_file(&self, name: &str) {
+        let path = self.project().join(name);
+        let there = async {
+            while !path.exists() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, there)
+            .await
+            .expect("the file is made");
     }
 
     /// The database as SQLite sees it.
@@ -239,29 +253,21 @@ impl Home {
     }
 }
 
-async fn finish(mut command: Command) -> Finished {
-    tokio::task::spawn_blocking(move || {
-        let output = command.output().expect("the binary runs");
-        Finished {
-            status: output.status,
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    })
-    .await
-    .expect("the binary runs")
-}
-
 /// The binary while it runs. Dropping it kills it.
 pub struct Running {
     child: Child,
 }
 
 impl Running {
+    fn start(mut command: Command) -> Self {
+        let child = command.spawn().expect("the binary starts");
+        Self { child }
+    }
+
     /// Waits for a line of standard output that holds `text`, and gives it.
     pub async fn line_with(&mut self, text: &str) -> String {
         let stdout = self.child.stdout.take().expect("it is read once at a time");
-        let (stdout, line) = line_with(stdout, text).await;
+        let (stdout, line) = line_with(stdout, text, self.child.id()).await;
         self.child.stdout = Some(stdout);
         line
     }
@@ -269,7 +275,7 @@ impl Running {
     /// The same of standard error.
     pub async fn talk_with(&mut self, text: &str) -> String {
         let stderr = self.child.stderr.take().expect("it is read once at a time");
-        let (stderr, line) = line_with(stderr, text).await;
+        let (stderr, line) = line_with(stderr, text, self.child.id()).await;
         self.child.stderr = Some(stderr);
         line
     }
@@ -289,7 +295,8 @@ impl Running {
 
     /// Waits for its end.
     pub async fn finish(mut self) -> Finished {
-        tokio::task::spawn_blocking(move || {
+        let id = self.child.id();
+        let reading = tokio::task::spawn_blocking(move || {
             let mut stdout = String::new();
             let mut stderr = String::new();
             let mut out = self.child.stdout.take().expect("standard output");
@@ -304,13 +311,24 @@ impl Running {
                 stdout,
                 stderr,
             }
-        })
-        .await
-        .expect("it ends")
+        });
+        within_limit("the end of the program", id, reading).await
     }
 }
 
-async fn line_with<R: Read + Send + 'static>(source: R, text: &str) -> (R, String) {
+/// Waits for what a thread reads of the program; where that takes too long, the program is killed.
+async fn within_limit<T>(what: &str, id: u32, reading: tokio::task::JoinHandle<T>) -> T {
+    let Ok(result) = tokio::time::timeout(LIMIT, reading).await else {
+        // It may have ended in this moment.
+        let _ = Command::new("kill")
+            .args(["-s", "KILL", &id.to_string()])
+            .status();
+        panic!("no sign of {what} after {LIMIT:?}");
+    };
+    result.expect(what)
+}
+
+async fn line_with<R: Read + Send + 'static>(source: R, text: &str, id: u32) -> (R, String) {
     let text = text.to_owned();
     let reading = tokio::task::spawn_blocking(move || {
         // What follows the line is for the next reader.
@@ -325,7 +343,7 @@ async fn line_with<R: Read + Send + 'static>(source: R, text: &str) -> (R, Strin
             }
         }
     });
-    reading.await.expect("a line")
+    within_limit("the line", id, reading).await
 }
 
 impl Drop for Running {
@@ -344,16 +362,5 @@ fn merge(base: &mut Value, over: Value) {
             }
         }
         (base, over) => *base = over,
-    }
-}
-
-/// Whether a file exists that `path` names; for waiting on what a command does.
-impl Home {
-    /// Waits until a file of the project exists, as long as the test may take.
-    pub async fn wait_for_file(&self, name: &str) {
-        let path: &Path = &self.project().join(name);
-        while !path.exists() {
-            tokio::task::yield_now().await;
-        }
     }
 }

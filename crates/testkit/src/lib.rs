@@ -14,5 +14,8 @@ mod home;
 mod model;
 mod wire;
 
+/// How long anything is waited for. A test that needs more has failed.
+pub(crate) const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
+
 pub use home::{Finished, Home, Running};
 pub use model::{Gate, Received, ScriptedModel, Step};

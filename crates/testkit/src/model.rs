@@ -286,8 +286,9 @@ impl ScriptedModel {
     /// Waits until the model has got so many requests that asked for an answer.
     pub async fn wait_for_requests(&self, count: usize) {
         let mut seen = self.shared.count.subscribe();
-        seen.wait_for(|seen| *seen >= count)
+        tokio::time::timeout(crate::LIMIT, seen.wait_for(|seen| *seen >= count))
             .await
+            .unwrap_or_else(|_| panic!("the model is not asked {count} times"))
             .expect("the model lives");
     }
 

@@ -65,7 +65,8 @@ impl Show {
                     },
                 ..
             } if self.format == Format::Default => {
-                let seconds = ((next - now()).max(0) + 999) / 1000;
+                // Whole seconds, rounded up: «in 0 s» would say that nothing is waited for.
+                let seconds = ((next - now() + 999) / 1000).max(1);
                 self.output.warning(format_args!(
                     "{message}; trying again in {seconds} s (retry {attempt})"
                 ));

@@ -2,11 +2,12 @@
 //! «Tool call repair», «Doom loop»; `tools.md` §2).
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use opencode_llm::stream::ToolCall;
 use opencode_permission::{Question, Refusal};
 use opencode_schema::part::{CompletedTime, Span, ToolPart};
@@ -237,8 +238,10 @@ impl Step<'_> {
         let recorded = self.snapshot.recorded();
         let work = async move {
             recorded.await;
-            let result = tool.run(&call, input).await;
-            let result = match result {
+            let run = AssertUnwindSafe(tool.run(&call, input)).catch_unwind().await;
+            let result = match run
+                .unwrap_or_else(|_| Err(Failure::told("The tool broke down. This is a bug in it.")))
+            {
                 Ok(output) => Ok(truncation.apply(output, may_delegate).await),
                 Err(failure) => Err(failure),
             };
@@ -406,7 +409,7 @@ fn repaired<'a>(call: &ToolCall, offered: &[String], all: impl Iterator<Item = &
             .collect();
         names.sort_unstable();
         return invalid(format!(
-            "Model tried to call unavailable tool '{}'. Available tools: {}.",
+            "There is no tool by the name '{}' here. Available tools: {}.",
             call.name,
             names.join(", ")
         ));
@@ -477,7 +480,7 @@ mod tests {
                 "{}",
                 (
                     "invalid",
-                    json!({ "tool": "edit", "error": "Model tried to call unavailable tool 'edit'. Available tools: bash, invalid, read." }),
+                    json!({ "tool": "edit", "error": "There is no tool by the name 'edit' here. Available tools: bash, invalid, read." }),
                 ),
             ),
             ("read", "[1]", ("read", json!([1]))),

@@ -1,6 +1,8 @@
 //! The assistant message of a step while it is written: its parts, what is still open, and what listeners
 //! are told (reference `agent-loop.md` §5, «Stream handling»).
 
+use std::time::Duration;
+
 use opencode_llm::stream::ProviderMetadata;
 use opencode_schema::part::{ReasoningPart, Span, TextPart, ToolPart};
 use opencode_schema::time::now;
@@ -9,9 +11,12 @@ use opencode_schema::{
 };
 use opencode_store::Store;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::Error;
 
+/// How long text is collected before listeners are told: short enough to look immediate.
+const TELL_AFTER: Duration = Duration::from_millis(16);
 /// Bytes of a growing text that are told at once.
 const DELTA_LIMIT: usize = 4096;
 
@@ -21,6 +26,8 @@ pub(crate) struct Draft {
     message: Message,
     parts: Vec<Part>,
     open: Vec<Open>,
+    /// When listeners are told at the latest what was added.
+    tell_at: Option<Instant>,
 }
 
 /// A text or thought that grows. What is stored is its beginning and its end; between them listeners are
@@ -52,6 +59,7 @@ impl Draft {
             message,
             parts: Vec::new(),
             open: Vec::new(),
+            tell_at: None,
         };
         draft.change(|_| {}).await?;
         Ok(draft)
@@ -183,8 +191,9 @@ impl Draft {
         open.text.push_str(delta);
         open.untold.push_str(delta);
         if open.untold.len() >= DELTA_LIMIT {
-            self.tell().await?;
+            return self.tell().await;
         }
+        self.tell_at.get_or_insert_with(|| Instant::now() + TELL_AFTER);
         Ok(())
     }
 
@@ -237,13 +246,17 @@ impl Draft {
             .find(|open| open.kind == kind && open.stream_id == stream_id)
     }
 
-    /// Whether something was added that listeners have not been told.
-    pub(crate) fn has_untold(&self) -> bool {
-        self.open.iter().any(|open| !open.untold.is_empty())
+    /// Waits until listeners should be told what was added; for ever when nothing was.
+    pub(crate) async fn time_to_tell(&self) {
+        match self.tell_at {
+            Some(moment) => tokio::time::sleep_until(moment).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Tells listeners what was added.
     pub(crate) async fn tell(&mut self) -> Result<(), Error> {
+        self.tell_at = None;
         for open in self.open.iter_mut().filter(|open| !open.untold.is_empty()) {
             let event = EventBody::PartDelta {
                 session_id: self.message.session_id.clone(),

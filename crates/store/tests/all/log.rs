@@ -66,7 +66,7 @@ async fn a_write_that_fails_leaves_nothing_and_makes_no_gap() {
         message_updated(&kept)
     );
     let messages = store
-        .read(move |view| view.messages_newest_first(&session.id, None, 10))
+        .read(move |view| view.newest_messages(&session.id, 10))
         .await
         .unwrap();
     assert_eq!(messages, [kept]);

@@ -18,21 +18,29 @@ async fn messages_page_backwards_by_time_then_id() {
         store.publish(message_updated(message)).await.unwrap();
     }
     messages.sort_by_key(|message| std::cmp::Reverse((message.created(), message.id.clone())));
+    place
+        .sqlite()
+        .execute(
+            "UPDATE message SET data = '{' WHERE id = ?1",
+            [messages[1].id.as_str()],
+        )
+        .unwrap();
     let mut seen = Vec::new();
     let mut cursor: Option<Cursor> = None;
     loop {
         let (id, before) = (session.id.clone(), cursor.clone());
         let page = store
-            .read(move |view| view.messages_newest_first(&id, before.as_ref(), 3))
+            .read(move |view| view.messages_before(&id, before.as_ref(), 1))
             .await
             .unwrap();
-        let Some(last) = page.last() else { break };
-        cursor = Some(Cursor {
-            id: last.id.clone(),
-            time: last.created(),
-        });
-        seen.extend(page);
+        if page.oldest.is_none() {
+            break;
+        }
+        cursor = page.oldest;
+        seen.extend(page.messages);
     }
+    // One that cannot be read hides none of the older ones.
+    messages.remove(1);
     assert_eq!(seen, messages);
 }
 
