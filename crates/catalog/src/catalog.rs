@@ -60,8 +60,11 @@ pub enum Error {
     /// Nothing is connected.
     #[error("No provider is connected")]
     NoProvider,
-    /// A provider has no models.
-    #[error("Provider {provider_id} has no models")]
+    /// What is connected has no models, or none whose protocol this version speaks.
+    #[error(
+        "{provider_id} is connected, and has no model that this version can use: set the key of another provider, \
+         or name a model of one with -m"
+    )]
     NoModels {
         /// The provider.
         provider_id: String,

@@ -13,7 +13,10 @@ const LARGE_INPUT: u64 = 200_000;
 /// What `tokens` of a model cost in US dollars.
 #[must_use]
 pub fn of(model: &Model, tokens: &Tokens) -> Cost {
-    let input = tokens.input + tokens.cache.read + tokens.cache.write;
+    let input = tokens
+        .input
+        .saturating_add(tokens.cache.read)
+        .saturating_add(tokens.cache.write);
     let price = price(model, input);
     let units = |dollars: f64, tokens: u64| {
         (dollars * UNITS_PER_DOLLAR).round().max(0.0) as i128 * i128::from(tokens)

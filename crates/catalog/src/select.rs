@@ -44,7 +44,8 @@ impl Catalog {
     /// the best of the first connected provider.
     ///
     /// # Errors
-    /// [`Error::NoProvider`] when nothing but the demonstration is there; [`Error::NoModels`].
+    /// [`Error::NoProvider`] when nothing but the demonstration is there; [`Error::NoModels`] when there
+    /// is something, and nothing of it can be used.
     pub fn default_model(&self) -> Result<Choice, Error> {
         if let Some(model) = &self.sources.config.model {
             return Ok(Choice::parse(model));
@@ -58,22 +59,22 @@ impl Catalog {
             .provider
             .as_ref()
             .filter(|providers| !providers.is_empty());
-        let provider = self
+        let candidates: Vec<String> = self
             .connected()
             .into_iter()
             .filter(|id| id != DEMO_PROVIDER)
             .filter(|id| configured.is_none_or(|providers| providers.contains_key(id)))
-            .find_map(|id| {
-                self.provider(&id)
-                    .filter(|provider| usable(provider).next().is_some())
+            .collect();
+        let chosen = candidates.iter().find_map(|id| {
+            let provider = self.provider(id)?;
+            best(&provider).map(|model| Choice {
+                provider_id: id.clone(),
+                model_id: model.id.clone(),
             })
-            .ok_or(Error::NoProvider)?;
-        let best = best(&provider).ok_or_else(|| Error::NoModels {
-            provider_id: provider.id.clone(),
-        })?;
-        Ok(Choice {
-            provider_id: provider.id.clone(),
-            model_id: best.id.clone(),
+        });
+        chosen.ok_or_else(|| match candidates.into_iter().next() {
+            None => Error::NoProvider,
+            Some(provider_id) => Error::NoModels { provider_id },
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// An agent that works on software from a terminal.
@@ -10,12 +10,16 @@ use clap_complete::Shell;
 #[command(
     name = "opencode",
     version,
+    disable_version_flag = true,
     disable_help_subcommand = true,
     max_term_width = 100
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
+    /// Print the version
+    #[arg(short = 'v', short_alias = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }

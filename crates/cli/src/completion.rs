@@ -13,6 +13,6 @@ pub(crate) fn run(context: &Context, arguments: &Completion) -> Result<(), Failu
     let shell = arguments.shell.or(used).unwrap_or(Shell::Bash);
     let mut script = Vec::new();
     generate(shell, &mut Arguments::command(), "opencode", &mut script);
-    context.output.data(String::from_utf8_lossy(&script).trim_end());
+    context.output.data(String::from_utf8_lossy(&script).trim_end())?;
     Ok(())
 }

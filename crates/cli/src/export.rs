@@ -39,6 +39,6 @@ pub(crate) async fn run(context: &Context, arguments: Export) -> Result<(), Fail
     } else {
         serde_json::to_string_pretty(&transcript)?
     };
-    context.output.data(text);
+    context.output.data(text)?;
     Ok(())
 }

@@ -28,12 +28,21 @@ impl Failure {
     /// Tells the user and gives the code.
     pub(crate) fn report(self, output: Output) -> ExitCode {
         match self {
-            Self::Told(text) => output.error(text),
+            Self::Told(_) | Self::Unexpected(_) => output.error(&self),
             Self::Silent => {}
             Self::Interrupted => return ExitCode::from(INTERRUPTED),
-            Self::Unexpected(error) => output.error(format_args!("Unexpected error\n{error:#}")),
         }
         ExitCode::FAILURE
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Told(text) => f.write_str(text),
+            Self::Unexpected(error) => write!(f, "Unexpected error\n{error:#}"),
+            Self::Silent | Self::Interrupted => Ok(()),
+        }
     }
 }
 

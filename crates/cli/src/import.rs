@@ -20,6 +20,6 @@ pub(crate) async fn run(context: &Context, arguments: Import) -> Result<(), Fail
     let imported = engine.import_session(&location, value).await;
     let id = imported.map_err(|error| Failure::told(format!("{name}: {error}")))?;
     engine.shutdown().await;
-    context.output.data(format_args!("Imported session: {id}"));
+    context.output.data(format_args!("Imported session: {id}"))?;
     Ok(())
 }

@@ -87,15 +87,14 @@ fn no_command() -> clap::Error {
 /// Shows help, version, or what is wrong with the command line.
 fn refuse(error: &clap::Error) -> ExitCode {
     let context = Context::new();
-    match error.kind() {
-        ErrorKind::DisplayVersion => context.output.data(env!("CARGO_PKG_VERSION")),
-        // Parity: cli.md §1, help goes to standard error.
-        _ => context
-            .output
-            .say(context.output.rendered(&error.render()).trim_end()),
+    if error.kind() == ErrorKind::DisplayVersion {
+        return finish(&context, context.output.data(env!("CARGO_PKG_VERSION")));
     }
+    // Parity: cli.md §1, help goes to standard error.
+    let text = context.output.rendered(&error.render());
+    context.output.say(text.trim_end());
     match error.kind() {
-        ErrorKind::DisplayVersion | ErrorKind::DisplayHelp => ExitCode::SUCCESS,
+        ErrorKind::DisplayHelp => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }

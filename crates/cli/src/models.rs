@@ -33,11 +33,19 @@ fn print(context: &Context, provider: &Provider, verbose: bool) -> Result<(), Fa
         .values()
         .filter(|model| Catalog::adapter(model).is_ok())
         .collect();
+    if models.is_empty() {
+        context.output.warning(format_args!(
+            "{} has no model that this version can use",
+            provider.id
+        ));
+    }
     models.sort_by(|a, b| a.id.cmp(&b.id));
     for model in models {
-        context.output.data(format_args!("{}/{}", provider.id, model.id));
+        context
+            .output
+            .data(format_args!("{}/{}", provider.id, model.id))?;
         if verbose {
-            context.output.data(serde_json::to_string_pretty(model)?);
+            context.output.data(serde_json::to_string_pretty(model)?)?;
         }
     }
     Ok(())

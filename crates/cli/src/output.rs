@@ -7,6 +7,8 @@ use std::io::{IsTerminal, Write};
 use clap::builder::StyledStr;
 use opencode_config::Environment;
 
+use crate::failure::Failure;
+
 /// Where and how to write.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -68,11 +70,15 @@ impl Output {
         }
     }
 
-    /// A line of data.
-    pub(crate) fn data(self, line: impl Display) {
+    /// A line of data. What cannot be written is told; only when the reader has gone is nobody left to tell.
+    pub(crate) fn data(self, line: impl Display) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
-        // Whoever reads may have gone; there is nobody left to tell.
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        match writeln!(out, "{line}").and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Failure::told(format!("cannot write to standard output: {error}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A line of talk.

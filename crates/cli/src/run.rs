@@ -36,19 +36,24 @@ pub(crate) async fn run(context: &Context, arguments: Run) -> Result<(), Failure
         .for_each(|warning| context.output.warning(warning));
     let model = arguments.model.as_deref().map(Choice::parse);
     let found = session(&engine, &location, &arguments).await?;
-    check_model(context, &location, &arguments, model.as_ref(), found.as_ref()).await?;
+    let agent = agent(context, &location, arguments.agent.as_deref());
+    let wanted = engine.model_for(&location, found.as_ref(), agent.as_deref(), model.clone());
+    check_model(context, &location, &arguments, wanted.await).await?;
     let session = match found {
         Some(session) => session,
         None => new_session(&engine, &location, title(&arguments, &message.text)).await?,
     };
     let mut prompt = Prompt::new(session.id.clone(), message.parts);
     prompt.model = model;
-    prompt.agent = agent(context, &location, arguments.agent.as_deref());
+    prompt.agent = agent;
     prompt.variant = arguments.variant.clone();
-    let watched = Watch::new(context, &arguments, &engine, &location, session.id)
-        .work(prompt)
-        .await;
+    let watch = Watch::new(context, &arguments, &engine, &location, session.id);
+    let stop = CancellationToken::new();
+    // As long as the program runs: the second signal ends it, whatever it waits for.
+    let signals = tokio::spawn(wait_for_signals(stop.clone()));
+    let watched = watch.work(prompt, stop).await;
     engine.shutdown().await;
+    signals.abort();
     watched
 }
 
@@ -73,7 +78,10 @@ async fn session(engine: &Engine, location: &Location, arguments: &Run) -> Resul
     let missing = || Failure::told("Session not found");
     let found = if let Some(id) = &arguments.session {
         let id = SessionId::parse(id.as_str()).map_err(|_| missing())?;
-        Some(engine.session(&id).await.map_err(|_| missing())?)
+        Some(engine.session(&id).await.map_err(|error| match error {
+            opencode_session::Error::SessionNotFound(_) => missing(),
+            other => other.into(),
+        })?)
     } else if arguments.continue_last {
         let filter = SessionFilter {
             project_id: Some(location.project_id.clone()),
@@ -137,30 +145,32 @@ fn agent(context: &Context, location: &Location, wanted: Option<&str>) -> Option
     None
 }
 
-/// Sees to it that there is a model before anything is stored. A session that is continued brings its own.
+/// Sees to it that the model that will be asked exists, before the prompt is stored.
 async fn check_model(
     context: &Context,
     location: &Location,
     arguments: &Run,
-    model: Option<&Choice>,
-    session: Option<&Session>,
+    chosen: Result<Choice, opencode_session::Error>,
 ) -> Result<(), Failure> {
-    let own = session.is_some_and(|session| session.model.is_some());
-    let chosen = match model {
-        Some(model) => Ok(model.clone()),
-        None if own => return Ok(()),
-        None => location.catalog.default_model(),
-    };
-    let problem = match chosen
-        .and_then(|chosen| location.catalog.model(&chosen.provider_id, &chosen.model_id))
-    {
-        Ok(_) => return Ok(()),
-        Err(opencode_catalog::Error::NoProvider) => provider_help::no_provider(&context.environment).await,
-        Err(unknown @ opencode_catalog::Error::UnknownModel { .. }) => provider_help::unknown_model(&unknown),
+    use opencode_catalog::Error as Catalog;
+    let found = chosen.and_then(|chosen| {
+        Ok(location
+            .catalog
+            .model(&chosen.provider_id, &chosen.model_id)
+            .map(drop)?)
+    });
+    let problem = match found {
+        Ok(()) => return Ok(()),
+        Err(opencode_session::Error::Catalog(Catalog::NoProvider)) => {
+            provider_help::no_provider(&context.environment).await
+        }
+        Err(opencode_session::Error::Catalog(unknown @ Catalog::UnknownModel { .. })) => {
+            provider_help::unknown_model(&unknown)
+        }
         Err(other) => other.to_string(),
     };
     if arguments.format == Format::Json {
-        show::lonely_error(context.output, &MessageError::unknown(problem.as_str()));
+        show::lonely_error(context.output, &MessageError::unknown(problem.as_str()))?;
     }
     Err(Failure::told(problem))
 }
@@ -172,8 +182,6 @@ struct Watch<'a> {
     context: &'a Context,
     auto: bool,
     session_id: SessionId,
-    /// The session and those that it starts.
-    family: Vec<SessionId>,
     show: Show,
     /// The session rests: what comes now is none of the user's business.
     rested: bool,
@@ -193,10 +201,10 @@ impl<'a> Watch<'a> {
             location,
             context,
             auto: arguments.auto,
-            family: vec![session_id.clone()],
             show: Show::new(
                 context.output,
                 session_id.clone(),
+                location.directory.clone(),
                 arguments.format,
                 arguments.thinking,
             ),
@@ -206,10 +214,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    async fn work(mut self, prompt: Prompt) -> Result<(), Failure> {
+    async fn work(mut self, prompt: Prompt, stop: CancellationToken) -> Result<(), Failure> {
         let mut events = self.engine.subscribe();
-        let stop = CancellationToken::new();
-        let signals = tokio::spawn(wait_for_signals(stop.clone()));
         let result = {
             let answer = self.engine.prompt(self.location, prompt);
             tokio::pin!(answer);
@@ -218,6 +224,11 @@ impl<'a> Watch<'a> {
                     biased;
                     () = stop.cancelled(), if !self.interrupted => {
                         self.interrupted = true;
+                        self.engine.hurry();
+                        if !self.engine.is_running(&self.session_id) {
+                            // The prompt has not even begun its turn, or has just ended it.
+                            return Err(Failure::Interrupted);
+                        }
                         self.stop();
                     }
                     Some(event) = events.next() => match event {
@@ -228,10 +239,19 @@ impl<'a> Watch<'a> {
                 }
             }
         };
-        signals.abort();
         self.drain(&mut events).await?;
         if self.interrupted {
             return Err(Failure::Interrupted);
+        }
+        if let Ok(answer) = &result
+            && let Some(error) = answer
+                .info
+                .as_assistant()
+                .and_then(|answer| answer.error.as_ref())
+            && !self.show.failed()
+        {
+            // The event was lost because standard output did not keep up.
+            self.show.error(error);
         }
         match result {
             Ok(_) if self.show.failed() => Err(Failure::Silent),
@@ -261,16 +281,8 @@ impl<'a> Watch<'a> {
 
     async fn on_event(&mut self, event: &EventBody) {
         match event {
-            EventBody::SessionCreated { info, .. } => {
-                if info
-                    .parent_id
-                    .as_ref()
-                    .is_some_and(|parent| self.family.contains(parent))
-                {
-                    self.family.push(info.id.clone());
-                }
-            }
-            EventBody::PermissionAsked { request } if self.family.contains(&request.session_id) => {
+            // Whoever asks, asks for this turn: nothing else runs in this engine.
+            EventBody::PermissionAsked { request } => {
                 let reply = if self.auto { Reply::Once } else { Reply::Reject };
                 if !self.auto {
                     let patterns = request.patterns.join(", ");

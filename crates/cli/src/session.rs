@@ -47,7 +47,7 @@ async fn list(context: &Context, arguments: SessionList) -> Result<(), Failure> 
         return Ok(());
     }
     match arguments.format {
-        ListFormat::Table => table(context, &sessions),
+        ListFormat::Table => table(context, &sessions)?,
         ListFormat::Json => {
             let rows: Vec<Row<'_>> = sessions
                 .iter()
@@ -60,13 +60,13 @@ async fn list(context: &Context, arguments: SessionList) -> Result<(), Failure> 
                     directory: &session.directory,
                 })
                 .collect();
-            context.output.data(serde_json::to_string_pretty(&rows)?);
+            context.output.data(serde_json::to_string_pretty(&rows)?)?;
         }
     }
     Ok(())
 }
 
-fn table(context: &Context, sessions: &[Session]) {
+fn table(context: &Context, sessions: &[Session]) -> Result<(), Failure> {
     let width = |text: &str| text.chars().count();
     let id_width = sessions
         .iter()
@@ -77,16 +77,17 @@ fn table(context: &Context, sessions: &[Session]) {
         .map(|session| width(&session.title))
         .fold(TITLE_WIDTH, usize::max);
     let header = format!("{:id_width$}  {:title_width$}  Updated", "Session ID", "Title");
-    context.output.data(&header);
-    context.output.data("─".repeat(width(&header)));
+    context.output.data(&header)?;
+    context.output.data("─".repeat(width(&header)))?;
     for session in sessions {
         let when = when(session.time.updated);
         context.output.data(format_args!(
             "{:id_width$}  {:title_width$}  {when}",
             session.id.as_str(),
             session.title
-        ));
+        ))?;
     }
+    Ok(())
 }
 
 /// The time of day for today, else with the date.

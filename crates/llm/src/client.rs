@@ -113,7 +113,7 @@ impl Client {
         let outgoing = Outgoing::new(target, request, &headers, &body)?;
         let watch = Watch::new(target, outgoing.shown_url(), cancel);
         let response = Box::pin(self.send(target, outgoing, &watch)).await?;
-        Box::pin(answer::whole(response, decoder, &watch)).await
+        Box::pin(answer::whole(response, decoder, &watch, target.limits.idle)).await
     }
 
     /// Sends, and turns statuses that mean no into errors.

@@ -212,7 +212,11 @@ pub(crate) fn shown(url: &url::Url) -> String {
 }
 
 fn shown_text(text: &str) -> String {
-    url::Url::parse(text).map_or_else(|_| text.to_owned(), |url| shown(&url))
+    let unparsed = || match text.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…"),
+        None => "…".to_owned(),
+    };
+    url::Url::parse(text).map_or_else(|_| unparsed(), |url| shown(&url))
 }
 
 impl fmt::Debug for Settings {

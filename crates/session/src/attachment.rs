@@ -1,10 +1,12 @@
 //! Files and folders that the user attaches (reference `agent-loop.md` §2, «Part resolution»).
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use opencode_project::search::open_regular;
 use opencode_schema::part::FilePart;
 use opencode_schema::{EventBody, MessageError, PartBody, PartId, SessionId};
 use opencode_tool::contract::Attachment;
@@ -99,7 +101,7 @@ fn range(url: &str) -> (Option<u64>, Option<u64>) {
     let Some(offset) = number("start").map(|start| start.max(1)) else {
         return (None, None);
     };
-    let limit = number("end").map(|end| (end + 1).saturating_sub(offset));
+    let limit = number("end").map(|end| end.saturating_add(1).saturating_sub(offset));
     (Some(offset), limit)
 }
 
@@ -127,11 +129,11 @@ async fn text(
     if attachments.is_empty() {
         resolved.push((id, PartBody::File(file)));
     } else {
-        resolved.extend(
-            attachments
-                .into_iter()
-                .map(|attachment| (None, PartBody::File(attached(attachment)))),
-        );
+        resolved.extend(attachments.into_iter().map(|attachment| {
+            let attached = attached(attachment);
+            let filename = attached.filename.or_else(|| file.filename.clone());
+            (None, PartBody::File(FilePart { filename, ..attached }))
+        }));
     }
     Ok(resolved)
 }
@@ -161,18 +163,23 @@ async fn folder(
 }
 
 async fn binary(path: &Path, id: Option<PartId>, file: FilePart) -> Result<Resolved, String> {
-    let size = fs_err::tokio::metadata(path)
-        .await
-        .map_err(|error| error.to_string())?
-        .len();
-    if size > SIZE_LIMIT {
+    let source = path.to_owned();
+    let bytes = tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        // Its size says nothing about a file that grows, or one of /proc.
+        open_regular(&source)?
+            .take(SIZE_LIMIT + 1)
+            .read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>(bytes)
+    })
+    .await
+    .map_err(|error| error.to_string())?
+    .map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > SIZE_LIMIT {
         return Err(format!(
-            "the file has {size} bytes; at most {SIZE_LIMIT} can be attached"
+            "the file is too large: at most {SIZE_LIMIT} bytes can be attached"
         ));
     }
-    let bytes = fs_err::tokio::read(path)
-        .await
-        .map_err(|error| error.to_string())?;
     let input = json!({ "filePath": path.to_string_lossy() });
     let url = format!("data:{};base64,{}", file.mime, STANDARD.encode(bytes));
     Ok(vec![

@@ -112,18 +112,21 @@ impl Coordinator {
         (Waiter(run.outcome.clone()), None)
     }
 
-    /// Called when a run sees nothing more to do. True when something was added meanwhile: then it goes
-    /// on. A stopped run never goes on.
-    pub(crate) fn take_wake(&self, running: &Running) -> bool {
-        let mut runs = self.runs();
-        let Some(run) = runs.get_mut(&running.session_id) else {
-            return false;
-        };
-        std::mem::take(&mut run.woken) && !running.cancel.is_cancelled()
+    /// Called before a run reads its session: what was added until now, it will see.
+    pub(crate) fn look(&self, running: &Running) {
+        if let Some(run) = self.runs().get_mut(&running.session_id) {
+            run.woken = false;
+        }
     }
 
-    /// Ends a run: whoever waits gets `outcome`. If something was added in the last moment the run is
-    /// given back instead and must go on; if another run is to follow, that one is given.
+    /// Whether the session has a run.
+    pub(crate) fn is_running(&self, session_id: &SessionId) -> bool {
+        self.runs().contains_key(session_id)
+    }
+
+    /// Ends a run: whoever waits gets `outcome`. If something was added since it last looked, the run is
+    /// given back instead and must go on, unless it was stopped; if another run is to follow, that one is
+    /// given.
     pub(crate) fn finish(&self, running: Running, outcome: Outcome) -> Option<Running> {
         let next = {
             let mut runs = self.runs();
@@ -145,40 +148,39 @@ impl Coordinator {
         next
     }
 
-    /// Stops the session's run and waits until it has ended. False when there was none.
+    /// Stops the session's run, and the one that is to follow it, and waits until they have ended. False
+    /// when there was none.
     pub(crate) async fn stop(&self, session_id: &SessionId) -> bool {
-        let Some(waiter) = self.begin_stop(session_id) else {
-            return false;
-        };
-        // What it ended with is told to those who wait for it.
-        let _ = waiter.outcome().await;
+        let stopped = self.runs().get(session_id).map(Run::stop);
+        let Some(stopped) = stopped else { return false };
+        stopped.await;
         true
-    }
-
-    fn begin_stop(&self, session_id: &SessionId) -> Option<Waiter> {
-        let runs = self.runs();
-        let run = runs.get(session_id)?;
-        run.cancel.cancel();
-        Some(Waiter(run.outcome.clone()))
     }
 
     /// Stops all runs and waits until they have ended.
     pub(crate) fn stop_all(&self) -> impl Future<Output = ()> + use<> {
-        let waiters: Vec<Waiter> = {
-            let mut runs = self.runs();
-            let all = runs.values_mut().flat_map(|run| {
-                run.cancel.cancel();
-                if let Some(next) = &run.next {
-                    next.cancel.cancel();
-                }
-                let next = run.next.as_ref().map(|next| next.outcome.subscribe());
-                [Some(run.outcome.clone()), next]
-            });
-            all.flatten().map(Waiter).collect()
-        };
+        let stopped: Vec<_> = self.runs().values().map(Run::stop).collect();
         async move {
-            for waiter in waiters {
-                let _ = waiter.outcome().await;
+            for run in stopped {
+                run.await;
+            }
+        }
+    }
+}
+
+impl Run {
+    /// Stops it and what follows it; the answer waits until they have ended.
+    fn stop(&self) -> impl Future<Output = ()> + use<> {
+        self.cancel.cancel();
+        let next = self.next.as_ref().map(|next| {
+            next.cancel.cancel();
+            next.outcome.subscribe()
+        });
+        let ends = [Some(self.outcome.clone()), next];
+        async move {
+            for end in ends.into_iter().flatten() {
+                // What it ended with is told to those who wait for it.
+                let _ = Waiter(end).outcome().await;
             }
         }
     }
@@ -199,12 +201,11 @@ mod tests {
         let running = running.unwrap();
         let (second, none) = coordinator.join(&session());
         assert!(none.is_none());
+        coordinator.look(&running);
         assert!(
-            coordinator.take_wake(&running),
-            "the joiner's message must be seen"
+            coordinator.finish(running, Ok(None)).is_none(),
+            "the joiner's message was seen"
         );
-        assert!(!coordinator.take_wake(&running), "one wake is one more look");
-        assert!(coordinator.finish(running, Ok(None)).is_none());
         assert!(matches!(first.outcome().await, Ok(None)));
         assert!(matches!(second.outcome().await, Ok(None)));
         assert!(
@@ -218,7 +219,7 @@ mod tests {
         let coordinator = Coordinator::default();
         let (_, running) = coordinator.join(&session());
         let running = running.unwrap();
-        assert!(!coordinator.take_wake(&running));
+        coordinator.look(&running);
         let (joined, _) = coordinator.join(&session());
         let running = coordinator.finish(running, Ok(None)).unwrap();
         assert!(coordinator.finish(running, Ok(None)).is_none());
@@ -236,7 +237,6 @@ mod tests {
             tokio::spawn(async move { coordinator.stop(&session()).await })
         };
         running.cancel.cancelled().await;
-        assert!(!coordinator.take_wake(&running));
         assert!(coordinator.finish(running, Ok(None)).is_none());
         assert!(stopping.await.unwrap());
         assert!(!coordinator.stop(&session()).await);
@@ -247,24 +247,36 @@ mod tests {
         let coordinator = Coordinator::default();
         let (first, running) = coordinator.join(&session());
         let running = running.unwrap();
-        let stopped = coordinator.begin_stop(&session()).unwrap();
+        let stopped = coordinator.runs()[&session()].stop();
         let (late, none) = coordinator.join(&session());
         let (later, also_none) = coordinator.join(&session());
         assert!(none.is_none() && also_none.is_none());
         let next = coordinator.finish(running, Ok(None)).unwrap();
         assert!(!next.cancel.is_cancelled());
         assert!(matches!(first.outcome().await, Ok(None)));
-        assert!(matches!(stopped.outcome().await, Ok(None)));
+        stopped.await;
         assert!(coordinator.finish(next, Err(Error::Ending)).is_none());
         assert!(matches!(late.outcome().await, Err(Error::Ending)));
         assert!(matches!(later.outcome().await, Err(Error::Ending)));
     }
 
     #[tokio::test]
+    async fn stopping_twice_stops_the_next_run_too() {
+        let coordinator = Coordinator::default();
+        let (_, running) = coordinator.join(&session());
+        let running = running.unwrap();
+        drop(coordinator.runs()[&session()].stop());
+        coordinator.join(&session());
+        drop(coordinator.runs()[&session()].stop());
+        let next = coordinator.finish(running, Ok(None)).unwrap();
+        assert!(next.cancel.is_cancelled());
+    }
+
+    #[tokio::test]
     async fn a_run_that_breaks_down_frees_its_session() {
         let coordinator = Coordinator::default();
         let (first, running) = coordinator.join(&session());
-        coordinator.begin_stop(&session());
+        drop(coordinator.runs()[&session()].stop());
         let (late, _) = coordinator.join(&session());
         drop(running);
         assert!(matches!(first.outcome().await, Err(Error::Ending)));

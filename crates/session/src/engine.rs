@@ -80,6 +80,12 @@ impl Engine {
         })
     }
 
+    /// Stops what is made in the background for later: titles. For the end of a program that its user does
+    /// not want to wait for.
+    pub fn hurry(&self) {
+        self.inner.ending.cancel();
+    }
+
     /// The store, for faces that only read or listen.
     #[must_use]
     pub fn store(&self) -> &Store {
@@ -122,12 +128,12 @@ impl Engine {
     /// gets a little time to end.
     pub async fn shutdown(&self) {
         self.inner.housekeeping.cancel();
-        self.inner.coordinator.stop_all().await;
         self.inner.tasks.close();
-        if tokio::time::timeout(ENDING_LIMIT, self.inner.tasks.wait())
-            .await
-            .is_err()
-        {
+        let rest = async {
+            self.inner.coordinator.stop_all().await;
+            self.inner.tasks.wait().await;
+        };
+        if tokio::time::timeout(ENDING_LIMIT, rest).await.is_err() {
             tracing::warn!("background work did not end in time");
         }
         self.inner.ending.cancel();

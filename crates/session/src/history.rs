@@ -95,12 +95,21 @@ fn in_order(mut newest_first: Vec<MessageWithParts>, compaction: Option<usize>) 
     ordered
 }
 
-/// The messages of a request to `model`.
-pub(crate) fn conversation(messages: &[MessageWithParts], model: &Model) -> Vec<Message> {
+/// The messages of a request to `model`, with a note of the program in the newest message of the user.
+pub(crate) fn conversation(messages: &[MessageWithParts], model: &Model, note: Option<&str>) -> Vec<Message> {
     let mut out = Vec::new();
-    for message in messages.iter().filter(|message| !message.parts.is_empty()) {
+    let newest_of_user = messages
+        .iter()
+        .rposition(|message| message.info.as_user().is_some());
+    for (at, message) in messages.iter().enumerate() {
+        if message.parts.is_empty() {
+            continue;
+        }
         match &message.info.body {
-            MessageBody::User(_) => out.extend(user(message)),
+            MessageBody::User(_) => {
+                let note = note.filter(|_| Some(at) == newest_of_user);
+                out.extend(user(message, note));
+            }
             MessageBody::Assistant(assistant) if counts(assistant, message) => {
                 Rounds::new(assistant, model).convert(message, &mut out);
             }
@@ -122,20 +131,17 @@ fn counts(assistant: &AssistantMessage, message: &MessageWithParts) -> bool {
     }
 }
 
-fn user(message: &MessageWithParts) -> Option<Message> {
-    let content: Vec<Content> = message
-        .parts
-        .iter()
-        .filter_map(|part| match &part.body {
-            PartBody::Text(part) if part.ignored != Some(true) && !part.text.is_empty() => {
-                Some(Content::text(&part.text))
-            }
-            PartBody::File(part) if !is_inlined(&part.mime) => Some(file(part)),
-            PartBody::Compaction(_) => Some(Content::text("Where do we stand in this work so far?")),
-            PartBody::Subtask(_) => Some(Content::text("The user ran the following tool without a model")),
-            _ => None,
-        })
-        .collect();
+fn user(message: &MessageWithParts, note: Option<&str>) -> Option<Message> {
+    let stored = message.parts.iter().filter_map(|part| match &part.body {
+        PartBody::Text(part) if part.ignored != Some(true) && !part.text.is_empty() => {
+            Some(Content::text(&part.text))
+        }
+        PartBody::File(part) if !is_inlined(&part.mime) => Some(file(part)),
+        PartBody::Compaction(_) => Some(Content::text("Where do we stand in this work so far?")),
+        PartBody::Subtask(_) => Some(Content::text("The user ran the following tool without a model")),
+        _ => None,
+    });
+    let content: Vec<Content> = stored.chain(note.map(Content::text)).collect();
     (!content.is_empty()).then(|| Message::User {
         content,
         provider_options: ProviderOptions::new(),

@@ -8,7 +8,7 @@ use opencode_schema::time::now;
 use opencode_schema::{
     EventBody, Message, MessageBody, MessageId, MessageWithParts, Object, Part, PartBody, PartId, SessionId,
 };
-use opencode_store::SessionFilter;
+use opencode_store::{SessionFilter, View};
 
 use crate::{Engine, Error, Location, slug};
 
@@ -33,8 +33,14 @@ impl Engine {
     /// # Errors
     /// The database failed.
     pub async fn create_session(&self, location: &Location, new: NewSession) -> Result<Session, Error> {
+        let session = self.new_session(location, new);
+        location.store.publish(created(&session)).await?;
+        Ok(session)
+    }
+
+    fn new_session(&self, location: &Location, new: NewSession) -> Session {
         let at = now();
-        let session = Session {
+        Session {
             id: SessionId::new(),
             slug: slug::random(),
             project_id: location.project_id.clone(),
@@ -56,13 +62,7 @@ impl Engine {
                 ..Times::default()
             },
             ..Session::default()
-        };
-        let created = EventBody::SessionCreated {
-            session_id: session.id.clone(),
-            info: Box::new(session.clone()),
-        };
-        location.store.publish(created).await?;
-        Ok(session)
+        }
     }
 
     /// A session.
@@ -88,43 +88,27 @@ impl Engine {
     /// [`Error::SessionNotFound`].
     pub async fn family(&self, id: &SessionId) -> Result<Vec<SessionId>, Error> {
         let id = id.clone();
-        let all = self.inner.store.read(move |view| {
-            view.session(&id)?;
-            let mut all = vec![id];
-            let mut at = 0;
-            while let Some(parent) = all.get(at).cloned() {
-                let children = view.children(&parent)?.into_iter().map(|session| session.id);
-                // A damaged file may make a session its own ancestor.
-                all.extend(children.filter(|child| !all.contains(child)).collect::<Vec<_>>());
-                at += 1;
-            }
-            Ok(all)
-        });
-        Ok(all.await?)
+        Ok(self.inner.store.read(move |view| family_of(view, id)).await?)
     }
 
-    /// Deletes a session and all that it started. What runs in them is stopped first.
+    /// Deletes a session and all that it started. What runs in them is stopped first, beginning with the
+    /// session itself, so that nothing new is started.
     ///
     /// # Errors
     /// [`Error::SessionNotFound`].
     pub async fn delete_session(&self, id: &SessionId) -> Result<(), Error> {
-        let family = self.family(id).await?;
-        for id in family.into_iter().rev() {
+        for id in self.family(id).await? {
             self.inner.coordinator.stop(&id).await;
-            self.inner
-                .store
-                .write(move |transaction| {
-                    let Some(session) = transaction.find_session(&id)? else {
-                        return Ok(());
-                    };
-                    transaction.publish(EventBody::SessionDeleted {
-                        session_id: id,
-                        info: Box::new(session),
-                    })
-                })
-                .await?;
         }
-        Ok(())
+        let id = id.clone();
+        let deleted = self.inner.store.write(move |transaction| {
+            for id in family_of(transaction, id)?.into_iter().rev() {
+                let info = Box::new(transaction.session(&id)?);
+                transaction.publish(EventBody::SessionDeleted { session_id: id, info })?;
+            }
+            Ok(())
+        });
+        Ok(deleted.await?)
     }
 
     /// Makes a session with the messages of another, up to `before` (without it), or all.
@@ -143,11 +127,12 @@ impl Engine {
             metadata: original.metadata,
             ..NewSession::default()
         };
-        let fork = self.create_session(location, new).await?;
+        let fork = self.new_session(location, new);
         let (from, to) = (id.clone(), fork.id.clone());
         location
             .store
             .write(move |transaction| {
+                transaction.publish(created(&fork))?;
                 let mut names: HashMap<MessageId, MessageId> = HashMap::new();
                 for message in transaction.transcript(&from)? {
                     if before.as_ref() == Some(&message.info.id) {
@@ -174,10 +159,10 @@ impl Engine {
                         })?;
                     }
                 }
-                Ok(())
+                transaction.session(&to)
             })
-            .await?;
-        self.session(&fork.id).await
+            .await
+            .map_err(Error::from)
     }
 
     /// Gives a session another title.
@@ -192,6 +177,26 @@ impl Engine {
             .write(move |transaction| transaction.update_session(&id, |session| session.title = title));
         Ok(renamed.await?)
     }
+}
+
+fn created(session: &Session) -> EventBody {
+    EventBody::SessionCreated {
+        session_id: session.id.clone(),
+        info: Box::new(session.clone()),
+    }
+}
+
+fn family_of(view: &View<'_>, id: SessionId) -> Result<Vec<SessionId>, opencode_store::Error> {
+    view.session(&id)?;
+    let mut all = vec![id];
+    let mut at = 0;
+    while let Some(parent) = all.get(at).cloned() {
+        let children = view.children(&parent)?.into_iter().map(|session| session.id);
+        // A damaged file may make a session its own ancestor.
+        all.extend(children.filter(|child| !all.contains(child)).collect::<Vec<_>>());
+        at += 1;
+    }
+    Ok(all)
 }
 
 fn copied_message(

@@ -56,6 +56,8 @@ pub struct Location {
     pub(crate) environment: Environment,
     pub(crate) paths: Paths,
     pub(crate) truncation: Truncation,
+    /// Held while what a turn changed is compared and stored.
+    pub(crate) summaries: tokio::sync::Mutex<()>,
     version: &'static str,
 }
 
@@ -130,6 +132,7 @@ impl Location {
             store,
             environment: environment.clone(),
             paths: paths.clone(),
+            summaries: tokio::sync::Mutex::default(),
             version,
         })
     }
@@ -243,11 +246,24 @@ impl Location {
             .find(|path| path.is_file())
     }
 
-    /// Rules files that every model is told here, as they are now.
-    pub(crate) fn instructions(&self) -> Vec<instruction::Instruction> {
-        let configured = self.config.instructions.as_deref().unwrap_or_default();
-        let found = instruction::find(self.place(), &self.paths, &self.environment, configured);
-        found.iter().filter_map(|path| instruction::read(path)).collect()
+    /// Rules files that every model is told here, as they are now. Patterns make it look through folders,
+    /// which is done on a thread of its own.
+    pub(crate) async fn instructions(self: &Arc<Self>) -> Vec<instruction::Instruction> {
+        let location = Arc::clone(self);
+        let reading = tokio::task::spawn_blocking(move || {
+            let configured = location.config.instructions.as_deref().unwrap_or_default();
+            let found = instruction::find(
+                location.place(),
+                &location.paths,
+                &location.environment,
+                configured,
+            );
+            found.iter().filter_map(|path| instruction::read(path)).collect()
+        });
+        reading.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the rules files could not be read");
+            Vec::new()
+        })
     }
 }
 
@@ -264,6 +280,28 @@ fn always_allowed(paths: &Paths, skills: &[Skill]) -> Vec<String> {
         .collect()
 }
 
+/// Worktrees of a project that are not there any more. Looked for before anything is written, because a
+/// file system that does not answer must not hold up the database; what takes too long counts as there.
+async fn gone_sandboxes(store: &Store, project_id: &str) -> Result<Vec<String>, Error> {
+    const LIMIT: Duration = Duration::from_secs(1);
+    let id = project_id.to_owned();
+    let Some(project) = store.read(move |view| view.project(&id)).await? else {
+        return Ok(Vec::new());
+    };
+    if project.sandboxes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let looking = tokio::task::spawn_blocking(move || {
+        let mut sandboxes = project.sandboxes;
+        sandboxes.retain(|folder| !Path::new(folder).is_dir());
+        sandboxes
+    });
+    match tokio::time::timeout(LIMIT, looking).await {
+        Ok(Ok(gone)) => Ok(gone),
+        _ => Ok(Vec::new()),
+    }
+}
+
 /// Makes a project known to the store (reference `sessions.md` §6, rules 3 and 4).
 async fn register_project(store: &Store, identity: &Identity, directory: &Path) -> Result<(), Error> {
     let (id, worktree) = (
@@ -273,6 +311,7 @@ async fn register_project(store: &Store, identity: &Identity, directory: &Path) 
     let directory = directory.to_string_lossy().into_owned();
     let vcs = identity.git.is_some().then_some(Vcs::Git);
     let moved_from = identity.moved_from().map(str::to_owned);
+    let gone = gone_sandboxes(store, &id).await?;
     store
         .write(move |transaction| {
             let at = now();
@@ -295,7 +334,7 @@ async fn register_project(store: &Store, identity: &Identity, directory: &Path) 
             project.time.updated = at;
             if id != identity::GLOBAL {
                 project.vcs = vcs;
-                project.sandboxes.retain(|folder| Path::new(folder).is_dir());
+                project.sandboxes.retain(|folder| !gone.contains(folder));
                 if project.worktree != worktree && !project.sandboxes.contains(&worktree) {
                     project.sandboxes.push(worktree.clone());
                 }

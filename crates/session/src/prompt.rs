@@ -16,6 +16,8 @@ use opencode_schema::{
     SessionId,
 };
 
+use opencode_store::Role;
+
 use crate::{Engine, Error, Location, attachment, revert};
 
 /// The variant of a session whose user chose none.
@@ -111,7 +113,7 @@ impl Engine {
             None => location.default_agent()?,
         };
         let model = self
-            .choose_model(location, &session, agent, prompt.model.clone())
+            .choose_model(location, Some(&session), agent, prompt.model.clone())
             .await?;
         let variant = choose_variant(location, agent, &model, prompt.variant.as_deref());
         remember_choice(location, &session, agent, &model, variant.as_deref()).await?;
@@ -132,7 +134,7 @@ impl Engine {
                 ..UserMessage::default()
             })),
         };
-        let parts = resolve_parts(location, agent, &message, prompt.parts).await?;
+        let parts = resolve_parts(location, agent, &message, prompt.parts).await;
         let stored = MessageWithParts { info: message, parts };
         let (to_store, id, tools) = (stored.clone(), session.id.clone(), prompt.tools);
         location
@@ -153,7 +155,7 @@ impl Engine {
                 }
                 transaction.update_session(&id, |session| {
                     session.time.updated = now();
-                    if let Some(tools) = tools {
+                    if let Some(tools) = tools.filter(|tools| !tools.is_empty()) {
                         session.permission = Some(tool_rules(&tools));
                     }
                 })
@@ -162,12 +164,31 @@ impl Engine {
         Ok(stored)
     }
 
+    /// The model that a prompt to a session (or a new one) would be answered by; whether it can be used is
+    /// not looked at.
+    ///
+    /// # Errors
+    /// No such agent; nothing to choose from; the database failed.
+    pub async fn model_for(
+        &self,
+        location: &Location,
+        session: Option<&Session>,
+        agent: Option<&str>,
+        wanted: Option<Choice>,
+    ) -> Result<Choice, Error> {
+        let agent = match agent {
+            Some(name) => location.agent(name)?,
+            None => location.default_agent()?,
+        };
+        self.choose_model(location, session, agent, wanted).await
+    }
+
     /// The model of a prompt: the wanted one, else the agent's, else that of the session, else that of its
     /// last message, else the default.
     async fn choose_model(
         &self,
         location: &Location,
-        session: &Session,
+        session: Option<&Session>,
         agent: &Agent,
         wanted: Option<Choice>,
     ) -> Result<Choice, Error> {
@@ -180,6 +201,9 @@ impl Engine {
                 model_id: model.model_id.clone(),
             });
         }
+        let Some(session) = session else {
+            return Ok(location.catalog.default_model()?);
+        };
         if let Some(model) = &session.model {
             return Ok(Choice {
                 provider_id: model.provider_id.clone(),
@@ -188,10 +212,8 @@ impl Engine {
         }
         let id = session.id.clone();
         let last = self.inner.store.read(move |view| {
-            let newest = view.newest_messages(&id, 50)?;
-            Ok(newest
-                .into_iter()
-                .find_map(|message| message.as_user().map(|user| user.model.clone())))
+            let newest = view.newest_of(&id, Role::User)?;
+            Ok(newest.and_then(|message| message.as_user().map(|user| user.model.clone())))
         });
         match last.await? {
             Some(model) => Ok(Choice {
@@ -268,7 +290,7 @@ async fn resolve_parts(
     agent: &Agent,
     message: &Message,
     inputs: Vec<PartInput>,
-) -> Result<Vec<Part>, Error> {
+) -> Vec<Part> {
     let mut bodies: Vec<(Option<PartId>, PartBody)> = Vec::new();
     for input in inputs {
         match input.body {
@@ -291,7 +313,7 @@ async fn resolve_parts(
         message_id: message.id.clone(),
         body,
     };
-    Ok(bodies.into_iter().map(part).collect())
+    bodies.into_iter().map(part).collect()
 }
 
 /// A text of the program in a user's message.

@@ -1,11 +1,8 @@
 //! Notes to the model about the agent that it is (reference `agent-loop.md` §5, «Reminders»). They are not
 //! stored, and added anew to each request.
 
-use opencode_llm::request::Message;
 use opencode_schema::MessageWithParts;
 use opencode_schema::agent::Agent;
-
-use crate::step::add_to_last_user;
 
 const PLAN: &str = "<system-reminder>\nPlan mode is on. Look, think and plan, but change nothing: no edits, no commands that write, \
 no commits, no changes of configuration. This goes before any other instruction, also a wish to edit. Work out a plan \
@@ -15,8 +12,8 @@ how it is checked.\n</system-reminder>";
 const BUILD: &str = "<system-reminder>\nThe mode has changed from plan to build. You are no longer limited to reading: edit files and \
 run commands as the task needs.\n</system-reminder>";
 
-/// Adds the note that `agent` needs, if it needs one.
-pub(crate) fn add(prompt: &mut Vec<Message>, agent: &Agent, history: &[MessageWithParts]) {
+/// The note that `agent` needs, if it needs one.
+pub(crate) fn note(agent: &Agent, history: &[MessageWithParts]) -> Option<&'static str> {
     let planned = || {
         history
             .iter()
@@ -24,8 +21,8 @@ pub(crate) fn add(prompt: &mut Vec<Message>, agent: &Agent, history: &[MessageWi
             .any(|message| message.agent == "plan")
     };
     match agent.name.as_str() {
-        "plan" => add_to_last_user(prompt, PLAN),
-        "build" if planned() => add_to_last_user(prompt, BUILD),
-        _ => {}
+        "plan" => Some(PLAN),
+        "build" if planned() => Some(BUILD),
+        _ => None,
     }
 }

@@ -8,18 +8,23 @@ use crate::{Error, Location};
 
 /// Drops what was taken back, if anything was.
 pub(crate) async fn commit(location: &Location, session: &Session) -> Result<(), Error> {
-    let Some(revert) = session.revert.clone() else {
+    if session.revert.is_none() {
         return Ok(());
-    };
+    }
     let id = session.id.clone();
     location
         .store
         .write(move |transaction| {
+            // As it is now: somebody may have taken more back, or nothing at all.
+            let Some(revert) = transaction.session(&id)?.revert else {
+                return Ok(());
+            };
             let transcript = transaction.transcript(&id)?;
             for event in dropped(&transcript, &revert) {
                 transaction.publish(event)?;
             }
-            transaction.update_session(&id, |session| session.revert = None)
+            transaction.update_session(&id, |session| session.revert = None)?;
+            Ok(())
         })
         .await?;
     Ok(())

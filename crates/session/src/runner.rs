@@ -10,6 +10,7 @@ use opencode_schema::session::Status;
 use opencode_schema::{
     EventBody, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, SessionId, ToolState,
 };
+use opencode_store::Role;
 
 use crate::coordinator::{Outcome, Running};
 use crate::step::{self, StepInput, UNKNOWN, Verdict};
@@ -33,6 +34,12 @@ impl Engine {
         }
         // Boxed, because the turns of subagents run inside a turn.
         waiter.outcome().boxed()
+    }
+
+    /// Whether the session has a turn that runs.
+    #[must_use]
+    pub fn is_running(&self, session_id: &SessionId) -> bool {
+        self.inner.coordinator.is_running(session_id)
     }
 
     /// Stops the session's turn and waits until it is in order. False when none ran.
@@ -87,11 +94,7 @@ impl Engine {
     async fn last_answer(&self, session_id: &SessionId) -> Outcome {
         let id = session_id.clone();
         let last = self.inner.store.read(move |view| {
-            let newest = view.newest_messages(&id, 20)?;
-            let Some(info) = newest
-                .into_iter()
-                .find(|message| message.as_assistant().is_some())
-            else {
+            let Some(info) = view.newest_of(&id, Role::Assistant)? else {
                 return Ok(None);
             };
             let parts = view.parts(&info.id)?;
@@ -138,6 +141,7 @@ impl<'a> Turn<'a> {
         recovery::settle(self.location, self.session_id).await?;
         loop {
             self.busy().await?;
+            self.engine.inner.coordinator.look(running);
             let id = self.session_id.clone();
             let history = self
                 .engine
@@ -148,13 +152,7 @@ impl<'a> Turn<'a> {
             let Some(situation) = Situation::of(&history) else {
                 return Ok(());
             };
-            if situation.answered && !self.engine.inner.coordinator.take_wake(running) {
-                return Ok(());
-            }
-            if situation.answered {
-                continue;
-            }
-            if running.cancel.is_cancelled() {
+            if situation.answered || running.cancel.is_cancelled() {
                 return Ok(());
             }
             let step = Box::pin(self.step(&history, situation, running));
@@ -183,13 +181,14 @@ impl<'a> Turn<'a> {
         let wanted = &situation.user.model;
         if self.steps == 1 {
             title::begin(self.engine, self.location, &session, history, situation.user);
-            summary::begin(self.engine, self.location, self.session_id);
+            summary::begin(self.engine, self.location, self.session_id, &situation.user_id);
         }
         let model = self
             .location
             .catalog
             .model(&wanted.provider_id, &wanted.model_id)?;
         if let Some(task) = situation.tasks.last() {
+            self.tree = None;
             subagent::run_for_user(
                 self.engine,
                 self.location,
@@ -222,9 +221,10 @@ impl<'a> Turn<'a> {
             known_tree: self.tree.take(),
             cancel: running.cancel.clone(),
         };
+        let user_id = situation.user_id.clone();
         let outcome = Box::pin(step::run(step)).await?;
         self.tree = outcome.tree;
-        summary::begin(self.engine, self.location, self.session_id);
+        summary::begin(self.engine, self.location, self.session_id, &user_id);
         self.broken = if outcome.broke_off { self.broken + 1 } else { 0 };
         if self.broken >= BROKEN_LIMIT {
             let message = format!("The provider broke off its answer {BROKEN_LIMIT} times in a row");

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::calls::{CallError, Calls};
 use self::draft::{Draft, Kind};
-pub(crate) use self::request::{Tools, add_to_last_user, build};
+pub(crate) use self::request::{Tools, build};
 use self::snapshot::StartSnapshot;
 use crate::{Engine, Error, Location, failure, subagent};
 
@@ -107,7 +107,7 @@ enum Ended {
 
 /// Runs a step: stores its message, asks the model, runs the tools that it calls, stores what came of it.
 pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
-    let prepared = request::prepare(&input);
+    let prepared = request::prepare(&input).await;
     let message = new_message(&input);
     let tree = StartSnapshot::begin(
         input.location,
@@ -357,7 +357,13 @@ impl Step<'_> {
             Ended::Stopped => Some(MessageError::aborted()),
             Ended::Failed(error) => Some(error),
         };
-        let before = self.snapshot.tree().await.filter(|_| self.start_part.is_some());
+        let recorded = async { self.snapshot.tree().await };
+        let before = match failed {
+            None => recorded.await,
+            // Who stops a turn does not wait for a record of the files.
+            Some(_) => tokio::time::timeout(STOP_LIMIT, recorded).await.ok().flatten(),
+        };
+        let before = before.filter(|_| self.start_part.is_some());
         self.complete_start(before.as_deref()).await?;
         match failed {
             None => self.conclude_whole(before).await,
@@ -432,7 +438,8 @@ impl Step<'_> {
         };
         Ok(StepOutcome {
             verdict,
-            tree: after,
+            // Where nothing ran, the tree is the one before the step, which the user may have left behind.
+            tree: after.filter(|_| self.calls.any_ran),
             broke_off,
         })
     }

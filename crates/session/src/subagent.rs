@@ -77,6 +77,8 @@ async fn begin(
         Some(id) => engine.session(&SessionId::trusted(id.as_str())).await.ok(),
         None => None,
     };
+    // A call that went on with the session that makes it would wait for itself.
+    let resumed = resumed.filter(|session| session.parent_id.as_ref() == Some(&caller.session.id));
     let session = match resumed {
         Some(session) => session,
         None => {

@@ -13,34 +13,29 @@ use crate::{Engine, Error, Location};
 /// Messages of one turn that are looked at.
 const LOOK_BACK: usize = 500;
 
-/// Brings the summary of the newest turn up to date, beside what else runs.
-pub(crate) fn begin(engine: &Engine, location: &Arc<Location>, session_id: &SessionId) {
-    let (location, session_id) = (Arc::clone(location), session_id.clone());
+/// Brings the summary of the turn of a user's message up to date, beside what else runs.
+pub(crate) fn begin(engine: &Engine, location: &Arc<Location>, session_id: &SessionId, user_id: &MessageId) {
+    let (location, session_id, user_id) = (Arc::clone(location), session_id.clone(), user_id.clone());
     engine.inner.tasks.spawn(async move {
-        if let Err(error) = update(&location, &session_id).await {
+        // One after the other: what was compared later must not be replaced by what was compared before.
+        let _turn = location.summaries.lock().await;
+        if let Err(error) = update(&location, &session_id, user_id).await {
             tracing::warn!(%error, "what the turn changed could not be told");
         }
     });
 }
 
-/// The newest message of the user, and the trees of files before and after what came of it.
-struct Span {
-    user_id: MessageId,
-    trees: Option<(String, String)>,
-}
-
-async fn update(location: &Location, session_id: &SessionId) -> Result<(), Error> {
-    let id = session_id.clone();
-    let Some(span) = location.store.read(move |view| span_of(view, &id)).await? else {
-        return Ok(());
-    };
-    let diffs = match (&location.snapshots, &span.trees) {
-        (Some(snapshots), Some((from, to))) if from != to => {
-            snapshots.diff_full(from, to).await.unwrap_or_else(|error| {
+async fn update(location: &Location, session_id: &SessionId, user_id: MessageId) -> Result<(), Error> {
+    let (id, of) = (session_id.clone(), user_id.clone());
+    let trees = location.store.read(move |view| trees_of(view, &id, &of)).await?;
+    let diffs = match (&location.snapshots, &trees) {
+        (Some(snapshots), Some((from, to))) if from != to => match snapshots.diff_full(from, to).await {
+            Ok(diffs) => diffs,
+            Err(error) => {
                 tracing::warn!(%error, "the changed files could not be compared");
-                Vec::new()
-            })
-        }
+                return Ok(());
+            }
+        },
         _ => Vec::new(),
     };
     let id = session_id.clone();
@@ -56,7 +51,7 @@ async fn update(location: &Location, session_id: &SessionId) -> Result<(), Error
                 session_id: id.clone(),
                 diff: Vec::new(),
             })?;
-            let message = transaction.message(&id, &span.user_id)?;
+            let message = transaction.message(&id, &user_id)?;
             if let Some(message) = with_diffs(message, diffs) {
                 transaction.publish(EventBody::MessageUpdated {
                     session_id: id,
@@ -86,16 +81,20 @@ fn with_diffs(mut message: Message, diffs: Vec<FileDiff>) -> Option<Message> {
     Some(message)
 }
 
-fn span_of(view: &View<'_>, session_id: &SessionId) -> Result<Option<Span>, opencode_store::Error> {
+/// The trees of files before and after what came of a user's message.
+fn trees_of(
+    view: &View<'_>,
+    session_id: &SessionId,
+    user_id: &MessageId,
+) -> Result<Option<(String, String)>, opencode_store::Error> {
     let newest_first = view.newest_messages(session_id, LOOK_BACK)?;
-    let Some(at) = newest_first
-        .iter()
-        .position(|message| message.as_user().is_some())
-    else {
-        return Ok(None);
+    let came_of_it = |message: &&Message| {
+        message
+            .as_assistant()
+            .is_some_and(|assistant| assistant.parent_id == *user_id)
     };
     let (mut first, mut last) = (None, None);
-    for message in newest_first[..at].iter().rev() {
+    for message in newest_first.iter().rev().filter(came_of_it) {
         for part in view.parts(&message.id)? {
             match part.body {
                 PartBody::StepStart(start) if first.is_none() => first = start.snapshot,
@@ -104,8 +103,5 @@ fn span_of(view: &View<'_>, session_id: &SessionId) -> Result<Option<Span>, open
             }
         }
     }
-    Ok(Some(Span {
-        user_id: newest_first[at].id.clone(),
-        trees: first.zip(last),
-    }))
+    Ok(first.zip(last))
 }

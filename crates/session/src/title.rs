@@ -9,14 +9,16 @@ use opencode_llm::{Client, StreamPart};
 use opencode_schema::message::UserMessage;
 use opencode_schema::model::Model;
 use opencode_schema::session::{Session, is_default_title};
-use opencode_schema::{MessageWithParts, PartBody};
+use opencode_schema::{MessageError, MessageWithParts, PartBody};
 use tokio_util::sync::CancellationToken;
 
 use crate::step::{Tools, build};
-use crate::{Engine, Location, history};
+use crate::{Engine, Location, failure, history};
 
 /// Characters of a title.
 const LENGTH: usize = 100;
+/// How often a provider that is busy is asked again.
+const RETRIES: u32 = 2;
 /// What asks for the title.
 const REQUEST: &str = "Generate a title for the conversation that begins like this:\n";
 
@@ -90,7 +92,7 @@ fn prepare(
     let conversation = if only_tasks {
         vec![Message::user(tasks.join("\n"))]
     } else {
-        history::conversation(first, &model)
+        history::conversation(first, &model, None)
     };
     Some((model, conversation))
 }
@@ -139,14 +141,23 @@ impl Task {
             session_id,
             None,
         );
-        let cancel = self.engine.inner.ending.child_token();
-        match collect(&self.engine.inner.client, &target, &request, cancel).await {
-            Ok(text) => tidy(&text),
-            Err(error) => {
-                tracing::warn!(%error, "no title");
-                None
+        let cancel = &self.engine.inner.ending;
+        for attempt in 1.. {
+            let asked = collect(&self.engine.inner.client, &target, &request, cancel.child_token());
+            let error = match asked.await {
+                Ok(text) => return tidy(&text),
+                Err(error) => error,
+            };
+            if attempt > RETRIES || failure::retry_reason(&error).is_none() {
+                tracing::warn!(error = error.message(), "no title");
+                return None;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(failure::pause(&error, attempt)) => {}
+                () = cancel.cancelled() => return None,
             }
         }
+        None
     }
 
     async fn store(&self, title: String) {
@@ -170,12 +181,15 @@ async fn collect(
     target: &opencode_llm::Target,
     request: &opencode_llm::Request,
     cancel: CancellationToken,
-) -> Result<String, opencode_llm::Error> {
-    let mut stream = client.stream(target, request, cancel).await?;
+) -> Result<String, MessageError> {
+    let failed = |error| failure::of_call(&error, &target.provider_id);
+    let mut stream = client.stream(target, request, cancel).await.map_err(failed)?;
     let mut text = String::new();
     while let Some(part) = stream.next().await {
-        if let StreamPart::TextDelta { delta, .. } = part? {
-            text.push_str(&delta);
+        match part.map_err(failed)? {
+            StreamPart::TextDelta { delta, .. } => text.push_str(&delta),
+            StreamPart::Error(error) => return Err(failure::of_stream(&error)),
+            _ => {}
         }
     }
     Ok(text)

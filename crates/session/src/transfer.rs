@@ -2,6 +2,7 @@
 
 mod sanitize;
 
+use opencode_schema::permission::Action;
 use opencode_schema::{MessageWithParts, Session, SessionId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,15 +37,19 @@ impl Engine {
     }
 
     /// Takes a session in, into the project and folder of `location`. Messages that exist already stay as
-    /// they are.
+    /// they are. What it allows is left out: whoever made the file does not say what may happen here.
     ///
     /// # Errors
-    /// [`Error::Import`] when the value is no exported session, with the key that is wrong.
+    /// [`Error::Import`] when the value is no exported session, with the key that is wrong, or when a
+    /// message or a part of it exists in another session.
     pub async fn import_session(&self, location: &Location, value: Value) -> Result<SessionId, Error> {
         let mut transcript = read(value)?;
         transcript.info.project_id = location.project_id.clone();
         transcript.info.directory = location.directory_text();
         transcript.info.path = Some(location.path_text());
+        if let Some(rules) = &mut transcript.info.permission {
+            rules.retain(|rule| rule.action == Action::Deny);
+        }
         let id = transcript.info.id.clone();
         let foreign = transcript
             .messages

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why the database did not do what was asked. Cheap to clone, because one failed commit fails every
 /// write that was in it.
@@ -37,18 +38,26 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process has been writing all the time.
-    #[error("another process has kept the database {} busy for {seconds} s; try again when it is done", path.display())]
+    #[error("another process has kept the database {} busy for {} s; try again when it is done", path.display(), waited.as_secs())]
     Busy {
         /// The file.
         path: PathBuf,
         /// How long was waited.
-        seconds: u64,
+        waited: Duration,
     },
     /// The disk is full.
     #[error("the disk is full: {} cannot grow; free some space and try again", path.display())]
     Full {
         /// The file.
         path: PathBuf,
+    },
+    /// The system did not read or write the file.
+    #[error("the database {} cannot be read or written ({reason}); is the disk full, or gone?", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        reason: String,
     },
     /// The file or its folder cannot be written.
     #[error("the database {} cannot be written: it is read-only", path.display())]
@@ -63,6 +72,16 @@ pub enum Error {
         what: &'static str,
         /// Its id.
         id: String,
+    },
+    /// Something from outside has the id of something else.
+    #[error("the {what} {id} exists already, in the session {owner}")]
+    Taken {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// Where it is.
+        owner: String,
     },
     /// A stored value does not fit its type.
     #[error("the {what} {id} cannot be read: {reason}")]
@@ -108,6 +127,15 @@ impl Error {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full { path },
             Some(rusqlite::ErrorCode::ReadOnly) => Self::ReadOnly { path },
+            // A full disk among other things: the files beside the database are not told apart.
+            Some(rusqlite::ErrorCode::SystemIoFailure) => Self::Broken {
+                path,
+                reason: error.to_string(),
+            },
+            _ if self.is_busy() => Self::Busy {
+                path,
+                waited: crate::migration::BUSY_TIMEOUT,
+            },
             Some(
                 rusqlite::ErrorCode::CannotOpen
                 | rusqlite::ErrorCode::NotADatabase

@@ -1,8 +1,8 @@
 //! Sessions from outside: rows without a history of events (reference `sessions.md` §9).
 
 use opencode_schema::time::now;
-use opencode_schema::{MessageWithParts, Session};
-use rusqlite::params;
+use opencode_schema::{MessageWithParts, Session, SessionId};
+use rusqlite::{OptionalExtension, params};
 
 use crate::{Error, Transaction, projection};
 
@@ -30,9 +30,13 @@ impl Transaction<'_> {
     /// Writes a message and its parts as they are; those that exist already stay as they are.
     ///
     /// # Errors
-    /// The database refused it.
+    /// [`Error::Taken`] when an id is that of a message or part of another session; the database refused it.
     pub fn import_message(&mut self, message: &MessageWithParts) -> Result<(), Error> {
         let MessageWithParts { info, parts } = message;
+        self.refuse_taken("message", info.id.as_str(), &info.session_id)?;
+        for part in parts {
+            self.refuse_taken("part", part.id.as_str(), &info.session_id)?;
+        }
         self.raw()
             .prepare_cached(
                 "INSERT OR IGNORE INTO message (id, session_id, time_created, time_updated, data) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -59,5 +63,21 @@ impl Transaction<'_> {
             ])?;
         }
         Ok(())
+    }
+
+    fn refuse_taken(&self, what: &'static str, id: &str, session_id: &SessionId) -> Result<(), Error> {
+        let owner: Option<String> = self
+            .raw()
+            .prepare_cached(&format!("SELECT session_id FROM {what} WHERE id = ?1"))?
+            .query_row([id], |row| row.get(0))
+            .optional()?;
+        match owner {
+            Some(owner) if owner != session_id.as_str() => Err(Error::Taken {
+                what,
+                id: id.to_owned(),
+                owner,
+            }),
+            _ => Ok(()),
+        }
     }
 }

@@ -27,4 +27,4 @@ pub use error::Error;
 pub use feed::{Lost, Subscription};
 pub use store::{Database, Store};
 pub use transaction::Transaction;
-pub use view::{Cursor, MessagePage, SessionFilter, View};
+pub use view::{Cursor, MessagePage, Role, SessionFilter, View};

@@ -4,6 +4,7 @@ use opencode_schema::project::{Commands, Icon, Project, Times, Vcs};
 use opencode_schema::time::now;
 use rusqlite::{OptionalExtension, Row, params};
 
+use crate::view::readable;
 use crate::{Error, Transaction, View};
 
 const COLUMNS: &str =
@@ -32,7 +33,7 @@ impl View<'_> {
             "SELECT {COLUMNS} FROM project ORDER BY time_updated DESC, id"
         ))?;
         let rows = statement.query_map([], |row| Ok(project_of(row)))?;
-        rows.map(|row| row?).collect()
+        readable(rows)
     }
 }
 

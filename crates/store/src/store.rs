@@ -37,7 +37,7 @@ struct Inner {
     database: Database,
     tasks: mpsc::Sender<Task>,
     feed: Feed,
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
     /// Open connections for reading that nobody uses now.
     idle: Mutex<Vec<Connection>>,
 }
@@ -73,7 +73,7 @@ impl Store {
             database,
             tasks,
             feed,
-            readers: Semaphore::new(READERS),
+            readers: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::new(Vec::new()),
         };
         Ok(Self {
@@ -156,15 +156,18 @@ impl Store {
         if self.inner.database == Database::Memory {
             return self.write(move |transaction| work(transaction)).await;
         }
-        let _permit = self.inner.readers.acquire().await.map_err(|_| Error::Closed)?;
+        let readers = Arc::clone(&self.inner.readers);
+        let permit = readers.acquire_owned().await.map_err(|_| Error::Closed)?;
         let inner = Arc::clone(&self.inner);
         tokio::task::spawn_blocking(move || {
+            // Until the work is done, also when nobody waits for it any more.
+            let _permit = permit;
             let path = path_of(&inner.database);
             let connection = match inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
                 Some(connection) => connection,
                 None => open_reader(&path).map_err(|error| error.explain(&path))?,
             };
-            let result = work(&View::new(&connection)).map_err(|error| error.explain(&path));
+            let result = in_transaction(&connection, work).map_err(|error| error.explain(&path));
             inner
                 .idle
                 .lock()
@@ -249,4 +252,13 @@ fn open_reader(path: &Path) -> Result<Connection, Error> {
     connection.busy_timeout(migration::BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Everything that `work` reads is of one state.
+fn in_transaction<T>(
+    connection: &rusqlite::Connection,
+    work: impl FnOnce(&View<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let transaction = connection.unchecked_transaction()?;
+    work(&View::new(&transaction))
 }

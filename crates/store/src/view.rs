@@ -32,6 +32,15 @@ pub struct MessagePage {
     pub oldest: Option<Cursor>,
 }
 
+/// Who a message is by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The user.
+    User,
+    /// The model.
+    Assistant,
+}
+
 /// Which sessions to list; an empty filter lists all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionFilter {
@@ -144,7 +153,7 @@ impl<'a> View<'a> {
             "SELECT {SESSION_COLUMNS} FROM session {condition} ORDER BY time_updated DESC, id DESC {limit}"
         ))?;
         let rows = statement.query_map(params_from_iter(values), |row| Ok(session_of(row)))?;
-        rows.map(|row| row?).collect()
+        readable(rows)
     }
 
     /// Sessions that `id` started, oldest first.
@@ -156,7 +165,7 @@ impl<'a> View<'a> {
             "SELECT {SESSION_COLUMNS} FROM session WHERE parent_id = ?1 ORDER BY time_created, id DESC"
         ))?;
         let rows = statement.query_map([id.as_str()], |row| Ok(session_of(row)))?;
-        rows.map(|row| row?).collect()
+        readable(rows)
     }
 
     /// A message without its parts.
@@ -181,6 +190,23 @@ impl<'a> View<'a> {
     /// The file cannot be read.
     pub fn newest_messages(&self, session_id: &SessionId, limit: usize) -> Result<Vec<Message>, Error> {
         Ok(self.messages_before(session_id, None, limit)?.messages)
+    }
+
+    /// The newest message of a session that is by `role`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the message in it.
+    pub fn newest_of(&self, session_id: &SessionId, role: Role) -> Result<Option<Message>, Error> {
+        let role = match role {
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, session_id, data FROM message WHERE session_id = ?1 AND data ->> '$.role' = ?2
+             ORDER BY time_created DESC, id DESC LIMIT 1",
+        )?;
+        let found = statement.query_row((session_id.as_str(), role), |row| Ok(message_of(row)));
+        found.optional()?.transpose()
     }
 
     /// Messages of a session older than `before` (or all), at most `limit` and the newest first, without
@@ -290,7 +316,7 @@ impl<'a> View<'a> {
 }
 
 /// Rows that can be read; the others are logged.
-fn readable<T>(
+pub(crate) fn readable<T>(
     rows: impl Iterator<Item = Result<Result<T, Error>, rusqlite::Error>>,
 ) -> Result<Vec<T>, Error> {
     let mut out = Vec::new();
@@ -322,7 +348,13 @@ fn optional<T: DeserializeOwned>(row: &Row<'_>, column: &str, id: &str) -> Resul
 }
 
 fn unsigned(row: &Row<'_>, column: &str) -> Result<u64, Error> {
-    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
+    use rusqlite::types::ValueRef;
+    Ok(match row.get_ref(column)? {
+        ValueRef::Integer(count) => u64::try_from(count).unwrap_or(0),
+        // A sum that has left the range of integers.
+        ValueRef::Real(count) => count as u64,
+        _ => 0,
+    })
 }
 
 fn session_of(row: &Row<'_>) -> Result<Session, Error> {

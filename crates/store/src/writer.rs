@@ -119,6 +119,8 @@ impl Writer {
         let mut done: Vec<Box<dyn Work>> = Vec::new();
         let mut outbox: Vec<Arc<Event>> = Vec::new();
         let mut open = false;
+        // What could not be begun is not tried again for each of those that wait: each try is long.
+        let mut refused: Option<Error> = None;
         for task in tasks {
             let mut work = match task {
                 Task::Announce(Announcement(event)) => {
@@ -128,8 +130,11 @@ impl Writer {
                 Task::Write(work) => work,
             };
             if !open {
-                if let Err(error) = self.begin() {
-                    work.answer(Err(error));
+                if refused.is_none() {
+                    refused = self.begin().err();
+                }
+                if let Some(error) = &refused {
+                    work.answer(Err(error.clone()));
                     continue;
                 }
                 open = true;
@@ -223,7 +228,7 @@ pub(crate) fn patiently<T>(
                 if begin.elapsed() >= PATIENCE {
                     return Err(Error::Busy {
                         path: path.to_owned(),
-                        seconds: PATIENCE.as_secs(),
+                        waited: PATIENCE,
                     });
                 }
                 std::thread::sleep(pause);

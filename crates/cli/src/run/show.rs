@@ -1,6 +1,8 @@
 //! What `run` shows: for people, or as lines of JSON (reference `cli.md` §3.4–3.5).
 
 use std::collections::HashSet;
+use std::fmt::Display;
+use std::path::PathBuf;
 
 use opencode_schema::session::Status;
 use opencode_schema::time::now;
@@ -11,12 +13,15 @@ use serde_json::{Value, json};
 
 use super::tool_line;
 use crate::arguments::Format;
+use crate::failure::Failure;
 use crate::output::{Output, Style};
 
 /// Shows what happens in a session.
 pub(super) struct Show {
     output: Output,
     session_id: SessionId,
+    /// Paths are shown as seen from here.
+    directory: PathBuf,
     format: Format,
     thinking: bool,
     introduced: bool,
@@ -27,10 +32,17 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) fn new(output: Output, session_id: SessionId, format: Format, thinking: bool) -> Self {
+    pub(super) fn new(
+        output: Output,
+        session_id: SessionId,
+        directory: PathBuf,
+        format: Format,
+        thinking: bool,
+    ) -> Self {
         Self {
             output,
             session_id,
+            directory,
             format,
             thinking,
             introduced: false,
@@ -126,7 +138,7 @@ impl Show {
         }
     }
 
-    fn error(&mut self, error: &MessageError) {
+    pub(super) fn error(&mut self, error: &MessageError) {
         self.failed = true;
         match self.format {
             Format::Json => self.line("error", "error", json!(error)),
@@ -134,13 +146,23 @@ impl Show {
         }
     }
 
-    fn line(&self, kind: &str, key: &str, value: Value) {
+    fn line(&mut self, kind: &str, key: &str, value: Value) {
         let mut line = json!({ "type": kind, "timestamp": now(), "sessionID": self.session_id });
         line[key] = value;
-        self.output.data(line);
+        self.data(line);
     }
 
-    fn for_people(&self, part: &Part) {
+    /// A line of standard output. That it cannot be written is told once, and makes the command fail; the
+    /// turn goes on.
+    fn data(&mut self, line: impl Display) {
+        if let Err(failure) = self.output.data(line)
+            && !std::mem::replace(&mut self.failed, true)
+        {
+            self.output.error(failure);
+        }
+    }
+
+    fn for_people(&mut self, part: &Part) {
         if self.format == Format::Json {
             return;
         }
@@ -150,7 +172,7 @@ impl Show {
                 self.words(Style::Thought, &format!("Thinking: {}", reasoning.text.trim()));
             }
             PartBody::Tool(tool) => {
-                tool_line::of(tool).print(self.output);
+                tool_line::of(tool, &self.directory).print(self.output);
                 if let ToolState::Error { error, .. } = &tool.state {
                     self.output.error(error);
                 }
@@ -159,23 +181,16 @@ impl Show {
         }
     }
 
-    fn words(&self, style: Style, text: &str) {
+    fn words(&mut self, style: Style, text: &str) {
         if text.is_empty() {
             return;
         }
-        let space = || {
-            if self.output.is_terminal() {
-                self.output.say("");
-            }
-        };
-        space();
-        let style = if self.output.is_terminal() {
-            style
-        } else {
-            Style::Plain
-        };
-        self.output.data(self.output.styled(style, text));
-        space();
+        if !self.output.is_terminal() {
+            return self.data(text);
+        }
+        self.output.say("");
+        self.data(self.output.styled(style, text));
+        self.output.say("");
     }
 }
 
@@ -190,6 +205,6 @@ fn kind(body: &PartBody) -> &'static str {
 }
 
 /// A line of JSON for an error that came before there was a session.
-pub(super) fn lonely_error(output: Output, error: &MessageError) {
-    output.data(json!({ "type": "error", "timestamp": now(), "error": error }));
+pub(super) fn lonely_error(output: Output, error: &MessageError) -> Result<(), Failure> {
+    output.data(json!({ "type": "error", "timestamp": now(), "error": error }))
 }

@@ -38,7 +38,7 @@ impl ToolLine {
 }
 
 /// The line of a call.
-pub(super) fn of(part: &ToolPart) -> ToolLine {
+pub(super) fn of(part: &ToolPart, directory: &Path) -> ToolLine {
     let input = part.state.input();
     let empty = Object::new();
     let metadata = match &part.state {
@@ -63,7 +63,7 @@ pub(super) fn of(part: &ToolPart) -> ToolLine {
     let search = |name: &str, found: &str| {
         let place = Some(text("path"))
             .filter(|path| !path.is_empty())
-            .map(|path| format!("in {}", shown(path)));
+            .map(|path| format!("in {}", shown(path, directory)));
         let count = metadata
             .get(found)
             .and_then(Value::as_u64)
@@ -84,13 +84,17 @@ pub(super) fn of(part: &ToolPart) -> ToolLine {
             let description = Some(rest_of(&input, "filePath")).filter(|text| !text.is_empty());
             ToolLine {
                 description,
-                ..line("→", format!("Read {}", shown(text("filePath"))))
+                ..line("→", format!("Read {}", shown(text("filePath"), directory)))
             }
         }
-        "write" => block("←", format!("Write {}", shown(text("filePath"))), output),
+        "write" => block(
+            "←",
+            format!("Write {}", shown(text("filePath"), directory)),
+            output,
+        ),
         "edit" => {
             let diff = metadata.get("diff").and_then(Value::as_str).unwrap_or_default();
-            block("←", format!("Edit {}", shown(text("filePath"))), diff)
+            block("←", format!("Edit {}", shown(text("filePath"), directory)), diff)
         }
         "glob" => search("Glob", "count"),
         "grep" => search("Grep", "matches"),
@@ -164,12 +168,9 @@ fn todos(input: &Value) -> String {
 }
 
 /// A path as short as it can be said from here.
-fn shown(path: &str) -> String {
-    let Ok(here) = std::env::current_dir() else {
-        return path.to_owned();
-    };
-    let absolute = opencode_project::path::absolute(&here, path);
-    let relative = opencode_project::path::relative(&here, Path::new(&absolute));
+fn shown(path: &str, here: &Path) -> String {
+    let absolute = opencode_project::path::absolute(here, path);
+    let relative = opencode_project::path::relative(here, Path::new(&absolute));
     match relative.as_str() {
         "" => ".".to_owned(),
         outside if outside.starts_with("..") => absolute.display().to_string(),
@@ -216,7 +217,7 @@ mod tests {
             title,
             description,
             body,
-        } = of(part);
+        } = of(part, Path::new("/elsewhere"));
         let description = description.map(|text| format!(" | {text}")).unwrap_or_default();
         let body = body.map(|text| format!(" || {text}")).unwrap_or_default();
         format!("{icon} {title}{description}{body}")

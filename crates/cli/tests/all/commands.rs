@@ -4,7 +4,7 @@ use opencode_testkit::{ScriptedModel, Step};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::{home, only_session, stored};
+use crate::{home, only_session, stored, with_model};
 
 #[tokio::test]
 async fn help_and_version() {
@@ -125,4 +125,58 @@ async fn a_broken_import_changes_nothing() {
         .query_row("SELECT count(*) FROM session", [], |row| row.get(0))
         .unwrap();
     assert_eq!(sessions, 0);
+}
+
+#[tokio::test]
+async fn an_import_allows_nothing_and_touches_no_other_session() {
+    let (home, _model) = with_model([Step::text("One.")]).await;
+    home.run(["run", "first"]).await.success();
+    let exported = home.run(["export"]).await.success().stdout;
+    let mut export: Value = serde_json::from_str(&exported).unwrap();
+    let rules = json!([
+        { "permission": "*", "pattern": "*", "action": "allow" },
+        { "permission": "bash", "pattern": "*", "action": "deny" },
+    ]);
+    let other = format!("ses_{}", "0".repeat(26));
+    export["info"]["id"] = json!(other);
+    export["info"]["permission"] = rules.clone();
+    for message in export["messages"].as_array_mut().unwrap() {
+        message["info"]["sessionID"] = json!(other);
+    }
+    let file = home.write("other.json", export.to_string());
+    let run = home.run(["import", file.to_str().unwrap()]).await;
+    assert_eq!(run.code(), Some(1));
+    assert!(run.stderr.contains("exists already, in the session"), "{run:?}");
+
+    export["messages"] = json!([]);
+    home.write("other.json", export.to_string());
+    home.run(["import", file.to_str().unwrap()]).await.success();
+    let stored: String = home
+        .database()
+        .query_row("SELECT permission FROM session WHERE id = ?", [&other], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&stored).unwrap(), json!([rules[1]]));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_export_that_cannot_be_written_fails() {
+    let (home, _model) = with_model([Step::text("One.")]).await;
+    home.run(["run", "first"]).await.success();
+    let mut command = home.command(["export"]);
+    command.stdout(
+        fs_err::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+            .into_file(),
+    );
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write to standard output"));
 }

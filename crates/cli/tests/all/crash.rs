@@ -5,7 +5,7 @@ use opencode_testkit::{Home, ScriptedModel, Step};
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
-use crate::{home, only_session, stored, stored_calls};
+use crate::{only_session, stored, stored_calls, with_model};
 
 /// A call that leaves a line in `ran` and then does what `then` says.
 fn call(then: &str) -> Step {
@@ -42,13 +42,6 @@ async fn assert_recovers(home: &Home, model: &ScriptedModel) {
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .unwrap();
     assert_eq!(check, "ok");
-}
-
-async fn with_model(steps: impl IntoIterator<Item = Step>) -> (Home, ScriptedModel) {
-    let model = ScriptedModel::start(steps).await;
-    let home = home();
-    home.configure(&model.url(), json!({}));
-    (home, model)
 }
 
 #[tokio::test]

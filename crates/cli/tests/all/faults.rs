@@ -4,16 +4,9 @@ use opencode_testkit::{Finished, Home, ScriptedModel, Step};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::{home, only_session, stored, stored_calls};
+use crate::{home, only_session, stored, stored_calls, with_model};
 
 /// A home whose model answers with these steps.
-async fn with_model(steps: impl IntoIterator<Item = Step>) -> (Home, ScriptedModel) {
-    let model = ScriptedModel::start(steps).await;
-    let home = home();
-    home.configure(&model.url(), json!({}));
-    (home, model)
-}
-
 fn assert_fails(run: &Finished, wanted: &[&str]) {
     assert_eq!(run.code(), Some(1), "{run:?}");
     for wanted in wanted {

@@ -1,17 +1,10 @@
 //! Ctrl-C and other polite signals: the turn stops, the session stays consistent.
 
-use opencode_testkit::{Home, ScriptedModel, Step};
+use opencode_testkit::Step;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
-use crate::{home, only_session, stored, stored_calls};
-
-async fn with_model(steps: impl IntoIterator<Item = Step>) -> (Home, ScriptedModel) {
-    let model = ScriptedModel::start(steps).await;
-    let home = home();
-    home.configure(&model.url(), json!({}));
-    (home, model)
-}
+use crate::{only_session, stored, stored_calls, with_model};
 
 #[tokio::test]
 async fn while_the_model_speaks() {

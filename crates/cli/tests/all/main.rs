@@ -9,12 +9,20 @@ mod faults;
 mod interrupt;
 mod turn;
 
-use opencode_testkit::Home;
-use serde_json::Value;
+use opencode_testkit::{Home, ScriptedModel, Step};
+use serde_json::{Value, json};
 
 /// A home with a project in it.
 fn home() -> Home {
     Home::new(env!("CARGO_BIN_EXE_opencode"))
+}
+
+/// A home whose model is scripted.
+async fn with_model(steps: impl IntoIterator<Item = Step>) -> (Home, ScriptedModel) {
+    let model = ScriptedModel::start(steps).await;
+    let home = home();
+    home.configure(&model.url(), json!({}));
+    (home, model)
 }
 
 /// Everything stored of a session: messages with their parts, the oldest first, ids and times taken out.

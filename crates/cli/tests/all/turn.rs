@@ -4,7 +4,7 @@ use opencode_testkit::{ScriptedModel, Step};
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
-use crate::{home, only_session, stored, stored_calls};
+use crate::{home, only_session, stored, stored_calls, with_model};
 
 #[tokio::test]
 async fn two_steps() {
@@ -310,4 +310,29 @@ async fn what_needs_permission_is_refused_without_a_terminal() {
     home.configure(&model.url(), ask);
     home.run(["run", "--auto", "go"]).await.success();
     assert!(home.project().join("fine").exists());
+}
+
+#[tokio::test]
+async fn a_task_cannot_go_on_with_the_session_that_gives_it() {
+    let (home, model) = with_model([Step::text("First.")]).await;
+    home.run(["run", "first"]).await.success();
+    let session = only_session(&home);
+    let task =
+        json!({ "description": "look", "prompt": "Look", "subagent_type": "general", "task_id": session });
+    model.now_answers([
+        Step::tool("task", task),
+        Step::text("Looked."),
+        Step::text("Done."),
+    ]);
+    let run = home.run(["run", "-c", "second"]).await.success();
+    assert!(run.stdout.contains("Done."), "{run:?}");
+    let children: i64 = home
+        .database()
+        .query_row(
+            "SELECT count(*) FROM session WHERE parent_id = ?",
+            [&session],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(children, 1);
 }

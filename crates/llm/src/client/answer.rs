@@ -218,6 +218,7 @@ pub(super) async fn whole(
     mut response: reqwest::Response,
     mut decoder: Decoder,
     watch: &Watch,
+    idle: Option<Duration>,
 ) -> Result<Vec<StreamPart>, Error> {
     let headers = response
         .headers()
@@ -231,7 +232,7 @@ pub(super) async fn whole(
         .collect();
     let mut bytes = Vec::new();
     while let Some(piece) = watch
-        .piece(None, response.chunk())
+        .piece(idle, response.chunk())
         .await?
         .map_err(|error| failure::of_body(&error, &watch.url))?
     {

@@ -16,20 +16,14 @@ use crate::target::{Target, shown};
 /// As many redirections as browsers follow, roughly.
 const MOST_REDIRECTIONS: usize = 10;
 
-/// Headers that another host must not see.
-const SECRET_HEADERS: [&str; 5] = [
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "cookie",
-    "proxy-authorization",
-];
-
 /// A request on its way.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     url: Url,
     headers: HeaderMap,
+    /// What is left of the headers when another host is asked: no key, and nothing that a user or a
+    /// caller put there, because it may be one.
+    plain: HeaderMap,
     body: Bytes,
 }
 
@@ -45,6 +39,7 @@ impl Outgoing {
         for (name, value) in target.adapter.headers {
             put(&mut headers, name, value)?;
         }
+        let plain = headers.clone();
         if let Some((name, value)) = target.key_header()? {
             put(&mut headers, name, value.expose_secret())?;
             if let Some(value) = headers.get_mut(name) {
@@ -63,6 +58,7 @@ impl Outgoing {
         Ok(Self {
             url: target.url()?,
             headers,
+            plain,
             body: Bytes::from(body),
         })
     }
@@ -108,9 +104,7 @@ impl Outgoing {
         let upgraded =
             next.host_str() == self.url.host_str() && self.url.scheme() == "http" && next.scheme() == "https";
         if !same_host && !upgraded {
-            for name in SECRET_HEADERS {
-                self.headers.remove(name);
-            }
+            self.headers = self.plain.clone();
         }
         self.url = next;
     }
@@ -151,7 +145,8 @@ fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Error> {
         message: format!("the header {name} cannot be sent as it is"),
     };
     let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-    let value = HeaderValue::from_str(value).map_err(|_| bad())?;
+    // Keys that were copied with the end of their line.
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| bad())?;
     headers.insert(parsed, value);
     Ok(())
 }

@@ -237,7 +237,11 @@ impl Step<'_> {
         let may_delegate = self.offered.iter().any(|tool| tool == "task");
         let recorded = self.snapshot.recorded();
         let work = async move {
-            recorded.await;
+            tokio::select! {
+                biased;
+                () = call.cancel.cancelled() => return Done { call_id, result: Err(Failure::Aborted) },
+                () = recorded => {}
+            }
             let run = AssertUnwindSafe(tool.run(&call, input)).catch_unwind().await;
             let result = match run
                 .unwrap_or_else(|_| Err(Failure::told("The tool broke down. This is a bug in it.")))

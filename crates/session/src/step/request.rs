@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use opencode_catalog::request::{self, Parameters, Purpose};
 use opencode_catalog::transform;
 use opencode_config::environment::variable;
-use opencode_llm::request::{Content, Message, ProviderOptions, Tool, ToolChoice};
+use opencode_llm::request::{Message, ProviderOptions, Tool, ToolChoice};
 use opencode_llm::{Request, Target};
 use opencode_schema::agent::Mode;
 use opencode_schema::permission::{Action, Rule};
@@ -34,7 +34,7 @@ pub(super) struct Prepared {
 const LAST_STEP: &str = "The limit of steps is reached: tools are switched off from here on. Answer in text only: \
     what was done, what is left to do, and what should happen next.";
 
-pub(super) fn prepare(input: &StepInput<'_>) -> Prepared {
+pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     let location = input.location;
     let own = input.session.permission.as_deref().unwrap_or_default();
     let rules: [&[Rule]; 2] = [&input.agent.permission, own];
@@ -45,7 +45,7 @@ pub(super) fn prepare(input: &StepInput<'_>) -> Prepared {
         .map(|Tool::Function { name, .. }| name.clone())
         .collect();
 
-    let instructions = location.instructions();
+    let instructions = location.instructions().await;
     let mut seen: Vec<PathBuf> = instructions.iter().map(|one| one.path.clone()).collect();
     seen.extend(loaded_rules(input.history));
     let system = system::prompt(&system::Sources {
@@ -61,8 +61,8 @@ pub(super) fn prepare(input: &StepInput<'_>) -> Prepared {
         date: &system::today(),
     });
     let mut prompt = vec![Message::system(system)];
-    prompt.extend(history::conversation(input.history, &input.model));
-    reminder::add(&mut prompt, input.agent, input.history);
+    let note = reminder::note(input.agent, input.history);
+    prompt.extend(history::conversation(input.history, &input.model, note));
     if input.is_last {
         prompt.push(Message::assistant(LAST_STEP));
     }
@@ -206,16 +206,4 @@ fn loaded_rules(history: &[MessageWithParts]) -> Vec<PathBuf> {
         .filter_map(Value::as_str)
         .map(PathBuf::from)
         .collect()
-}
-
-/// Adds a text to the last message of the user, or as a message of its own.
-pub(crate) fn add_to_last_user(prompt: &mut Vec<Message>, text: &str) {
-    let last = prompt.iter_mut().rev().find_map(|message| match message {
-        Message::User { content, .. } => Some(content),
-        _ => None,
-    });
-    match last {
-        Some(content) => content.push(Content::text(text)),
-        None => prompt.push(Message::user(text)),
-    }
 }

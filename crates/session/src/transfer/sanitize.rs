@@ -20,6 +20,8 @@ const fn rule(at: &'static str, kind: &'static str) -> Rule {
 const SESSION: &[Rule] = &[
     rule("/title", "session-title"),
     rule("/directory", "session-directory"),
+    rule("/path", "session-path"),
+    rule("/metadata", "session-metadata"),
     rule("/revert/snapshot", "revert-snapshot"),
     rule("/revert/diff", "revert-diff"),
 ];
@@ -30,6 +32,7 @@ const MESSAGE: &[Rule] = &[
     rule("/summary/body", "summary-body"),
     rule("/path/cwd", "cwd"),
     rule("/path/root", "root"),
+    rule("/structured", "structured"),
 ];
 
 const TEXT: &[Rule] = &[rule("/text", "text"), rule("/metadata", "text-metadata")];
