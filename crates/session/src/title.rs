@@ -154,7 +154,8 @@ impl Task {
             }
             tokio::select! {
                 () = tokio::time::sleep(failure::pause(&error, attempt)) => {}
-                () = cancel.cancelled() => return None,
+                // The end of the program waits for an answer, not for a pause.
+                () = self.engine.inner.housekeeping.cancelled() => return None,
             }
         }
         None
