@@ -54,6 +54,8 @@ pub(crate) enum LogLevel {
 pub(crate) enum Command {
     /// Send a message to a model and show what comes of it
     Run(Run),
+    /// Answer over HTTP, for editors and other programs
+    Serve(Serve),
     /// List and delete sessions
     #[command(subcommand, arg_required_else_help = true)]
     Session(Session),
@@ -118,6 +120,20 @@ pub(crate) enum Format {
     Default,
     /// One JSON object a line.
     Json,
+}
+
+/// `opencode serve`
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Port to listen on; 0 takes 4096, or any when that is taken
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Name or address of the interface to listen on
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
+    pub(crate) hostname: String,
+    /// Origins of pages that may use the server, beside those of this machine
+    #[arg(long, value_name = "ORIGIN", num_args = 1..)]
+    pub(crate) cors: Vec<String>,
 }
 
 /// `opencode session`

@@ -11,7 +11,9 @@ mod models;
 mod output;
 mod provider_help;
 mod run;
+mod serve;
 mod session;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
 async fn perform(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(arguments) => run::run(context, arguments).await,
+        Command::Serve(arguments) => serve::run(context, arguments).await,
         Command::Session(command) => session::run(context, command).await,
         Command::Export(arguments) => export::run(context, arguments).await,
         Command::Import(arguments) => import::run(context, arguments).await,

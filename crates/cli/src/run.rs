@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::arguments::{Format, Run};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::provider_help;
+use crate::{provider_help, signals};
 use show::Show;
 
 /// Sends a message and shows what comes of it.
@@ -50,7 +50,7 @@ pub(crate) async fn run(context: &Context, arguments: Run) -> Result<(), Failure
     let watch = Watch::new(context, &arguments, &engine, &location, session.id);
     let stop = CancellationToken::new();
     // As long as the program runs: the second signal ends it, whatever it waits for.
-    let signals = tokio::spawn(wait_for_signals(stop.clone()));
+    let signals = tokio::spawn(signals::wait(stop.clone()));
     let watched = watch.work(prompt, stop).await;
     engine.shutdown().await;
     signals.abort();
@@ -315,43 +315,4 @@ impl<'a> Watch<'a> {
             .await;
         }
     }
-}
-
-/// Stops on the first signal, and ends the program on the second.
-async fn wait_for_signals(stop: CancellationToken) {
-    let mut seen = 0;
-    loop {
-        if !signal().await {
-            return;
-        }
-        seen += 1;
-        stop.cancel();
-        if seen > 1 {
-            std::process::exit(130);
-        }
-    }
-}
-
-#[cfg(unix)]
-async fn signal() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let kinds = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ];
-    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
-        return false;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
-    true
-}
-
-#[cfg(not(unix))]
-async fn signal() -> bool {
-    tokio::signal::ctrl_c().await.is_ok()
 }

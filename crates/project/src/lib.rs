@@ -5,6 +5,7 @@
 //! output is what both programs store (reference `sessions.md` §6 and §8).
 
 pub mod diff;
+pub mod files;
 pub mod git;
 pub mod identity;
 pub mod path;

@@ -22,6 +22,9 @@ pub struct Event {
     /// The folder of the location in which it happened; not on the wire of `/event`.
     #[serde(skip)]
     pub directory: Option<Arc<str>>,
+    /// Its number in the log of its session, for events that are stored.
+    #[serde(skip)]
+    pub seq: Option<i64>,
 }
 
 macro_rules! events {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use opencode_schema::session::Status;
 use opencode_schema::{MessageWithParts, SessionId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,8 @@ pub(crate) struct Coordinator {
 struct Run {
     cancel: CancellationToken,
     outcome: watch::Receiver<Option<Arc<Outcome>>>,
+    /// What it does, as listeners were told last.
+    status: Status,
     /// Something was added to the session that the run may not have seen.
     woken: bool,
     /// The run that follows this stopped one: somebody asked while it came to its end.
@@ -66,6 +69,7 @@ impl Running {
         Run {
             cancel: self.cancel.clone(),
             outcome: self.outcome.subscribe(),
+            status: Status::Busy,
             woken: false,
             next: None,
         }
@@ -117,6 +121,20 @@ impl Coordinator {
         if let Some(run) = self.runs().get_mut(&running.session_id) {
             run.woken = false;
         }
+    }
+
+    /// Keeps what a run does.
+    pub(crate) fn set_status(&self, session_id: &SessionId, status: &Status) {
+        if let Some(run) = self.runs().get_mut(session_id) {
+            run.status = status.clone();
+        }
+    }
+
+    /// What the sessions that have a run do.
+    pub(crate) fn statuses(&self) -> Vec<(SessionId, Status)> {
+        let runs = self.runs();
+        let all = runs.iter().map(|(id, run)| (id.clone(), run.status.clone()));
+        all.filter(|(_, status)| *status != Status::Idle).collect()
     }
 
     /// Whether the session has a run.

@@ -8,6 +8,7 @@
 
 mod attachment;
 mod coordinator;
+mod correct;
 mod engine;
 mod error;
 mod failure;
@@ -31,7 +32,7 @@ mod transfer;
 
 pub use engine::{Engine, Options};
 pub use error::Error;
-pub use lifecycle::NewSession;
+pub use lifecycle::{NewSession, SessionChange};
 pub use location::Location;
 pub use prompt::Prompt;
 pub use transfer::{Transcript, sanitize};

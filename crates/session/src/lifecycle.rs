@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use opencode_schema::permission::Ruleset;
-use opencode_schema::session::{Cost, Session, Times, Tokens, default_title};
-use opencode_schema::time::now;
+use opencode_schema::session::{Cost, Session, SessionModel, Times, Tokens, default_title};
+use opencode_schema::time::{Millis, now};
 use opencode_schema::{
     EventBody, Message, MessageBody, MessageId, MessageWithParts, Object, Part, PartBody, PartId, SessionId,
 };
@@ -21,10 +21,25 @@ pub struct NewSession {
     pub title: Option<String>,
     /// The agent that works in it.
     pub agent: Option<String>,
+    /// The model that answers in it.
+    pub model: Option<SessionModel>,
     /// Rules that come after those of the agent.
     pub permission: Option<Ruleset>,
     /// Anything a client keeps with it.
     pub metadata: Option<Object>,
+}
+
+/// What a client may change of a session; what is left out stays.
+#[derive(Debug, Clone, Default)]
+pub struct SessionChange {
+    /// Its title.
+    pub title: Option<String>,
+    /// What a client keeps with it, all of it.
+    pub metadata: Option<Object>,
+    /// Rules that come after those that it has.
+    pub permission: Option<Ruleset>,
+    /// When it was put away.
+    pub archived: Option<Millis>,
 }
 
 impl Engine {
@@ -51,6 +66,7 @@ impl Engine {
                 .unwrap_or_else(|| default_title(new.parent_id.is_some(), at)),
             parent_id: new.parent_id,
             agent: new.agent,
+            model: new.model,
             permission: new.permission,
             metadata: new.metadata,
             cost: Some(Cost::default()),
@@ -165,17 +181,29 @@ impl Engine {
             .map_err(Error::from)
     }
 
-    /// Gives a session another title.
+    /// Changes what a client may change of a session.
     ///
     /// # Errors
     /// [`Error::SessionNotFound`].
-    pub async fn rename_session(&self, id: &SessionId, title: String) -> Result<Session, Error> {
+    pub async fn change_session(&self, id: &SessionId, change: SessionChange) -> Result<Session, Error> {
         let id = id.clone();
-        let renamed = self
-            .inner
-            .store
-            .write(move |transaction| transaction.update_session(&id, |session| session.title = title));
-        Ok(renamed.await?)
+        let changed = self.inner.store.write(move |transaction| {
+            transaction.update_session(&id, |session| {
+                let SessionChange {
+                    title,
+                    metadata,
+                    permission,
+                    archived,
+                } = change;
+                session.title = title.unwrap_or_else(|| std::mem::take(&mut session.title));
+                session.metadata = metadata.or_else(|| session.metadata.take());
+                if let Some(rules) = permission {
+                    session.permission.get_or_insert_default().extend(rules);
+                }
+                session.time.archived = archived.or(session.time.archived);
+            })
+        });
+        Ok(changed.await?)
     }
 }
 

@@ -52,7 +52,8 @@ pub struct Location {
     /// What a user should know of it: a repository that git refuses, for example.
     pub warnings: Vec<String>,
     pub(crate) snapshots: Option<Snapshots>,
-    pub(crate) store: Store,
+    /// The store, whose events say that they come from here.
+    pub store: Store,
     pub(crate) environment: Environment,
     pub(crate) paths: Paths,
     pub(crate) truncation: Truncation,
@@ -244,6 +245,12 @@ impl Location {
         std::env::split_paths(search)
             .map(|folder| folder.join(name))
             .find(|path| path.is_file())
+    }
+
+    /// Where files of the program are.
+    #[must_use]
+    pub fn paths(&self) -> &Paths {
+        &self.paths
     }
 
     /// Rules files that every model is told here, as they are now. Patterns make it look through folders,

@@ -36,6 +36,27 @@ impl Engine {
         waiter.outcome().boxed()
     }
 
+    /// What the sessions that do something do.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<(SessionId, Status)> {
+        self.inner.coordinator.statuses()
+    }
+
+    /// Tells listeners what a session does.
+    pub(crate) async fn tell_status(
+        &self,
+        location: &Location,
+        session_id: &SessionId,
+        status: Status,
+    ) -> Result<(), Error> {
+        self.inner.coordinator.set_status(session_id, &status);
+        let event = EventBody::SessionStatus {
+            session_id: session_id.clone(),
+            status,
+        };
+        Ok(location.store.announce(event).await?)
+    }
+
     /// Whether the session has a turn that runs.
     #[must_use]
     pub fn is_running(&self, session_id: &SessionId) -> bool {
@@ -77,11 +98,7 @@ impl Engine {
     }
 
     async fn tell_idle(&self, location: &Location, session_id: &SessionId) -> Result<(), Error> {
-        let status = EventBody::SessionStatus {
-            session_id: session_id.clone(),
-            status: Status::Idle,
-        };
-        location.store.announce(status).await?;
+        self.tell_status(location, session_id, Status::Idle).await?;
         Ok(location
             .store
             .announce(EventBody::SessionIdle {
@@ -163,11 +180,9 @@ impl<'a> Turn<'a> {
     }
 
     async fn busy(&self) -> Result<(), Error> {
-        let event = EventBody::SessionStatus {
-            session_id: self.session_id.clone(),
-            status: Status::Busy,
-        };
-        Ok(self.location.store.announce(event).await?)
+        self.engine
+            .tell_status(self.location, self.session_id, Status::Busy)
+            .await
     }
 
     async fn step(

@@ -192,11 +192,9 @@ impl Step<'_> {
     }
 
     async fn status(&self, status: Status) -> Result<(), Error> {
-        let event = EventBody::SessionStatus {
-            session_id: self.session.id.clone(),
-            status,
-        };
-        Ok(self.location.store.announce(event).await?)
+        self.engine
+            .tell_status(self.location, &self.session.id, status)
+            .await
     }
 
     /// Asks the model, and asks again as long as the failure may pass (reference §7).

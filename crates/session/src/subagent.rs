@@ -86,6 +86,7 @@ async fn begin(
                 parent_id: Some(caller.session.id.clone()),
                 title: Some(format!("{} (@{} subagent)", task.description, agent.name)),
                 agent: Some(agent.name.clone()),
+                model: None,
                 permission: Some(child_rules(location, &caller.session, agent)),
                 metadata: None,
             };

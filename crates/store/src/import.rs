@@ -65,7 +65,11 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn refuse_taken(&self, what: &'static str, id: &str, session_id: &SessionId) -> Result<(), Error> {
+    /// Sees to it that an id is free, or already that of something in this session.
+    ///
+    /// # Errors
+    /// [`Error::Taken`].
+    pub fn refuse_taken(&self, what: &'static str, id: &str, session_id: &SessionId) -> Result<(), Error> {
         let owner: Option<String> = self
             .raw()
             .prepare_cached(&format!("SELECT session_id FROM {what} WHERE id = ?1"))?

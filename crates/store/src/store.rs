@@ -141,6 +141,7 @@ impl Store {
             id: EventId::new(),
             body,
             directory: self.origin.clone(),
+            seq: None,
         })))
     }
 

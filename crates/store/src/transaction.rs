@@ -47,9 +47,10 @@ impl<'a> Transaction<'a> {
     /// The database refused it; then nothing of the transaction should be kept.
     pub fn publish(&mut self, body: EventBody) -> Result<(), Error> {
         let id = EventId::new();
+        let mut seq = None;
         if let Some(durable) = body.durable() {
             projection::apply(self.connection, &body)?;
-            self.append(&id, durable.aggregate.as_str(), durable.version, &body)?;
+            seq = Some(self.append(&id, durable.aggregate.as_str(), durable.version, &body)?);
         }
         if let EventBody::SessionDeleted { session_id, .. } = &body {
             // Parity: sessions.md §5, the log of a deleted session goes with it.
@@ -61,11 +62,12 @@ impl<'a> Transaction<'a> {
             id,
             body,
             directory: self.origin.clone(),
+            seq,
         }));
         Ok(())
     }
 
-    fn append(&self, id: &EventId, aggregate: &str, version: u32, body: &EventBody) -> Result<(), Error> {
+    fn append(&self, id: &EventId, aggregate: &str, version: u32, body: &EventBody) -> Result<i64, Error> {
         let seq: i64 = self
             .connection
             .prepare_cached("SELECT seq FROM event_sequence WHERE aggregate_id = ?1")?
@@ -89,7 +91,7 @@ impl<'a> Transaction<'a> {
                 format!("{}.{version}", body.kind()),
                 properties(body)?,
             ))?;
-        Ok(())
+        Ok(seq)
     }
 
     /// Changes a session as it is now, whoever changed it last, and says so with `session.updated`.

@@ -1,0 +1,150 @@
+//! Who may ask, and which pages may read the answers (reference `http-api.md` §2.1–2.2).
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION,
+    ORIGIN, VARY, WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::error::ApiError;
+use crate::extract::query_value;
+
+/// What a client must know.
+#[derive(Clone)]
+pub struct Password {
+    /// The name that goes with it.
+    pub username: String,
+    /// The word itself.
+    pub password: String,
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Password")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who may ask, and which pages may read.
+#[derive(Debug)]
+pub(crate) struct Access {
+    pub(crate) password: Option<Password>,
+    pub(crate) cors: Vec<String>,
+}
+
+/// Stands before every operation.
+pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(ORIGIN).cloned();
+    let allowed = origin
+        .as_ref()
+        .is_none_or(|origin| origin.to_str().is_ok_and(|origin| access.allows(origin)));
+    let is_preflight = request.method() == Method::OPTIONS
+        && origin.is_some()
+        && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = if is_preflight {
+        preflight(request.headers())
+    } else if access.knows(&request) {
+        next.run(request).await
+    } else {
+        refusal(request.uri().path())
+    };
+    if let Some(origin) = origin.filter(|_| allowed) {
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        response
+            .headers_mut()
+            .append(VARY, HeaderValue::from_static("Origin"));
+    }
+    response
+}
+
+impl Access {
+    /// Pages of this machine, of the desktop program, of the project's own site, and of the configuration.
+    fn allows(&self, origin: &str) -> bool {
+        let begins = ["http://localhost:", "http://127.0.0.1:", "oc://renderer"];
+        let exactly = [
+            "tauri://localhost",
+            "http://tauri.localhost",
+            "https://tauri.localhost",
+            "https://opencode.ai",
+        ];
+        let of_site = origin
+            .strip_prefix("https://")
+            .and_then(|host| host.strip_suffix(".opencode.ai"))
+            .is_some_and(|name| {
+                name.bytes().all(|byte| {
+                    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.'
+                })
+            });
+        begins.iter().any(|start| origin.starts_with(start))
+            || exactly.contains(&origin)
+            || of_site
+            || self.cors.iter().any(|one| one == origin)
+    }
+
+    /// Whether the request carries the password. A token in the address goes before the header: streams
+    /// and sockets of browsers cannot send headers.
+    fn knows(&self, request: &Request) -> bool {
+        let Some(wanted) = &self.password else { return true };
+        let token = query_value(request.uri().query().unwrap_or_default(), "auth_token");
+        let given = token.or_else(|| {
+            let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+            let (scheme, token) = header.split_once(' ')?;
+            scheme
+                .eq_ignore_ascii_case("basic")
+                .then(|| token.trim().to_owned())
+        });
+        let Some(given) = given.and_then(|token| STANDARD.decode(token).ok()) else {
+            return false;
+        };
+        let expected = format!("{}:{}", wanted.username, wanted.password);
+        same(&given, expected.as_bytes())
+    }
+}
+
+/// Compares in a time that does not tell how much was right.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
+}
+
+fn refusal(path: &str) -> Response {
+    let mut response = if path.starts_with("/api/") {
+        ApiError::tagged(
+            StatusCode::UNAUTHORIZED,
+            "UnauthorizedError",
+            "Authentication required",
+        )
+        .into_response()
+    } else {
+        StatusCode::UNAUTHORIZED.into_response()
+    };
+    response.headers_mut().insert(
+        WWW_AUTHENTICATE,
+        HeaderValue::from_static("Basic realm=\"Secure Area\""),
+    );
+    response
+}
+
+fn preflight(asked: &HeaderMap) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, HEAD, PUT, PATCH, POST, DELETE"),
+    );
+    if let Some(wanted) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    headers.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
+    response
+}

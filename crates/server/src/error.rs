@@ -1,0 +1,154 @@
+//! Errors in the shapes that clients know (reference `http-api.md` §4).
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// Most characters of a reason that are sent.
+const REASON_LIMIT: usize = 1024;
+
+/// Why a request failed.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    body: Value,
+}
+
+/// Which part of a request is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Params,
+    Query,
+    Body,
+}
+
+impl ApiError {
+    /// A part of the request does not fit its schema.
+    pub(crate) fn bad_request(kind: Kind, reason: impl Into<String>) -> Self {
+        let reason: String = reason.into().chars().take(REASON_LIMIT).collect();
+        let kind = format!("{kind:?}");
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            body: json!({ "name": "BadRequest", "data": { "message": reason, "kind": kind } }),
+        }
+    }
+
+    /// A request that does not make sense as a whole.
+    pub(crate) fn senseless() -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            body: json!({ "_tag": "BadRequest" }),
+        }
+    }
+
+    /// Something that the request names is not there.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            body: json!({ "name": "NotFoundError", "data": { "message": message.into() } }),
+        }
+    }
+
+    /// An error that is known by its tag.
+    pub(crate) fn tagged(status: StatusCode, tag: &str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            body: json!({ "_tag": tag, "message": message.into() }),
+        }
+    }
+
+    /// The same with a field more.
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.body[key] = value.into();
+        self
+    }
+
+    /// Something that nobody thought of: the log says what, the client gets a number to look for.
+    pub(crate) fn unexpected(error: &dyn std::fmt::Display) -> Self {
+        let mut bytes = [0; 4];
+        // Without randomness all numbers are alike, which is a pity and no more.
+        let _ = getrandom::fill(&mut bytes);
+        let reference = format!("err_{}", hex::encode(bytes));
+        tracing::error!(reference, %error, "a request failed");
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            body: json!({ "name": "UnknownError", "data": {
+                "message": "Something went wrong in the server. Its log says what.",
+                "ref": reference,
+            } }),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.body)).into_response()
+    }
+}
+
+impl From<opencode_session::Error> for ApiError {
+    fn from(error: opencode_session::Error) -> Self {
+        use opencode_session::Error;
+        match error {
+            Error::SessionNotFound(_) => Self::not_found(error.to_string()),
+            Error::Busy(ref id) => {
+                let id = id.to_string();
+                Self::tagged(StatusCode::CONFLICT, "SessionBusyError", error.to_string())
+                    .with("sessionID", id)
+            }
+            Error::Store(error) => error.into(),
+            Error::Config(ref error) => {
+                let (name, data) = config_error(error);
+                Self {
+                    status: StatusCode::BAD_REQUEST,
+                    body: json!({ "name": name, "data": data }),
+                }
+            }
+            Error::AgentNotFound { .. }
+            | Error::DefaultAgent { .. }
+            | Error::NoAgent
+            | Error::Catalog(_)
+            | Error::Import(_) => Self::bad_request(Kind::Body, error.to_string()),
+            Error::Ending => Self::tagged(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "ServiceUnavailableError",
+                "The server is ending",
+            ),
+        }
+    }
+}
+
+impl From<opencode_store::Error> for ApiError {
+    fn from(error: opencode_store::Error) -> Self {
+        use opencode_store::Error;
+        match &error {
+            Error::NotFound { what, id } => {
+                let mut what = (*what).to_owned();
+                what[..1].make_ascii_uppercase();
+                Self::not_found(format!("{what} not found: {id}"))
+            }
+            Error::Taken { .. } => Self::senseless(),
+            _ => Self::unexpected(&error),
+        }
+    }
+}
+
+/// A broken configuration as clients know it: the name of the error, and what is wrong where.
+fn config_error(error: &opencode_config::Error) -> (&'static str, Value) {
+    use opencode_config::Error;
+    match error {
+        Error::Unreadable { path, .. } | Error::Syntax { path, .. } => (
+            "ConfigJsonError",
+            json!({ "path": path, "message": error.to_string() }),
+        ),
+        Error::Invalid { path, key, message } => (
+            "ConfigInvalidError",
+            json!({ "path": path, "issues": [{ "path": key, "message": message }] }),
+        ),
+        Error::BadReference { path, .. } => (
+            "ConfigInvalidError",
+            json!({ "path": path, "message": error.to_string() }),
+        ),
+    }
+}

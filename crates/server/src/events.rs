@@ -1,0 +1,159 @@
+//! Event streams (reference `http-api.md` §5).
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use opencode_schema::{Event, EventId};
+use opencode_store::Subscription;
+use serde_json::{Value, json};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::ApiError;
+use crate::extract::At;
+use crate::listen::App;
+
+/// Between two signs of life.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// What happens in one location.
+pub(crate) async fn of_location(State(app): State<App>, At(location): At) -> Result<Response, ApiError> {
+    let directory = location.directory.to_string_lossy().into_owned();
+    Ok(Stream::new(&app, Scope::Location(directory)).respond())
+}
+
+/// What happens anywhere.
+pub(crate) async fn global(State(app): State<App>) -> Response {
+    Stream::new(&app, Scope::Everywhere).respond()
+}
+
+enum Scope {
+    Location(String),
+    Everywhere,
+}
+
+impl Scope {
+    /// The frames of an event; none when the scope does not hold it.
+    fn frames(&self, event: &Event) -> Vec<Value> {
+        let directory = event.directory.as_deref();
+        match self {
+            Self::Location(own) if directory == Some(own) => vec![json!(event)],
+            Self::Location(_) => Vec::new(),
+            Self::Everywhere => {
+                let wrapped = |payload: Value| match directory {
+                    Some(directory) => json!({ "directory": directory, "payload": payload }),
+                    None => json!({ "payload": payload }),
+                };
+                let twin = sync_twin(event).map(wrapped);
+                [Some(wrapped(json!(event))), twin]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
+        }
+    }
+
+    /// A frame of the stream itself.
+    fn control(&self, kind: &str) -> Value {
+        let frame = json!({ "id": EventId::new(), "type": kind, "properties": {} });
+        match self {
+            Self::Location(_) => frame,
+            Self::Everywhere => json!({ "payload": frame }),
+        }
+    }
+}
+
+/// A stored event once more, with its place in the log.
+fn sync_twin(event: &Event) -> Option<Value> {
+    let durable = event.body.durable()?;
+    let properties = serde_json::to_value(&event.body).ok()?["properties"].take();
+    Some(json!({
+        "type": "sync",
+        "id": event.id,
+        "syncEvent": {
+            "type": format!("{}.{}", event.body.kind(), durable.version),
+            "id": event.id,
+            "seq": event.seq,
+            "aggregateID": durable.aggregate,
+            "data": properties,
+        },
+    }))
+}
+
+struct Stream {
+    scope: Scope,
+    events: Subscription,
+    heartbeat: Interval,
+    ending: CancellationToken,
+    greeted: bool,
+}
+
+impl Stream {
+    fn new(app: &App, scope: Scope) -> Self {
+        let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            scope,
+            // Before the greeting: what is told after it is not missed.
+            events: app.engine.subscribe(),
+            heartbeat,
+            ending: app.ending.clone(),
+            greeted: false,
+        }
+    }
+
+    /// What is to be sent next; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        if !std::mem::replace(&mut self.greeted, true) {
+            return Some(written(&[self.scope.control("server.connected")]));
+        }
+        loop {
+            let event: Arc<Event> = tokio::select! {
+                biased;
+                () = self.ending.cancelled() => return None,
+                event = self.events.next() => match event? {
+                    Ok(event) => event,
+                    // Whoever missed events must read the sessions anew, and connects again to do so.
+                    Err(lost) => {
+                        tracing::warn!(missed = lost.missed, "a listener was too slow and is cut off");
+                        return None;
+                    }
+                },
+                _ = self.heartbeat.tick() => {
+                    return Some(written(&[self.scope.control("server.heartbeat")]));
+                }
+            };
+            let frames = self.scope.frames(&event);
+            if !frames.is_empty() {
+                return Some(written(&frames));
+            }
+        }
+    }
+
+    fn respond(self) -> Response {
+        let frames = stream::unfold(self, |mut stream| async move {
+            let bytes = stream.next().await?;
+            Some((Ok::<_, Infallible>(bytes), stream))
+        });
+        let headers = [
+            (CONTENT_TYPE, "text/event-stream"),
+            (CACHE_CONTROL, "no-cache, no-transform"),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        (headers, [("x-accel-buffering", "no")], Body::from_stream(frames)).into_response()
+    }
+}
+
+fn written(frames: &[Value]) -> Bytes {
+    frames
+        .iter()
+        .map(|frame| format!("data: {frame}\n\n"))
+        .collect::<String>()
+        .into()
+}

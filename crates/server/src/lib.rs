@@ -1,0 +1,16 @@
+//! The HTTP interface of the engine: operations, event streams, the OpenAPI document
+//! (reference `http-api.md`, `openapi.json`).
+//!
+//! Every operation stands once in [`operations`](self), which makes its route and its entry in `/doc`.
+//! Handlers turn requests into calls of the engine and answers into JSON; they hold no rule of their own.
+
+mod access;
+mod doc;
+mod error;
+mod events;
+mod extract;
+mod listen;
+mod operations;
+mod routes;
+
+pub use listen::{Error, Options, Password, Server};

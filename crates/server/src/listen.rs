@@ -1,0 +1,158 @@
+//! Listening: the address, the router with everything around it, and the end (reference `http-api.md` §1).
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use opencode_session::Engine;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::Access;
+use crate::{access, operations};
+
+pub use crate::access::Password;
+
+/// The port that is tried first when any will do.
+const USUAL_PORT: u16 = 4096;
+/// How long answers that are being given get to end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How to listen.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Name or address of the interface.
+    pub hostname: String,
+    /// The port; 0 takes 4096, or any when that is taken.
+    pub port: u16,
+    /// Origins of pages that may read answers, beside the usual ones.
+    pub cors: Vec<String>,
+    /// What a client must know; without it everybody may do everything.
+    pub password: Option<Password>,
+    /// The folder of requests that name none.
+    pub directory: PathBuf,
+    /// Version of the program.
+    pub version: &'static str,
+}
+
+/// Why nothing listens.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {reason}")]
+    Bind {
+        /// Host and port.
+        address: String,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) directory: PathBuf,
+    pub(crate) version: &'static str,
+    /// Ends streams that would go on for ever.
+    pub(crate) ending: CancellationToken,
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// A server that has its port and is not answering yet.
+pub struct Server {
+    listener: TcpListener,
+    router: Router,
+    ending: CancellationToken,
+}
+
+impl Server {
+    /// Takes a port.
+    ///
+    /// # Errors
+    /// [`Error::Bind`].
+    pub async fn bind(engine: Engine, options: Options) -> Result<Self, Error> {
+        let listener = listen(&options.hostname, options.port).await?;
+        let ending = CancellationToken::new();
+        let app = App(Arc::new(Shared {
+            engine,
+            directory: options.directory,
+            version: options.version,
+            ending: ending.clone(),
+        }));
+        let access = Arc::new(Access {
+            password: options.password,
+            cors: options.cors,
+        });
+        let router = operations::router()
+            .with_state(app)
+            .layer(axum::middleware::from_fn_with_state(access, access::guard));
+        Ok(Self {
+            listener,
+            router,
+            ending,
+        })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Answers until `stop`, then lets what is being answered end for a second.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self {
+            listener,
+            router,
+            ending,
+        } = self;
+        let graceful = {
+            let ending = ending.clone();
+            async move {
+                stop.cancelled().await;
+                ending.cancel();
+            }
+        };
+        let serving = axum::serve(listener, router).with_graceful_shutdown(graceful);
+        let limit = async {
+            ending.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            result = serving => {
+                if let Err(error) = result {
+                    tracing::error!(%error, "the server ended");
+                }
+            }
+            () = limit => tracing::info!("answers that took too long were cut"),
+        }
+    }
+}
+
+async fn listen(hostname: &str, port: u16) -> Result<TcpListener, Error> {
+    if port == 0
+        && let Ok(listener) = TcpListener::bind((hostname, USUAL_PORT)).await
+    {
+        return Ok(listener);
+    }
+    TcpListener::bind((hostname, port))
+        .await
+        .map_err(|error| Error::Bind {
+            address: format!("{hostname}:{port}"),
+            reason: error.to_string(),
+        })
+}

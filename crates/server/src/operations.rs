@@ -1,0 +1,91 @@
+//! The table of operations: what stands here has a route and an entry in `/doc`, and nothing else does.
+
+use axum::Router;
+use axum::http::Method;
+use axum::routing::{MethodRouter, delete, get, patch, post};
+
+use crate::listen::App;
+use crate::routes::{file, global, instance, message, permission, project, session};
+use crate::{doc, error, events};
+
+/// An operation.
+pub(crate) struct Operation {
+    /// Its id in the document.
+    pub(crate) id: &'static str,
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    route: MethodRouter<App>,
+}
+
+macro_rules! operations {
+    ($($method:ident $path:literal $id:literal $handler:expr;)*) => {
+        vec![$(Operation {
+            id: $id,
+            method: method(stringify!($method)),
+            path: $path,
+            route: $method($handler),
+        }),*]
+    };
+}
+
+fn method(name: &str) -> Method {
+    match name {
+        "post" => Method::POST,
+        "patch" => Method::PATCH,
+        "delete" => Method::DELETE,
+        _ => Method::GET,
+    }
+}
+
+/// All of them.
+pub(crate) fn all() -> Vec<Operation> {
+    operations! {
+        get "/global/health" "global.health" global::health;
+        get "/global/event" "global.event" events::global;
+        get "/event" "event.subscribe" events::of_location;
+
+        get "/path" "path.get" instance::path;
+        get "/agent" "app.agents" instance::agents;
+        get "/skill" "app.skills" instance::skills;
+
+        get "/project" "project.list" project::list;
+        get "/project/current" "project.current" project::current;
+
+        get "/file" "file.list" file::list;
+        get "/file/content" "file.read" file::content;
+        get "/file/status" "file.status" file::status;
+
+        get "/permission" "permission.list" permission::list;
+        post "/permission/{requestID}/reply" "permission.reply" permission::reply;
+        post "/session/{sessionID}/permissions/{permissionID}" "permission.respond" permission::respond;
+
+        get "/session" "session.list" session::list;
+        post "/session" "session.create" session::create;
+        get "/session/status" "session.status" session::status;
+        get "/session/{sessionID}" "session.get" session::get;
+        patch "/session/{sessionID}" "session.update" session::update;
+        delete "/session/{sessionID}" "session.delete" session::remove;
+        get "/session/{sessionID}/children" "session.children" session::children;
+        get "/session/{sessionID}/todo" "session.todo" session::todo;
+        get "/session/{sessionID}/diff" "session.diff" session::diff;
+        post "/session/{sessionID}/fork" "session.fork" session::fork;
+        post "/session/{sessionID}/abort" "session.abort" session::abort;
+
+        get "/session/{sessionID}/message" "session.messages" message::list;
+        post "/session/{sessionID}/message" "session.prompt" message::prompt;
+        post "/session/{sessionID}/prompt_async" "session.prompt_async" message::prompt_async;
+        get "/session/{sessionID}/message/{messageID}" "session.message" message::get;
+        delete "/session/{sessionID}/message/{messageID}" "session.deleteMessage" message::remove;
+        patch "/session/{sessionID}/message/{messageID}/part/{partID}" "part.update" message::put_part;
+        delete "/session/{sessionID}/message/{messageID}/part/{partID}" "part.delete" message::remove_part;
+    }
+}
+
+/// The routes of all operations, and of the document that lists them.
+pub(crate) fn router() -> Router<App> {
+    let mut router = Router::new().route("/doc", get(doc::get));
+    for operation in all() {
+        router = router.route(operation.path, operation.route);
+    }
+    router.fallback(|| async { error::ApiError::not_found("There is nothing at this address") })
+}

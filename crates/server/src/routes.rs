@@ -1,0 +1,9 @@
+//! The handlers, one module a group of operations.
+
+pub(crate) mod file;
+pub(crate) mod global;
+pub(crate) mod instance;
+pub(crate) mod message;
+pub(crate) mod permission;
+pub(crate) mod project;
+pub(crate) mod session;

@@ -1,0 +1,11 @@
+//! What concerns the whole server (reference `http-api.md` §6.1).
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use crate::listen::App;
+
+pub(crate) async fn health(State(app): State<App>) -> Json<Value> {
+    Json(json!({ "healthy": true, "version": app.version }))
+}

@@ -1,0 +1,25 @@
+//! What a location is made of (reference `http-api.md` §6.2).
+
+use axum::Json;
+use serde_json::{Value, json};
+
+use crate::extract::At;
+
+pub(crate) async fn path(At(location): At) -> Json<Value> {
+    let paths = location.paths();
+    Json(json!({
+        "home": paths.home,
+        "state": paths.state,
+        "config": paths.config,
+        "worktree": location.worktree,
+        "directory": location.directory,
+    }))
+}
+
+pub(crate) async fn agents(At(location): At) -> Json<Value> {
+    Json(json!(location.agents.values().collect::<Vec<_>>()))
+}
+
+pub(crate) async fn skills(At(location): At) -> Json<Value> {
+    Json(json!(location.skills))
+}

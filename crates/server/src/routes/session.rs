@@ -1,0 +1,205 @@
+//! Sessions (reference `http-api.md` §6.3).
+
+use axum::Json;
+use axum::extract::State;
+use indexmap::IndexMap;
+use opencode_schema::permission::Ruleset;
+use opencode_schema::session::{FileDiff, SessionModel, Status, Todo};
+use opencode_schema::time::Millis;
+use opencode_schema::{MessageId, Object, Session, SessionId};
+use opencode_session::{NewSession, SessionChange};
+use opencode_store::SessionFilter;
+use serde::Deserialize;
+
+use crate::error::{ApiError, Kind};
+use crate::extract::{At, Body, Folder, Named, OptionalBody, Query};
+use crate::listen::App;
+
+/// Sessions of a list when nobody says how many.
+const USUAL_LIMIT: u32 = 100;
+
+#[derive(Deserialize)]
+pub(crate) struct Filter {
+    scope: Option<String>,
+    path: Option<String>,
+    roots: Option<String>,
+    start: Option<f64>,
+    search: Option<String>,
+    limit: Option<f64>,
+}
+
+pub(crate) async fn list(
+    State(app): State<App>,
+    folder: Folder,
+    At(location): At,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Vec<Session>>, ApiError> {
+    let only_folder = folder.is_in_query && filter.scope.as_deref() != Some("project");
+    let roots = match filter.roots.as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(ApiError::bad_request(Kind::Query, "roots is `true` or `false`")),
+    };
+    let filter = SessionFilter {
+        project_id: Some(location.project_id.clone()),
+        directory: only_folder
+            .then(|| location.directory.to_string_lossy().into_owned())
+            .filter(|_| filter.path.is_none()),
+        path: filter.path,
+        roots,
+        updated_from: filter.start.map(|start| start as Millis),
+        search: filter.search,
+        limit: Some(filter.limit.map_or(USUAL_LIMIT, |limit| limit.max(0.0) as u32)),
+        ..SessionFilter::default()
+    };
+    Ok(Json(app.engine.sessions(filter).await?))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Creation {
+    #[serde(rename = "parentID")]
+    parent_id: Option<SessionId>,
+    title: Option<String>,
+    agent: Option<String>,
+    model: Option<SessionModel>,
+    metadata: Option<Object>,
+    permission: Option<Ruleset>,
+}
+
+pub(crate) async fn create(
+    State(app): State<App>,
+    At(location): At,
+    OptionalBody(wanted): OptionalBody<Creation>,
+) -> Result<Json<Session>, ApiError> {
+    let new = NewSession {
+        parent_id: wanted.parent_id,
+        title: wanted.title,
+        agent: wanted.agent,
+        model: wanted.model,
+        permission: wanted.permission,
+        metadata: wanted.metadata,
+    };
+    Ok(Json(app.engine.create_session(&location, new).await?))
+}
+
+pub(crate) async fn status(State(app): State<App>, At(_): At) -> Json<IndexMap<SessionId, Status>> {
+    Json(app.engine.statuses().into_iter().collect())
+}
+
+pub(crate) async fn get(
+    State(app): State<App>,
+    Named(id): Named<SessionId>,
+) -> Result<Json<Session>, ApiError> {
+    Ok(Json(app.engine.session(&id).await?))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Change {
+    title: Option<String>,
+    metadata: Option<Object>,
+    permission: Option<Ruleset>,
+    #[serde(default)]
+    time: ChangedTime,
+}
+
+#[derive(Default, Deserialize)]
+struct ChangedTime {
+    archived: Option<Millis>,
+}
+
+pub(crate) async fn update(
+    State(app): State<App>,
+    Named(id): Named<SessionId>,
+    Body(change): Body<Change>,
+) -> Result<Json<Session>, ApiError> {
+    let change = SessionChange {
+        title: change.title,
+        metadata: change.metadata,
+        permission: change.permission,
+        archived: change.time.archived,
+    };
+    Ok(Json(app.engine.change_session(&id, change).await?))
+}
+
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Named(id): Named<SessionId>,
+) -> Result<Json<bool>, ApiError> {
+    app.engine.delete_session(&id).await?;
+    Ok(Json(true))
+}
+
+pub(crate) async fn children(
+    State(app): State<App>,
+    Named(id): Named<SessionId>,
+) -> Result<Json<Vec<Session>>, ApiError> {
+    let children = app.engine.store().read(move |view| {
+        view.session(&id)?;
+        view.children(&id)
+    });
+    Ok(Json(children.await?))
+}
+
+pub(crate) async fn todo(
+    State(app): State<App>,
+    Named(id): Named<SessionId>,
+) -> Result<Json<Vec<Todo>>, ApiError> {
+    let todos = app.engine.store().read(move |view| {
+        view.session(&id)?;
+        view.todos(&id)
+    });
+    Ok(Json(todos.await?))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DiffOf {
+    #[serde(rename = "messageID")]
+    message_id: Option<String>,
+}
+
+/// What a message of the user, or taking messages back, changed in files.
+pub(crate) async fn diff(
+    State(app): State<App>,
+    Named(id): Named<SessionId>,
+    Query(of): Query<DiffOf>,
+) -> Result<Json<Vec<FileDiff>>, ApiError> {
+    let message_id = of
+        .message_id
+        .map(MessageId::parse)
+        .transpose()
+        .map_err(|error| ApiError::bad_request(Kind::Query, error.to_string()))?;
+    let diffs = app.engine.store().read(move |view| {
+        let Some(message_id) = message_id else {
+            let summary = view.find_session(&id)?.and_then(|session| session.summary);
+            return Ok(summary.and_then(|summary| summary.diffs));
+        };
+        let message = view.message(&id, &message_id)?;
+        let summary = message.as_user().and_then(|user| user.summary.clone());
+        Ok(summary.map(|summary| summary.diffs))
+    });
+    Ok(Json(diffs.await?.unwrap_or_default()))
+}
+
+#[derive(Default, Deserialize)]
+pub(crate) struct Fork {
+    #[serde(rename = "messageID")]
+    message_id: Option<MessageId>,
+}
+
+pub(crate) async fn fork(
+    State(app): State<App>,
+    At(location): At,
+    Named(id): Named<SessionId>,
+    OptionalBody(fork): OptionalBody<Fork>,
+) -> Result<Json<Session>, ApiError> {
+    Ok(Json(
+        app.engine.fork_session(&location, &id, fork.message_id).await?,
+    ))
+}
+
+/// Parity: http-api.md §6.3, also true when nothing ran.
+pub(crate) async fn abort(State(app): State<App>, Named(id): Named<SessionId>) -> Json<bool> {
+    app.engine.abort(&id).await;
+    Json(true)
+}
