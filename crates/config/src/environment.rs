@@ -32,6 +32,10 @@ pub mod variable {
     pub const ENABLE_EXPERIMENTAL_MODELS: &str = "OPENCODE_ENABLE_EXPERIMENTAL_MODELS";
     /// Output tokens asked for at most.
     pub const OUTPUT_TOKEN_MAX: &str = "OPENCODE_EXPERIMENTAL_OUTPUT_TOKEN_MAX";
+    /// Which face drives the program.
+    pub const CLIENT: &str = "OPENCODE_CLIENT";
+    /// Offers the tool that asks the user to every face.
+    pub const ENABLE_QUESTION_TOOL: &str = "OPENCODE_ENABLE_QUESTION_TOOL";
     /// Milliseconds that a command may take when the call does not say.
     pub const BASH_TIMEOUT: &str = "OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS";
     /// Ignores `CLAUDE.md` and `.claude/skills`.

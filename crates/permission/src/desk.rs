@@ -276,10 +276,21 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.desk
-            .state()
-            .pending
-            .retain(|pending| pending.request.id != self.id);
+        let left = {
+            let mut state = self.desk.state();
+            let at = state
+                .pending
+                .iter()
+                .position(|pending| pending.request.id == self.id);
+            at.map(|at| state.pending.remove(at).request)
+        };
+        if let Some(request) = left {
+            self.desk.store.announce_now(EventBody::PermissionReplied {
+                session_id: request.session_id,
+                request_id: request.id,
+                reply: Reply::Reject,
+            });
+        }
     }
 }
 

@@ -6,8 +6,10 @@
 //! not decided here.
 
 mod desk;
+mod questions;
 pub mod rules;
 mod wildcard;
 
 pub use desk::{Permissions, Question, Refusal, UnknownRequest};
+pub use questions::{Dismissed, Questions, UnknownQuestion};
 pub use wildcard::matches;

@@ -9,7 +9,10 @@ use crate::permission::{Reply, Request};
 use crate::project::Project;
 use crate::session::{FileDiff, Status, Todo};
 use crate::time::Millis;
-use crate::{EventId, Message, MessageError, MessageId, Part, PartId, PermissionId, Session, SessionId};
+use crate::{
+    EventId, Message, MessageError, MessageId, Part, PartId, PermissionId, QuestionId, Session, SessionId,
+    question,
+};
 
 /// An event on the bus: `{id, type, properties}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,6 +167,27 @@ events! {
         /// How.
         reply: Reply,
     }
+    /// The model asks the user.
+    QuestionAsked = "question.asked" {
+        /// The questions.
+        #[serde(flatten)] request: Box<question::Request>,
+    }
+    /// The user answered.
+    QuestionReplied = "question.replied" {
+        /// In which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// What was asked.
+        #[serde(rename = "requestID")] request_id: QuestionId,
+        /// One answer to each question.
+        answers: Vec<question::Answer>,
+    }
+    /// The user does not answer, or nobody waits for it any more.
+    QuestionRejected = "question.rejected" {
+        /// In which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// What was asked.
+        #[serde(rename = "requestID")] request_id: QuestionId,
+    }
     /// A tool changed a file.
     FileEdited = "file.edited" {
         /// Absolute path.
@@ -239,7 +263,10 @@ impl EventBody {
             | Self::SessionIdle { session_id }
             | Self::SessionDiff { session_id, .. }
             | Self::TodoUpdated { session_id, .. }
+            | Self::QuestionReplied { session_id, .. }
+            | Self::QuestionRejected { session_id, .. }
             | Self::PermissionReplied { session_id, .. } => Some(session_id),
+            Self::QuestionAsked { request } => Some(&request.session_id),
             Self::SessionError { session_id, .. } => session_id.as_ref(),
             Self::PermissionAsked { request } => Some(&request.session_id),
             Self::FileEdited { .. } | Self::FileWatcherUpdated { .. } | Self::ProjectUpdated { .. } => None,

@@ -177,6 +177,8 @@ ids! {
     EventId = "evt", Ascending;
     /// A request for permission.
     PermissionId = "per", Ascending;
+    /// A question to the user.
+    QuestionId = "que", Ascending;
 }
 
 #[cfg(test)]

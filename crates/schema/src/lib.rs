@@ -17,13 +17,14 @@ pub mod number;
 pub mod part;
 pub mod permission;
 pub mod project;
+pub mod question;
 pub mod session;
 pub mod skill;
 pub mod time;
 
 pub use error::MessageError;
 pub use event::{Event, EventBody};
-pub use id::{EventId, MessageId, PartId, PermissionId, SessionId};
+pub use id::{EventId, MessageId, PartId, PermissionId, QuestionId, SessionId};
 pub use message::{AssistantMessage, Message, MessageBody, MessageWithParts, UserMessage};
 pub use part::{Part, PartBody, ToolState};
 pub use session::Session;

@@ -64,7 +64,7 @@ pub struct Request {
 }
 
 /// The tool call that a request belongs to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolReference {
     /// The assistant message.
     #[serde(rename = "messageID")]

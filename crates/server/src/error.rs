@@ -20,7 +20,8 @@ pub(crate) struct ApiError {
 pub(crate) enum Kind {
     Params,
     Query,
-    Body,
+    /// The body.
+    Payload,
 }
 
 impl ApiError {
@@ -109,7 +110,7 @@ impl From<opencode_session::Error> for ApiError {
             | Error::DefaultAgent { .. }
             | Error::NoAgent
             | Error::Catalog(_)
-            | Error::Import(_) => Self::bad_request(Kind::Body, error.to_string()),
+            | Error::Import(_) => Self::bad_request(Kind::Payload, error.to_string()),
             Error::Ending => Self::tagged(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "ServiceUnavailableError",

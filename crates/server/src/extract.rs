@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
-use opencode_schema::{MessageId, PartId, PermissionId, SessionId};
+use opencode_schema::{MessageId, PartId, PermissionId, QuestionId, SessionId};
 use opencode_session::Location;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -145,12 +145,12 @@ async fn read(request: Request) -> Result<Bytes, ApiError> {
                 }
                 cause = one.source();
             }
-            ApiError::bad_request(Kind::Body, error.to_string())
+            ApiError::bad_request(Kind::Payload, error.to_string())
         })
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let bad = |reason: String| ApiError::bad_request(Kind::Body, reason);
+    let bad = |reason: String| ApiError::bad_request(Kind::Payload, reason);
     // Twice, because a value that is no JSON at all has no path that is worth naming.
     let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
     serde_path_to_error::deserialize(value).map_err(|error| match error.path().to_string().as_str() {
@@ -182,6 +182,7 @@ ids! {
     SessionId = "sessionID";
     MessageId = "messageID";
     PartId = "partID";
+    QuestionId = "requestID";
 }
 
 /// An id in the path.

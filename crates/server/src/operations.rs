@@ -5,7 +5,7 @@ use axum::http::Method;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use crate::listen::App;
-use crate::routes::{file, global, instance, message, permission, project, session};
+use crate::routes::{file, global, instance, message, permission, project, question, session};
 use crate::{doc, error, events};
 
 /// An operation.
@@ -58,6 +58,10 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/permission" "permission.list" permission::list;
         post "/permission/{requestID}/reply" "permission.reply" permission::reply;
         post "/session/{sessionID}/permissions/{permissionID}" "permission.respond" permission::respond;
+
+        get "/question" "question.list" question::list;
+        post "/question/{requestID}/reply" "question.reply" question::reply;
+        post "/question/{requestID}/reject" "question.reject" question::reject;
 
         get "/session" "session.list" session::list;
         post "/session" "session.create" session::create;

@@ -6,4 +6,5 @@ pub(crate) mod instance;
 pub(crate) mod message;
 pub(crate) mod permission;
 pub(crate) mod project;
+pub(crate) mod question;
 pub(crate) mod session;

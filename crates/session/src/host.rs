@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use opencode_permission::{Question, Refusal};
+use opencode_permission::{Dismissed, Question, Refusal};
 use opencode_schema::permission::{Ruleset, ToolReference};
 use opencode_schema::session::Todo;
-use opencode_schema::{EventBody, Object, SessionId};
+use opencode_schema::{EventBody, Object, SessionId, question};
 use opencode_tool::contract::{Delegated, Task};
 use opencode_tool::{Ask, Call, Failure, Host};
 use tokio::sync::mpsc;
@@ -105,6 +105,28 @@ impl Host for StepHost {
                 .store
                 .write(move |transaction| transaction.replace_todos(&session_id, todos));
             stored.await.map_err(|error| Failure::Told(error.to_string()))
+        }
+        .boxed()
+    }
+
+    fn question<'a>(
+        &'a self,
+        call: &'a Call,
+        questions: Vec<question::Question>,
+    ) -> BoxFuture<'a, Result<Vec<question::Answer>, Failure>> {
+        let tool = ToolReference {
+            message_id: call.message_id.clone(),
+            call_id: call.call_id.clone(),
+        };
+        async move {
+            let asked =
+                self.location
+                    .questions
+                    .ask(self.session_id.clone(), questions, Some(tool), &call.cancel);
+            asked.await.map_err(|dismissed| match dismissed {
+                Dismissed::ByUser => Failure::Rejected("The user dismissed this question".to_owned()),
+                Dismissed::Cancelled => Failure::Aborted,
+            })
         }
         .boxed()
     }

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use opencode_catalog::{Catalog, Sources};
 use opencode_config::environment::variable;
 use opencode_config::{Environment, Paths, Place, credential, instruction, skill};
-use opencode_permission::Permissions;
+use opencode_permission::{Permissions, Questions};
 use opencode_project::identity::{self, Identity};
 use opencode_project::path::relative;
 use opencode_project::snapshot::Snapshots;
@@ -47,6 +47,8 @@ pub struct Location {
     pub catalog: Catalog,
     /// Its permissions.
     pub permissions: Arc<Permissions>,
+    /// The questions of its sessions.
+    pub questions: Arc<Questions>,
     /// Its tools.
     pub tools: Registry,
     /// What a user should know of it: a repository that git refuses, for example.
@@ -113,10 +115,12 @@ impl Location {
             is_git: identity.git.is_some(),
             project_id: identity.id,
             permissions: Permissions::new(store.clone()),
+            questions: Questions::new(store.clone()),
             tools: Registry::built_in(
                 environment
                     .positive(variable::BASH_TIMEOUT)
                     .map(Duration::from_millis),
+                may_ask(environment),
             ),
             warnings: identity.warning.iter().map(ToString::to_string).collect(),
             truncation: Truncation {
@@ -272,6 +276,12 @@ impl Location {
             Vec::new()
         })
     }
+}
+
+/// Whether whoever drives the program can show questions.
+fn may_ask(environment: &Environment) -> bool {
+    let client = environment.get(variable::CLIENT).unwrap_or("cli");
+    matches!(client, "app" | "cli" | "desktop") || environment.is_on(variable::ENABLE_QUESTION_TOOL)
 }
 
 /// Folders outside the project that need no permission: whole tool results, scratch, skills.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use opencode_schema::event::EventBody;
+use opencode_schema::question::{Answer, Question};
 use opencode_schema::session::Todo;
 use opencode_schema::skill::Skill;
 use opencode_schema::{MessageId, Object, SessionId};
@@ -120,6 +121,13 @@ pub trait Host: Send + Sync {
 
     /// Replaces the session's list of things to do.
     fn replace_todos<'a>(&'a self, call: &'a Call, todos: Vec<Todo>) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Asks the user and waits for one answer to each question.
+    fn question<'a>(
+        &'a self,
+        call: &'a Call,
+        questions: Vec<Question>,
+    ) -> BoxFuture<'a, Result<Vec<Answer>, Failure>>;
 
     /// Gives a task to another agent and waits for its answer.
     fn delegate<'a>(&'a self, call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>>;

@@ -11,6 +11,7 @@ pub mod edit;
 pub mod glob;
 pub mod grep;
 pub mod invalid;
+pub mod question;
 pub mod read;
 pub mod registry;
 pub mod skill;

@@ -7,7 +7,7 @@ use opencode_permission::rules;
 use opencode_schema::permission::Rule;
 
 use crate::contract::Tool;
-use crate::{bash, edit, glob, grep, invalid, read, skill, task, todowrite, webfetch, write};
+use crate::{bash, edit, glob, grep, invalid, question, read, skill, task, todowrite, webfetch, write};
 
 /// The tools that exist, in the order in which they are registered.
 #[derive(Clone)]
@@ -16,12 +16,15 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The tools of the program.
+    /// The tools of the program; that which asks the user only where somebody `may_ask`.
     #[must_use]
-    pub fn built_in(command_timeout: Option<Duration>) -> Self {
+    pub fn built_in(command_timeout: Option<Duration>, may_ask: bool) -> Self {
         let bash = command_timeout.map_or_else(bash::Bash::default, |timeout| bash::Bash { timeout });
-        let tools: Vec<Arc<dyn Tool>> = vec![
-            Arc::new(invalid::Invalid),
+        let mut tools: Vec<Arc<dyn Tool>> = vec![Arc::new(invalid::Invalid)];
+        if may_ask {
+            tools.push(Arc::new(question::Question));
+        }
+        let others: [Arc<dyn Tool>; 10] = [
             Arc::new(bash),
             Arc::new(read::Read),
             Arc::new(glob::Glob),
@@ -33,6 +36,7 @@ impl Registry {
             Arc::new(todowrite::Todowrite),
             Arc::new(skill::Skill),
         ];
+        tools.extend(others);
         Self { tools }
     }
 

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use opencode_config::instruction;
 use opencode_schema::event::EventBody;
+use opencode_schema::question::{Answer, Question};
 use opencode_schema::session::Todo;
 use opencode_schema::skill::Skill;
 use opencode_schema::{MessageId, Object, SessionId};
@@ -77,6 +78,15 @@ impl Host for FakeHost {
     fn replace_todos<'a>(&'a self, _call: &'a Call, todos: Vec<Todo>) -> BoxFuture<'a, Result<(), Failure>> {
         self.record(|recorded| recorded.todos.push(todos));
         std::future::ready(Ok(())).boxed()
+    }
+
+    fn question<'a>(
+        &'a self,
+        _call: &'a Call,
+        _questions: Vec<Question>,
+    ) -> BoxFuture<'a, Result<Vec<Answer>, Failure>> {
+        let answers = vec![vec!["Red".to_owned(), "Blue".to_owned()], Vec::new()];
+        std::future::ready(Ok(answers)).boxed()
     }
 
     fn delegate<'a>(&'a self, _call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>> {

@@ -130,9 +130,9 @@ pub(crate) struct Said {
 impl Said {
     fn to(self, session_id: SessionId) -> Result<Prompt, ApiError> {
         let message_id = self.message_id.map(|id| MessageId::parse(id.as_str()));
-        let message_id = message_id
-            .transpose()
-            .map_err(|error| ApiError::bad_request(Kind::Body, format!("{error}\n  at [\"messageID\"]")))?;
+        let message_id = message_id.transpose().map_err(|error| {
+            ApiError::bad_request(Kind::Payload, format!("{error}\n  at [\"messageID\"]"))
+        })?;
         Ok(Prompt {
             session_id,
             message_id,
