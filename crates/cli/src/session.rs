@@ -105,9 +105,9 @@ fn when(at: Millis) -> String {
 }
 
 async fn delete(context: &Context, id: &str) -> Result<(), Failure> {
-    let (engine, _) = context.here().await?;
+    let (engine, location) = context.here().await?;
     let id = SessionId::parse(id).map_err(|_| Failure::told(format!("Session not found: {id}")))?;
-    engine.delete_session(&id).await?;
+    engine.delete_session(&location.store, &id).await?;
     engine.shutdown().await;
     context.output.say(
         context

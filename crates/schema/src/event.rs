@@ -22,12 +22,21 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub body: EventBody,
-    /// The folder of the location in which it happened; not on the wire of `/event`.
+    /// Where it happened; not on the wire of `/event`.
     #[serde(skip)]
-    pub directory: Option<Arc<str>>,
+    pub origin: Option<Arc<Origin>>,
     /// Its number in the log of its session, for events that are stored.
     #[serde(skip)]
     pub seq: Option<i64>,
+}
+
+/// The location in which an event happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its folder.
+    pub directory: String,
+    /// Id of its project, if it has one.
+    pub project_id: Option<String>,
 }
 
 macro_rules! events {
@@ -188,6 +197,39 @@ events! {
         /// What was asked.
         #[serde(rename = "requestID")] request_id: QuestionId,
     }
+    /// A location is given up: it is read anew when it is next asked for.
+    InstanceDisposed = "server.instance.disposed" {
+        /// Its folder.
+        directory: String,
+    }
+    /// All locations are given up.
+    GlobalDisposed = "global.disposed" {}
+    /// Something is to be added to the prompt of a terminal face.
+    TuiPromptAppend = "tui.prompt.append" {
+        /// What.
+        text: String,
+    }
+    /// A terminal face is to do something.
+    TuiCommandExecute = "tui.command.execute" {
+        /// The name of the command.
+        #[serde(default, skip_serializing_if = "Option::is_none")] command: Option<String>,
+    }
+    /// A terminal face is to show a notice.
+    TuiToastShow = "tui.toast.show" {
+        /// Its title.
+        #[serde(default, skip_serializing_if = "Option::is_none")] title: Option<String>,
+        /// What it says.
+        message: String,
+        /// How it looks.
+        variant: ToastVariant,
+        /// Milliseconds that it stays.
+        #[serde(default = "toast_duration")] duration: u64,
+    }
+    /// A terminal face is to show a session.
+    TuiSessionSelect = "tui.session.select" {
+        /// Which.
+        #[serde(rename = "sessionID")] selected: SessionId,
+    }
     /// A tool changed a file.
     FileEdited = "file.edited" {
         /// Absolute path.
@@ -205,6 +247,24 @@ events! {
         /// All of it.
         #[serde(flatten)] project: Box<Project>,
     }
+}
+
+/// How a notice looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ToastVariant {
+    /// Good to know.
+    Info,
+    /// It worked.
+    Success,
+    /// It needs attention.
+    Warning,
+    /// It failed.
+    Error,
+}
+
+fn toast_duration() -> u64 {
+    5000
 }
 
 /// How a file changed.
@@ -269,7 +329,15 @@ impl EventBody {
             Self::QuestionAsked { request } => Some(&request.session_id),
             Self::SessionError { session_id, .. } => session_id.as_ref(),
             Self::PermissionAsked { request } => Some(&request.session_id),
-            Self::FileEdited { .. } | Self::FileWatcherUpdated { .. } | Self::ProjectUpdated { .. } => None,
+            Self::InstanceDisposed { .. }
+            | Self::GlobalDisposed {}
+            | Self::TuiPromptAppend { .. }
+            | Self::TuiCommandExecute { .. }
+            | Self::TuiToastShow { .. }
+            | Self::TuiSessionSelect { .. }
+            | Self::FileEdited { .. }
+            | Self::FileWatcherUpdated { .. }
+            | Self::ProjectUpdated { .. } => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use opencode_schema::{Event, EventId};
+use opencode_schema::{Event, EventBody, EventId};
 use opencode_store::Subscription;
 use serde_json::{Value, json};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -41,14 +41,22 @@ enum Scope {
 impl Scope {
     /// The frames of an event; none when the scope does not hold it.
     fn frames(&self, event: &Event) -> Vec<Value> {
-        let directory = event.directory.as_deref();
+        let origin = event.origin.as_deref();
         match self {
-            Self::Location(own) if directory == Some(own) => vec![json!(event)],
+            Self::Location(own) if origin.is_some_and(|origin| origin.directory == *own) => {
+                vec![json!(event)]
+            }
             Self::Location(_) => Vec::new(),
             Self::Everywhere => {
-                let wrapped = |payload: Value| match directory {
-                    Some(directory) => json!({ "directory": directory, "payload": payload }),
-                    None => json!({ "payload": payload }),
+                let wrapped = |payload: Value| {
+                    let mut frame = json!({ "payload": payload });
+                    if let Some(origin) = origin {
+                        frame["directory"] = json!(origin.directory);
+                    }
+                    if let Some(project) = origin.and_then(|origin| origin.project_id.as_ref()) {
+                        frame["project"] = json!(project);
+                    }
+                    frame
                 };
                 let twin = sync_twin(event).map(wrapped);
                 [Some(wrapped(json!(event))), twin]
@@ -92,6 +100,7 @@ struct Stream {
     heartbeat: Interval,
     ending: CancellationToken,
     greeted: bool,
+    over: bool,
 }
 
 impl Stream {
@@ -105,6 +114,7 @@ impl Stream {
             heartbeat,
             ending: app.ending.clone(),
             greeted: false,
+            over: false,
         }
     }
 
@@ -112,6 +122,9 @@ impl Stream {
     async fn next(&mut self) -> Option<Bytes> {
         if !std::mem::replace(&mut self.greeted, true) {
             return Some(written(&[self.scope.control("server.connected")]));
+        }
+        if self.over {
+            return None;
         }
         loop {
             let event: Arc<Event> = tokio::select! {
@@ -131,6 +144,9 @@ impl Stream {
             };
             let frames = self.scope.frames(&event);
             if !frames.is_empty() {
+                // The stream of a location ends with it; whoever listens connects to the new one.
+                self.over = matches!(self.scope, Scope::Location(_))
+                    && matches!(event.body, EventBody::InstanceDisposed { .. });
                 return Some(written(&frames));
             }
         }

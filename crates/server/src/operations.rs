@@ -5,7 +5,7 @@ use axum::http::Method;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use crate::listen::App;
-use crate::routes::{file, global, instance, message, permission, project, question, session};
+use crate::routes::{file, global, instance, message, permission, project, question, session, tui};
 use crate::{doc, error, events};
 
 /// An operation.
@@ -44,6 +44,8 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/global/event" "global.event" events::global;
         get "/event" "event.subscribe" events::of_location;
 
+        post "/global/dispose" "global.dispose" global::dispose;
+        post "/instance/dispose" "instance.dispose" instance::dispose;
         get "/path" "path.get" instance::path;
         get "/agent" "app.agents" instance::agents;
         get "/skill" "app.skills" instance::skills;
@@ -82,6 +84,18 @@ pub(crate) fn all() -> Vec<Operation> {
         delete "/session/{sessionID}/message/{messageID}" "session.deleteMessage" message::remove;
         patch "/session/{sessionID}/message/{messageID}/part/{partID}" "part.update" message::put_part;
         delete "/session/{sessionID}/message/{messageID}/part/{partID}" "part.delete" message::remove_part;
+
+        post "/tui/append-prompt" "tui.appendPrompt" tui::append_prompt;
+        post "/tui/open-help" "tui.openHelp" tui::open_help;
+        post "/tui/open-sessions" "tui.openSessions" tui::open_sessions;
+        post "/tui/open-themes" "tui.openThemes" tui::open_themes;
+        post "/tui/open-models" "tui.openModels" tui::open_models;
+        post "/tui/submit-prompt" "tui.submitPrompt" tui::submit_prompt;
+        post "/tui/clear-prompt" "tui.clearPrompt" tui::clear_prompt;
+        post "/tui/execute-command" "tui.executeCommand" tui::execute_command;
+        post "/tui/show-toast" "tui.showToast" tui::show_toast;
+        post "/tui/publish" "tui.publish" tui::publish;
+        post "/tui/select-session" "tui.selectSession" tui::select_session;
     }
 }
 

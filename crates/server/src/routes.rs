@@ -8,3 +8,4 @@ pub(crate) mod permission;
 pub(crate) mod project;
 pub(crate) mod question;
 pub(crate) mod session;
+pub(crate) mod tui;

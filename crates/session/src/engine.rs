@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use opencode_config::{Environment, Paths};
 use opencode_llm::{Client, ClientOptions};
+use opencode_schema::EventBody;
+use opencode_schema::event::Origin;
 use opencode_store::{Database, Store, Subscription};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -122,6 +124,46 @@ impl Engine {
             })
             .await?;
         Ok(Arc::clone(made))
+    }
+
+    /// Gives a location up: it is read anew when it is next asked for. What runs in it goes on as it began.
+    ///
+    /// # Errors
+    /// The database is closed.
+    pub async fn dispose(&self, location: &Location) -> Result<(), Error> {
+        {
+            let inner = &self.inner;
+            let mut locations = inner.locations.lock().unwrap_or_else(PoisonError::into_inner);
+            locations.remove(&location.directory);
+        }
+        let directory = location.directory.to_string_lossy().into_owned();
+        Ok(location
+            .store
+            .announce(EventBody::InstanceDisposed { directory })
+            .await?)
+    }
+
+    /// Gives all locations up.
+    ///
+    /// # Errors
+    /// The database is closed.
+    pub async fn dispose_all(&self) -> Result<(), Error> {
+        let all: Vec<_> = {
+            let inner = &self.inner;
+            let locations = inner.locations.lock().unwrap_or_else(PoisonError::into_inner);
+            locations
+                .values()
+                .filter_map(|cell| cell.get().cloned())
+                .collect()
+        };
+        for location in all {
+            self.dispose(&location).await?;
+        }
+        let everywhere = self.inner.store.at(Origin {
+            directory: "global".to_owned(),
+            project_id: None,
+        });
+        Ok(everywhere.announce(EventBody::GlobalDisposed {}).await?)
     }
 
     /// Ends everything that runs: turns are stopped and leave their sessions consistent, background work

@@ -8,7 +8,7 @@ use opencode_schema::time::{Millis, now};
 use opencode_schema::{
     EventBody, Message, MessageBody, MessageId, MessageWithParts, Object, Part, PartBody, PartId, SessionId,
 };
-use opencode_store::{SessionFilter, View};
+use opencode_store::{SessionFilter, Store, View};
 
 use crate::{Engine, Error, Location, slug};
 
@@ -112,12 +112,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::SessionNotFound`].
-    pub async fn delete_session(&self, id: &SessionId) -> Result<(), Error> {
+    pub async fn delete_session(&self, store: &Store, id: &SessionId) -> Result<(), Error> {
         for id in self.family(id).await? {
             self.inner.coordinator.stop(&id).await;
         }
         let id = id.clone();
-        let deleted = self.inner.store.write(move |transaction| {
+        let deleted = store.write(move |transaction| {
             for id in family_of(transaction, id)?.into_iter().rev() {
                 let info = Box::new(transaction.session(&id)?);
                 transaction.publish(EventBody::SessionDeleted { session_id: id, info })?;
@@ -175,6 +175,7 @@ impl Engine {
                         })?;
                     }
                 }
+                transaction.reset_usage(&to)?;
                 transaction.session(&to)
             })
             .await
@@ -185,9 +186,14 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::SessionNotFound`].
-    pub async fn change_session(&self, id: &SessionId, change: SessionChange) -> Result<Session, Error> {
+    pub async fn change_session(
+        &self,
+        store: &Store,
+        id: &SessionId,
+        change: SessionChange,
+    ) -> Result<Session, Error> {
         let id = id.clone();
-        let changed = self.inner.store.write(move |transaction| {
+        let changed = store.write(move |transaction| {
             transaction.update_session(&id, |session| {
                 let SessionChange {
                     title,

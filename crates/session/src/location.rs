@@ -16,6 +16,7 @@ use opencode_project::snapshot::Snapshots;
 use opencode_schema::EventBody;
 use opencode_schema::agent::{Agent, Mode};
 use opencode_schema::config::Config;
+use opencode_schema::event::Origin;
 use opencode_schema::project::{Project, Times, Vcs};
 use opencode_schema::skill::Skill;
 use opencode_schema::time::now;
@@ -77,7 +78,10 @@ impl Location {
         version: &'static str,
     ) -> Result<Self, Error> {
         let identity = identity::discover(directory).await;
-        let store = store.at(&directory.to_string_lossy());
+        let store = store.at(Origin {
+            directory: directory.to_string_lossy().into_owned(),
+            project_id: Some(identity.id.clone()),
+        });
         register_project(&store, &identity, directory).await?;
 
         let place = Place {

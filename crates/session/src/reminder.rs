@@ -7,7 +7,7 @@ use opencode_schema::agent::Agent;
 const PLAN: &str = "<system-reminder>\nPlan mode is on. Look, think and plan, but change nothing: no edits, no commands that write, \
 no commits, no changes of configuration. This goes before any other instruction, also a wish to edit. Work out a plan \
 with the user: ask where something is open, weigh the alternatives, and say what should be done, in which order, and \
-how it is checked.\n</system-reminder>";
+how it is checked.\n</system-reminder>\n";
 
 const BUILD: &str = "<system-reminder>\nThe mode has changed from plan to build. You are no longer limited to reading: edit files and \
 run commands as the task needs.\n</system-reminder>";

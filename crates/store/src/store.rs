@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use opencode_schema::event::Origin;
 use opencode_schema::{Event, EventBody, EventId};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -30,7 +31,7 @@ pub enum Database {
 pub struct Store {
     inner: Arc<Inner>,
     /// The folder that events are told to come from.
-    origin: Option<Arc<str>>,
+    origin: Option<Arc<Origin>>,
 }
 
 struct Inner {
@@ -82,12 +83,12 @@ impl Store {
         })
     }
 
-    /// The same database, with events told to come from `directory`.
+    /// The same database, with events told to come from `origin`.
     #[must_use]
-    pub fn at(&self, directory: &str) -> Self {
+    pub fn at(&self, origin: Origin) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
-            origin: Some(directory.into()),
+            origin: Some(Arc::new(origin)),
         }
     }
 
@@ -140,7 +141,7 @@ impl Store {
         Task::Announce(Announcement(Arc::new(Event {
             id: EventId::new(),
             body,
-            directory: self.origin.clone(),
+            origin: self.origin.clone(),
             seq: None,
         })))
     }

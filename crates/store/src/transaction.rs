@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use opencode_schema::event::Origin;
 use opencode_schema::session::Todo;
 use opencode_schema::time::now;
 use opencode_schema::{Event, EventBody, EventId, Session, SessionId};
@@ -14,7 +15,7 @@ use crate::{Error, View, projection};
 pub struct Transaction<'a> {
     view: View<'a>,
     connection: &'a Connection,
-    origin: Option<Arc<str>>,
+    origin: Option<Arc<Origin>>,
     outbox: Vec<Arc<Event>>,
 }
 
@@ -27,7 +28,7 @@ impl<'a> Deref for Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(crate) fn new(connection: &'a Connection, origin: Option<Arc<str>>) -> Self {
+    pub(crate) fn new(connection: &'a Connection, origin: Option<Arc<Origin>>) -> Self {
         Self {
             view: View::new(connection),
             connection,
@@ -61,7 +62,7 @@ impl<'a> Transaction<'a> {
         self.outbox.push(Arc::new(Event {
             id,
             body,
-            directory: self.origin.clone(),
+            origin: self.origin.clone(),
             seq,
         }));
         Ok(())
@@ -113,6 +114,20 @@ impl<'a> Transaction<'a> {
             })?;
         }
         Ok(session)
+    }
+
+    /// Sets what a session has used so far back to nothing: what its messages used is not its own.
+    ///
+    /// # Errors
+    /// The database refused it.
+    pub fn reset_usage(&mut self, id: &SessionId) -> Result<(), Error> {
+        self.connection
+            .prepare_cached(
+                "UPDATE session SET cost = 0, tokens_input = 0, tokens_output = 0, tokens_reasoning = 0,
+                   tokens_cache_read = 0, tokens_cache_write = 0 WHERE id = ?1",
+            )?
+            .execute([id.as_str()])?;
+        Ok(())
     }
 
     /// Replaces a session's list of things to do and says so with `todo.updated`.

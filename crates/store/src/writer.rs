@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opencode_schema::Event;
+use opencode_schema::event::Origin;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -36,13 +37,17 @@ pub(crate) trait Work: Send {
 
 pub(crate) struct Write<T, F> {
     work: Option<F>,
-    origin: Option<Arc<str>>,
+    origin: Option<Arc<Origin>>,
     result: Option<Result<T, Error>>,
     reply: oneshot::Sender<Result<T, Error>>,
 }
 
 impl<T, F> Write<T, F> {
-    pub(crate) fn new(work: F, origin: Option<Arc<str>>, reply: oneshot::Sender<Result<T, Error>>) -> Self {
+    pub(crate) fn new(
+        work: F,
+        origin: Option<Arc<Origin>>,
+        reply: oneshot::Sender<Result<T, Error>>,
+    ) -> Self {
         Self {
             work: Some(work),
             origin,

@@ -1,9 +1,12 @@
 //! What a location is made of (reference `http-api.md` §6.2).
 
 use axum::Json;
+use axum::extract::State;
 use serde_json::{Value, json};
 
+use crate::error::ApiError;
 use crate::extract::At;
+use crate::listen::App;
 
 pub(crate) async fn path(At(location): At) -> Json<Value> {
     let paths = location.paths();
@@ -22,4 +25,9 @@ pub(crate) async fn agents(At(location): At) -> Json<Value> {
 
 pub(crate) async fn skills(At(location): At) -> Json<Value> {
     Json(json!(location.skills))
+}
+
+pub(crate) async fn dispose(State(app): State<App>, At(location): At) -> Result<Json<bool>, ApiError> {
+    app.engine.dispose(&location).await?;
+    Ok(Json(true))
 }

@@ -110,6 +110,7 @@ struct ChangedTime {
 
 pub(crate) async fn update(
     State(app): State<App>,
+    At(location): At,
     Named(id): Named<SessionId>,
     Body(change): Body<Change>,
 ) -> Result<Json<Session>, ApiError> {
@@ -119,14 +120,17 @@ pub(crate) async fn update(
         permission: change.permission,
         archived: change.time.archived,
     };
-    Ok(Json(app.engine.change_session(&id, change).await?))
+    Ok(Json(
+        app.engine.change_session(&location.store, &id, change).await?,
+    ))
 }
 
 pub(crate) async fn remove(
     State(app): State<App>,
+    At(location): At,
     Named(id): Named<SessionId>,
 ) -> Result<Json<bool>, ApiError> {
-    app.engine.delete_session(&id).await?;
+    app.engine.delete_session(&location.store, &id).await?;
     Ok(Json(true))
 }
 

@@ -114,11 +114,14 @@ impl Draft {
             return Ok(());
         };
         part.body = body;
+        self.tell().await?;
         let event = self.updated(place);
         Ok(self.store.announce(event).await?)
     }
 
-    async fn publish(&self, place: usize) -> Result<(), Error> {
+    async fn publish(&mut self, place: usize) -> Result<(), Error> {
+        // What was said before goes before.
+        self.tell().await?;
         Ok(self.store.publish(self.updated(place)).await?)
     }
 

@@ -1,5 +1,6 @@
 //! The event log: sequences, order, and that rows and events are stored together or not at all.
 
+use opencode_schema::event::Origin;
 use opencode_schema::{EventBody, Session};
 use opencode_store::{Database, Error, Store};
 use pretty_assertions::assert_eq;
@@ -131,19 +132,23 @@ async fn passing_events_are_heard_in_order_and_not_stored() {
     let place = Place::new();
     let store = place.open().await;
     let session = stored_session(&store).await;
-    let mut listener = store.at("/work/p").subscribe();
+    let origin = Origin {
+        directory: "/work/p".into(),
+        project_id: None,
+    };
+    let mut listener = store.at(origin.clone()).subscribe();
     let message = user(&session.id, 11);
     let idle = EventBody::SessionIdle {
         session_id: session.id.clone(),
     };
-    let store = store.at("/work/p");
+    let store = store.at(origin.clone());
     store.publish(message_updated(&message)).await.unwrap();
     store.announce(idle.clone()).await.unwrap();
     store.publish(message_updated(&message)).await.unwrap();
     let mut kinds = Vec::new();
     for _ in 0..3 {
         let event = listener.next().await.unwrap().unwrap();
-        assert_eq!(event.directory.as_deref(), Some("/work/p"));
+        assert_eq!(event.origin.as_deref(), Some(&origin));
         kinds.push(event.body.kind());
     }
     assert_eq!(kinds, ["message.updated", "session.idle", "message.updated"]);
