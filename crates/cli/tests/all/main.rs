@@ -7,6 +7,7 @@ mod crash;
 mod demo;
 mod faults;
 mod interrupt;
+mod serve;
 mod turn;
 
 use opencode_testkit::{Home, ScriptedModel, Step};

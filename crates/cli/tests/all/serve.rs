@@ -1,0 +1,227 @@
+//! The server as a client meets it.
+
+use opencode_testkit::{Served, Step};
+use pretty_assertions::assert_eq;
+use serde_json::{Value, json};
+
+use crate::{home, stored, with_model};
+
+async fn new_session(server: &Served) -> String {
+    let made = server.send("POST", "/session", Some(json!({}))).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    made.json()["id"].as_str().unwrap().to_owned()
+}
+
+fn said(text: &str) -> Option<Value> {
+    Some(json!({ "parts": [{ "type": "text", "text": text }] }))
+}
+
+#[tokio::test]
+async fn a_prompt_is_answered_and_told_as_events() {
+    let (home, _model) = with_model([
+        Step::text("I look.").and_tool("bash", json!({ "command": "echo out" })),
+        Step::text("It says out."),
+    ])
+    .await;
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    let path = format!("/session/{session}/message");
+    let prompt = || async {
+        let answer = server.send("POST", &path, said("what does it say?")).await.json();
+        assert_eq!(answer["parts"][1]["text"], "It says out.");
+    };
+    let events = server
+        .events("/event", prompt, |event| event["type"] == "session.idle")
+        .await;
+    let kinds: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
+    assert_eq!(kinds[0], "server.connected");
+    let place = |kind: &str| kinds.iter().position(|one| *one == kind);
+    assert!(place("message.part.delta").is_some() && place("session.status") < place("message.part.delta"));
+    let messages = server.send("GET", &path, None).await.json();
+    assert_eq!(messages.as_array().unwrap().len(), 3);
+    let newest = server.send("GET", &format!("{path}?limit=1"), None).await;
+    assert!(newest.head.contains("x-next-cursor:"), "{newest:?}");
+    assert_eq!(newest.json()[0]["info"]["id"], messages[2]["info"]["id"]);
+    assert_eq!(
+        server.send("GET", "/session/status", None).await.json(),
+        json!({})
+    );
+    assert_eq!(server.stop().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn the_user_is_asked_and_answers() {
+    let question = json!({ "questions": [{ "question": "Which?", "header": "Pick", "options": [{ "label": "A", "description": "a" }] }] });
+    let (home, model) = with_model([
+        Step::tool("question", question),
+        Step::tool("bash", json!({ "command": "echo allowed" })),
+        Step::text("Done."),
+    ])
+    .await;
+    home.configure(&model.url(), json!({ "permission": { "bash": "ask" } }));
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    let asked = |kind: &'static str| move |event: &Value| event["type"] == kind;
+    let begin = || async {
+        let begun = server
+            .send("POST", &format!("/session/{session}/prompt_async"), said("go"))
+            .await;
+        assert_eq!(begun.status, 204);
+    };
+    let events = server.events("/event", begin, asked("question.asked")).await;
+    let id = events.last().unwrap()["properties"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let answer = || async {
+        let body = json!({ "answers": [["A"]] });
+        let replied = server
+            .send("POST", &format!("/question/{id}/reply"), Some(body))
+            .await;
+        assert_eq!(replied.json(), json!(true));
+    };
+    let events = server.events("/event", answer, asked("permission.asked")).await;
+    let id = events.last().unwrap()["properties"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let allow = || async {
+        let body = json!({ "reply": "once" });
+        let replied = server
+            .send("POST", &format!("/permission/{id}/reply"), Some(body))
+            .await;
+        assert_eq!(replied.json(), json!(true));
+    };
+    server.events("/event", allow, asked("session.idle")).await;
+    assert_eq!(server.send("GET", "/question", None).await.json(), json!([]));
+    let sent = model.requests().pop().unwrap().conversation();
+    let results: Vec<&str> = sent
+        .iter()
+        .filter(|message| message["role"] == "tool")
+        .filter_map(|message| message["content"].as_str())
+        .collect();
+    assert!(results[0].contains("\"Which?\"=\"A\""), "{results:?}");
+    assert_eq!(results[1], "allowed\n");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_does_not_take_the_turn_with_it() {
+    let (step, gate) = Step::text("at last").held();
+    let (home, model) = with_model([step]).await;
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    let path = format!("/session/{session}/message");
+    tokio::select! {
+        _ = server.send("POST", &path, said("go")) => panic!("it is held"),
+        () = model.wait_for_requests(1) => {}
+    }
+    let rest = || async { gate.open() };
+    server
+        .events("/event", rest, |event| event["type"] == "session.idle")
+        .await;
+    let (answer, _) = stored(&home, &session).pop().unwrap();
+    assert_eq!(answer["finish"], "stop");
+}
+
+#[tokio::test]
+async fn what_a_client_gets_wrong_is_its_own_mistake() {
+    let (home, _model) = with_model([]).await;
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    let path = format!("/session/{session}/message");
+    let unknown = format!("/session/ses_{}", "0".repeat(26));
+    for (method, path, body, status, says) in [
+        ("GET", unknown.as_str(), None, 404, "NotFoundError"),
+        ("GET", "/session/..%2f..%2fetc", None, 400, "Params"),
+        ("POST", &path, Some("{"), 400, "Payload"),
+        ("POST", &path, Some("{}"), 400, "missing field `parts`"),
+        (
+            "POST",
+            &path,
+            Some(r#"{"parts": [], "messageID": "bad"}"#),
+            400,
+            "messageID",
+        ),
+        (
+            "POST",
+            &path,
+            Some(r#"{"parts": [], "agent": "none"}"#),
+            400,
+            "Agent not found",
+        ),
+        (
+            "POST",
+            &path,
+            Some(r#"{"parts": [], "model": {"providerID": "a", "modelID": "b"}}"#),
+            400,
+            "a/b",
+        ),
+        ("POST", "/session", Some("[]"), 400, "Payload"),
+        ("GET", "/file?path=../", None, 400, "outside"),
+        ("GET", "/file/content?path=/etc/passwd", None, 400, "outside"),
+        ("GET", "/file", None, 400, "Query"),
+        ("GET", "/no/such/path", None, 404, "nothing"),
+        ("PUT", "/session", None, 405, ""),
+    ] {
+        let answer = server.send_with(method, path, &[], body.map(str::to_owned)).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        assert!(answer.text.contains(says), "{method} {path}: {answer:?}");
+    }
+    let form = [("content-type", "text/plain")];
+    assert_eq!(
+        server.send_with("POST", "/session", &form, None).await.status,
+        415
+    );
+}
+
+#[tokio::test]
+async fn without_the_password_nothing_is_said() {
+    let home = home().with("OPENCODE_SERVER_PASSWORD", "secret");
+    let server = home.serve().await;
+    for path in ["/global/health", "/doc", "/event", "/session", "/no/such/path"] {
+        let answer = server.send("GET", path, None).await;
+        assert_eq!((answer.status, answer.text.as_str()), (401, ""), "{path}");
+        assert!(answer.head.contains("www-authenticate: basic"), "{answer:?}");
+    }
+    // opencode:secret
+    let right = [("authorization", "Basic b3BlbmNvZGU6c2VjcmV0")];
+    let answer = server.send_with("GET", "/global/health", &right, None).await;
+    assert_eq!(answer.json()["healthy"], true);
+    let token = "/global/health?auth_token=b3BlbmNvZGU6c2VjcmV0";
+    assert_eq!(server.send("GET", token, None).await.status, 200);
+}
+
+#[tokio::test]
+async fn foreign_pages_cannot_read_answers() {
+    let home = home();
+    let server = home.serve().await;
+    for (origin, allowed) in [
+        ("http://localhost:3000", true),
+        ("https://app.opencode.ai", true),
+        ("https://evil.example", false),
+        ("https://opencode.ai.evil.example", false),
+        ("http://localhost.evil.example", false),
+    ] {
+        let answer = server
+            .send_with("GET", "/global/health", &[("origin", origin)], None)
+            .await;
+        assert_eq!(
+            answer.head.contains("access-control-allow-origin"),
+            allowed,
+            "{origin}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_document_lists_what_there_is() {
+    let home = home();
+    let server = home.serve().await;
+    let document = server.send("GET", "/doc", None).await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(
+        document["paths"]["/session"]["post"]["operationId"],
+        "session.create"
+    );
+    assert_eq!(document["paths"]["/pty"], Value::Null);
+}
