@@ -1,5 +1,8 @@
 //! Stored credentials: `auth.json` (reference `config.md` §9).
 
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
 use indexmap::IndexMap;
 use opencode_schema::time::Millis;
 use secrecy::SecretString;
@@ -69,6 +72,45 @@ pub fn read(paths: &Paths, environment: &Environment) -> Credentials {
             Credentials::new()
         }
     }
+}
+
+/// Whether an entry is a credential.
+///
+/// # Errors
+/// What is wrong with it; the message holds no secret.
+pub fn check(entry: &Value) -> Result<(), serde_json::Error> {
+    Credential::deserialize(entry).map(drop)
+}
+
+/// Stores an entry of `auth.json`, or removes it. The other entries stay as they are; the file is replaced
+/// as a whole and is the user's alone.
+///
+/// # Errors
+/// The file cannot be read or written, or holds something else than an object: then it stays as it is.
+pub fn put(paths: &Paths, id: &str, entry: Option<Value>) -> io::Result<()> {
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = paths.credentials();
+    let mut entries: IndexMap<String, Value> = match fs_err::read_to_string(&path) {
+        Ok(text) => serde_json::from_str(&text)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => IndexMap::new(),
+        Err(error) => return Err(error),
+    };
+    match entry {
+        Some(entry) => {
+            entries.insert(id.to_owned(), entry);
+        }
+        None => {
+            entries.shift_remove(id);
+        }
+    }
+    fs_err::create_dir_all(&paths.data)?;
+    // A temporary file is for its owner alone from the beginning.
+    let mut file = tempfile::NamedTempFile::new_in(&paths.data)?;
+    serde_json::to_writer_pretty(&mut file, &entries)?;
+    file.as_file().sync_all()?;
+    file.persist(&path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 fn parse(text: &str) -> Result<Credentials, serde_json::Error> {

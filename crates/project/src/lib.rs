@@ -11,3 +11,4 @@ pub mod identity;
 pub mod path;
 pub mod search;
 pub mod snapshot;
+pub mod vcs;

@@ -65,6 +65,14 @@ impl ApiError {
         self
     }
 
+    /// An error that is known by its name.
+    pub(crate) fn named(status: StatusCode, name: &str, data: Value) -> Self {
+        Self {
+            status,
+            body: json!({ "name": name, "data": data }),
+        }
+    }
+
     /// Something that nobody thought of: the log says what, the client gets a number to look for.
     pub(crate) fn unexpected(error: &dyn std::fmt::Display) -> Self {
         let mut bytes = [0; 4];
@@ -101,10 +109,7 @@ impl From<opencode_session::Error> for ApiError {
             Error::Store(error) => error.into(),
             Error::Config(ref error) => {
                 let (name, data) = config_error(error);
-                Self {
-                    status: StatusCode::BAD_REQUEST,
-                    body: json!({ "name": name, "data": data }),
-                }
+                Self::named(StatusCode::BAD_REQUEST, name, data)
             }
             Error::AgentNotFound { .. }
             | Error::DefaultAgent { .. }

@@ -2,10 +2,12 @@
 
 use axum::Router;
 use axum::http::Method;
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::listen::App;
-use crate::routes::{file, global, instance, message, permission, project, question, session, tui};
+use crate::routes::{
+    control, file, find, global, instance, message, permission, project, question, session, tui, vcs,
+};
 use crate::{doc, error, events};
 
 /// An operation.
@@ -33,6 +35,7 @@ fn method(name: &str) -> Method {
         "post" => Method::POST,
         "patch" => Method::PATCH,
         "delete" => Method::DELETE,
+        "put" => Method::PUT,
         _ => Method::GET,
     }
 }
@@ -49,6 +52,17 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/path" "path.get" instance::path;
         get "/agent" "app.agents" instance::agents;
         get "/skill" "app.skills" instance::skills;
+
+        post "/log" "app.log" control::log;
+        put "/auth/{providerID}" "auth.set" control::set_key;
+        delete "/auth/{providerID}" "auth.remove" control::remove_key;
+
+        get "/vcs" "vcs.get" vcs::get;
+        get "/vcs/status" "vcs.status" vcs::status;
+        get "/vcs/diff" "vcs.diff" vcs::diff;
+        get "/vcs/diff/raw" "vcs.diff.raw" vcs::raw;
+        post "/vcs/apply" "vcs.apply" vcs::apply;
+        get "/find" "find.text" find::text;
 
         get "/project" "project.list" project::list;
         get "/project/current" "project.current" project::current;

@@ -1,6 +1,8 @@
 //! The handlers, one module a group of operations.
 
+pub(crate) mod control;
 pub(crate) mod file;
+pub(crate) mod find;
 pub(crate) mod global;
 pub(crate) mod instance;
 pub(crate) mod message;
@@ -9,3 +11,4 @@ pub(crate) mod project;
 pub(crate) mod question;
 pub(crate) mod session;
 pub(crate) mod tui;
+pub(crate) mod vcs;

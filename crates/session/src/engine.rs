@@ -94,6 +94,12 @@ impl Engine {
         &self.inner.store
     }
 
+    /// Where files of the program are.
+    #[must_use]
+    pub fn paths(&self) -> &Paths {
+        &self.inner.options.paths
+    }
+
     /// Hears every event from now on.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {

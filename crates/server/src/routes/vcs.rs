@@ -1,0 +1,125 @@
+//! The state of the working tree (reference `http-api.md` §6.7).
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use opencode_project::vcs::{self, Branches, Change, Kind};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::extract::{At, Body, Query};
+
+pub(crate) async fn get(At(location): At) -> Result<Json<Value>, ApiError> {
+    let branches = if location.is_git {
+        vcs::branches(&location.worktree)
+            .await
+            .map_err(|error| ApiError::unexpected(&error))?
+    } else {
+        Branches::default()
+    };
+    Ok(Json(
+        json!({ "branch": branches.current, "default_branch": branches.default }),
+    ))
+}
+
+pub(crate) async fn status(At(location): At) -> Result<Json<Value>, ApiError> {
+    if !location.is_git {
+        return Ok(Json(json!([])));
+    }
+    let changes = vcs::changes(&location.worktree, "HEAD")
+        .await
+        .map_err(|error| ApiError::unexpected(&error))?;
+    Ok(Json(changes.iter().map(row).collect()))
+}
+
+fn row(change: &Change) -> Value {
+    json!({
+        "file": change.file,
+        "additions": change.additions,
+        "deletions": change.deletions,
+        "status": match change.kind {
+            Kind::Added => "added",
+            Kind::Deleted => "deleted",
+            Kind::Modified => "modified",
+        },
+    })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DiffOf {
+    mode: Mode,
+    context: Option<u32>,
+}
+
+#[derive(PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    Git,
+    Branch,
+}
+
+pub(crate) async fn diff(At(location): At, Query(of): Query<DiffOf>) -> Result<Json<Value>, ApiError> {
+    if !location.is_git {
+        return Ok(Json(json!([])));
+    }
+    let base = match of.mode {
+        Mode::Git => Some("HEAD".to_owned()),
+        Mode::Branch => vcs::fork_point(&location.worktree)
+            .await
+            .map_err(|error| ApiError::unexpected(&error))?,
+    };
+    let Some(base) = base else {
+        return Ok(Json(json!([])));
+    };
+    let context = of.context.unwrap_or(vcs::WHOLE_FILE);
+    let patches = vcs::patches(&location.worktree, &base, context)
+        .await
+        .map_err(|error| ApiError::unexpected(&error))?;
+    let rows = patches.iter().map(|(change, patch)| {
+        let mut row = row(change);
+        row["patch"] = patch.as_str().into();
+        row
+    });
+    Ok(Json(rows.collect()))
+}
+
+pub(crate) async fn raw(At(location): At) -> Result<Response, ApiError> {
+    let patch = if location.is_git {
+        vcs::patch(&location.worktree)
+            .await
+            .map_err(|error| ApiError::unexpected(&error))?
+    } else {
+        String::new()
+    };
+    Ok(([(CONTENT_TYPE, "text/x-diff; charset=utf-8")], patch).into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Patch {
+    patch: String,
+}
+
+pub(crate) async fn apply(
+    At(location): At,
+    Body(Patch { patch }): Body<Patch>,
+) -> Result<Json<Value>, ApiError> {
+    if !location.is_git {
+        return Err(refused("there is no git repository here", "non-git"));
+    }
+    let applied = vcs::apply(&location.worktree, &patch)
+        .await
+        .map_err(|error| ApiError::unexpected(&error))?;
+    applied
+        .map(|()| Json(json!({ "applied": true })))
+        .map_err(|reason| refused(&reason, "not-clean"))
+}
+
+fn refused(message: &str, reason: &str) -> ApiError {
+    ApiError::named(
+        StatusCode::BAD_REQUEST,
+        "VcsApplyError",
+        json!({ "message": message, "reason": reason }),
+    )
+}
