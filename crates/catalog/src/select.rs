@@ -78,6 +78,13 @@ impl Catalog {
         })
     }
 
+    /// The best usable model of a connected provider.
+    #[must_use]
+    pub fn best_model(&self, provider_id: &str) -> Option<Model> {
+        let provider = self.provider(provider_id)?;
+        best(&provider).cloned()
+    }
+
     /// Models that were used last, the newest first, as the terminal face keeps them.
     fn recent(&self) -> Vec<Choice> {
         #[derive(Deserialize)]

@@ -66,7 +66,7 @@ impl ApiError {
     }
 
     /// An error that is known by its name.
-    pub(crate) fn named(status: StatusCode, name: &str, data: Value) -> Self {
+    pub(crate) fn named(status: StatusCode, name: &str, data: &Value) -> Self {
         Self {
             status,
             body: json!({ "name": name, "data": data }),
@@ -109,7 +109,7 @@ impl From<opencode_session::Error> for ApiError {
             Error::Store(error) => error.into(),
             Error::Config(ref error) => {
                 let (name, data) = config_error(error);
-                Self::named(StatusCode::BAD_REQUEST, name, data)
+                Self::named(StatusCode::BAD_REQUEST, name, &data)
             }
             Error::AgentNotFound { .. }
             | Error::DefaultAgent { .. }

@@ -6,7 +6,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::listen::App;
 use crate::routes::{
-    control, file, find, global, instance, message, permission, project, question, session, tui, vcs,
+    control, file, find, global, instance, message, permission, project, provider, question, session, tui,
+    vcs,
 };
 use crate::{doc, error, events};
 
@@ -51,6 +52,7 @@ pub(crate) fn all() -> Vec<Operation> {
         post "/instance/dispose" "instance.dispose" instance::dispose;
         get "/path" "path.get" instance::path;
         get "/agent" "app.agents" instance::agents;
+        get "/config/providers" "config.providers" provider::connected;
         get "/skill" "app.skills" instance::skills;
 
         post "/log" "app.log" control::log;
@@ -66,6 +68,7 @@ pub(crate) fn all() -> Vec<Operation> {
 
         get "/project" "project.list" project::list;
         get "/project/current" "project.current" project::current;
+        post "/project/git/init" "project.initGit" project::init_git;
 
         get "/file" "file.list" file::list;
         get "/file/content" "file.read" file::content;

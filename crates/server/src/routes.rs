@@ -8,6 +8,7 @@ pub(crate) mod instance;
 pub(crate) mod message;
 pub(crate) mod permission;
 pub(crate) mod project;
+pub(crate) mod provider;
 pub(crate) mod question;
 pub(crate) mod session;
 pub(crate) mod tui;

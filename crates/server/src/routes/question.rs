@@ -25,15 +25,15 @@ pub(crate) async fn reply(
     Body(given): Body<Answers>,
 ) -> Result<Json<bool>, ApiError> {
     let settled = location.questions.reply(&id, given.answers).await;
-    settled.map(|()| Json(true)).map_err(unknown)
+    settled.map(|()| Json(true)).map_err(|error| unknown(&error))
 }
 
 pub(crate) async fn reject(At(location): At, Named(id): Named<QuestionId>) -> Result<Json<bool>, ApiError> {
     let settled = location.questions.reject(&id).await;
-    settled.map(|()| Json(true)).map_err(unknown)
+    settled.map(|()| Json(true)).map_err(|error| unknown(&error))
 }
 
-fn unknown(error: UnknownQuestion) -> ApiError {
+fn unknown(error: &UnknownQuestion) -> ApiError {
     ApiError::tagged(StatusCode::NOT_FOUND, "QuestionNotFoundError", error.to_string())
         .with("requestID", error.0.as_str())
 }

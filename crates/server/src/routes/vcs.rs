@@ -106,7 +106,10 @@ pub(crate) async fn apply(
     Body(Patch { patch }): Body<Patch>,
 ) -> Result<Json<Value>, ApiError> {
     if !location.is_git {
-        return Err(refused("there is no git repository here", "non-git"));
+        return Err(refused(
+            "Patches can only be applied in a git repository",
+            "non-git",
+        ));
     }
     let applied = vcs::apply(&location.worktree, &patch)
         .await
@@ -120,6 +123,6 @@ fn refused(message: &str, reason: &str) -> ApiError {
     ApiError::named(
         StatusCode::BAD_REQUEST,
         "VcsApplyError",
-        json!({ "message": message, "reason": reason }),
+        &json!({ "message": message, "reason": reason }),
     )
 }
