@@ -1,13 +1,14 @@
 //! Who may ask, and which pages may read the answers (reference `http-api.md` §2.1–2.2).
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION,
-    ORIGIN, VARY, WWW_AUTHENTICATE,
+    HOST, ORIGIN, VARY, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -40,6 +41,8 @@ impl fmt::Debug for Password {
 pub(crate) struct Access {
     pub(crate) password: Option<Password>,
     pub(crate) cors: Vec<String>,
+    /// The name that the server was told to listen on.
+    pub(crate) hostname: String,
 }
 
 /// Stands before every operation.
@@ -53,10 +56,12 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, n
         && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if is_preflight {
         preflight(request.headers())
-    } else if access.knows(&request) {
-        next.run(request).await
-    } else {
+    } else if !access.knows(&request) {
         refusal(request.uri().path())
+    } else if !access.is_addressed(&request) || (!allowed && !is_harmless(request.method())) {
+        forbidden()
+    } else {
+        next.run(request).await
     };
     if let Some(origin) = origin.filter(|_| allowed) {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -91,6 +96,28 @@ impl Access {
             || self.cors.iter().any(|one| one == origin)
     }
 
+    /// Whether the request means this server. A page whose name was bent to this machine's address sends
+    /// its own name; without a password, that is all that tells it from a program of the user.
+    fn is_addressed(&self, request: &Request) -> bool {
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let Some(host) = host.or_else(|| request.uri().host()) else {
+            return true;
+        };
+        let name = name_of(host);
+        let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        let configured = |origin: &String| {
+            origin
+                .split("://")
+                .nth(1)
+                .is_some_and(|host| name_of(host) == name)
+        };
+        self.password.is_some()
+            || is_address
+            || name.eq_ignore_ascii_case("localhost")
+            || name.eq_ignore_ascii_case(&self.hostname)
+            || self.cors.iter().any(configured)
+    }
+
     /// Whether the request carries the password. A token in the address goes before the header: streams
     /// and sockets of browsers cannot send headers.
     fn knows(&self, request: &Request) -> bool {
@@ -109,6 +136,19 @@ impl Access {
         let expected = format!("{}:{}", wanted.username, wanted.password);
         same(&given, expected.as_bytes())
     }
+}
+
+/// A host without its port.
+fn name_of(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// Whether a method only reads: a page that cannot read the answer gets nothing by it.
+fn is_harmless(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Compares in a time that does not tell how much was right.
@@ -132,6 +172,15 @@ fn refusal(path: &str) -> Response {
         HeaderValue::from_static("Basic realm=\"Secure Area\""),
     );
     response
+}
+
+fn forbidden() -> Response {
+    ApiError::tagged(
+        StatusCode::FORBIDDEN,
+        "ForbiddenError",
+        "This page may not use the server; start it with `--cors <origin>` if it should",
+    )
+    .into_response()
 }
 
 fn preflight(asked: &HeaderMap) -> Response {

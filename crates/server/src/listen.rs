@@ -94,6 +94,7 @@ impl Server {
         let access = Arc::new(Access {
             password: options.password,
             cors: options.cors,
+            hostname: options.hostname,
         });
         let router = operations::router()
             .with_state(app)

@@ -66,11 +66,24 @@ impl Served {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Answer {
-        let body = body.unwrap_or_default();
-        let mut request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
-            self.address
-        );
+        self.exchange(&self.address, method, path, headers, body.unwrap_or_default())
+            .await
+    }
+
+    /// Sends a request that names another host.
+    pub async fn send_to(&self, host: &str, method: &str, path: &str) -> Answer {
+        self.exchange(host, method, path, &[], String::new()).await
+    }
+
+    async fn exchange(
+        &self,
+        host: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Answer {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
         if !body.is_empty() {
             request.push_str(&format!(
                 "content-type: application/json\r\ncontent-length: {}\r\n",
@@ -83,7 +96,7 @@ impl Served {
         request.push_str("\r\n");
         request.push_str(&body);
         let address = self.address.clone();
-        let exchange = tokio::task::spawn_blocking(move || {
+        let answer = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(address).expect("the server listens");
             stream.set_read_timeout(Some(LIMIT)).expect("a limit");
             stream.write_all(request.as_bytes()).expect("it is sent");
@@ -91,7 +104,7 @@ impl Served {
             stream.read_to_end(&mut bytes).expect("an answer");
             String::from_utf8_lossy(&bytes).into_owned()
         });
-        parse(&exchange.await.expect("an answer"))
+        parse(&answer.await.expect("an answer"))
     }
 
     /// Listens to a stream of events until `is_last` says so, and gives them all. `begun` runs when the

@@ -210,6 +210,26 @@ async fn foreign_pages_cannot_read_answers() {
             allowed,
             "{origin}"
         );
+        let made = server
+            .send_with("POST", "/session", &[("origin", origin)], None)
+            .await;
+        assert_eq!(made.status, if allowed { 200 } else { 403 }, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_was_bent_to_this_machine_gets_nothing() {
+    let home = home();
+    let server = home.serve().await;
+    for (host, status) in [
+        ("localhost:1", 200),
+        ("[::1]:1", 200),
+        ("192.168.0.2", 200),
+        ("evil.example:4096", 403),
+        ("127.0.0.1.evil.example", 403),
+    ] {
+        let answer = server.send_to(host, "GET", "/session").await;
+        assert_eq!(answer.status, status, "{host}");
     }
 }
 
