@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::catalog::Sources;
 use crate::convert::{self, DEFAULT_ADAPTER};
+use crate::merge::merge;
 use crate::snapshot::Snapshot;
 use crate::variants;
 
@@ -102,7 +103,9 @@ pub(crate) fn provider(id: &str, sources: &Sources, snapshot: &Snapshot) -> Opti
     }
     if let Some(config) = config {
         provider.source = Source::Config;
-        merge_options(&mut provider.options, config.options.as_ref());
+        if let Some(own) = &config.options {
+            merge(&mut provider.options, own);
+        }
     }
     if !connected {
         return None;
@@ -130,7 +133,9 @@ fn configure(provider: &mut Provider, config: &ProviderConfig, adapter: Option<&
     if let Some(env) = &config.env {
         provider.env.clone_from(env);
     }
-    merge_options(&mut provider.options, config.options.as_ref());
+    if let Some(own) = &config.options {
+        merge(&mut provider.options, own);
+    }
     for (key, model) in config.models.iter().flatten() {
         let existing = provider.models.get(model.id.as_deref().unwrap_or(key));
         let made = configured_model(&provider.id, key, model, existing, config, adapter, address);
@@ -195,7 +200,9 @@ fn configured_model(
         output: limit.output,
     });
     let mut options = existing.map(|model| model.options.clone()).unwrap_or_default();
-    merge_options(&mut options, config.options.as_ref());
+    if let Some(own) = &config.options {
+        merge(&mut options, own);
+    }
     let mut headers = existing.map(|model| model.headers.clone()).unwrap_or_default();
     headers.extend(config.headers.clone().unwrap_or_default());
     let mut model = Model {
@@ -258,22 +265,11 @@ fn configured_model(
         .and_then(|before| before.variants.clone());
     let mut all = kept.unwrap_or_else(|| variants::of(&model, None));
     for (name, options) in config.variants.iter().flatten() {
-        merge_options(all.entry(name.clone()).or_default(), Some(options));
+        merge(all.entry(name.clone()).or_default(), options);
     }
     all.retain(|_, options| options.shift_remove("disabled") != Some(Value::Bool(true)));
     model.variants = Some(all);
     model
-}
-
-fn merge_options(base: &mut Object, over: Option<&Object>) {
-    for (key, value) in over.into_iter().flatten() {
-        match (base.get_mut(key), value) {
-            (Some(Value::Object(base)), Value::Object(over)) => merge_options(base, Some(over)),
-            _ => {
-                base.insert(key.clone(), value.clone());
-            }
-        }
-    }
 }
 
 fn add_headers(provider: &mut Provider) {
@@ -287,7 +283,7 @@ fn add_headers(provider: &mut Provider) {
     let mut options = [("headers".to_owned(), Value::Object(wanted))]
         .into_iter()
         .collect();
-    merge_options(&mut options, Some(&provider.options));
+    merge(&mut options, &provider.options);
     provider.options = options;
 }
 

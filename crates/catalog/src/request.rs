@@ -9,6 +9,8 @@ use opencode_schema::agent::Agent;
 use opencode_schema::model::{Model, Provider};
 use serde_json::{Value, json};
 
+use crate::merge::merge;
+
 /// Output tokens that are asked for at most, unless the user says otherwise.
 pub const OUTPUT_TOKEN_MAX: u64 = 32_000;
 
@@ -228,16 +230,5 @@ fn small_options(model: &Model) -> Object {
     match options {
         Value::Object(options) => options,
         _ => Object::new(),
-    }
-}
-
-fn merge(base: &mut Object, over: &Object) {
-    for (key, value) in over {
-        match (base.get_mut(key), value) {
-            (Some(Value::Object(base)), Value::Object(over)) => merge(base, over),
-            _ => {
-                base.insert(key.clone(), value.clone());
-            }
-        }
     }
 }

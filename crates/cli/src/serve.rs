@@ -1,5 +1,6 @@
 //! `opencode serve` (reference `cli.md` §4, `http-api.md` §1): the HTTP interface, until it is stopped.
 
+use opencode_config::environment::variable;
 use opencode_server::{Options, Password, Server};
 use tokio_util::sync::CancellationToken;
 
@@ -8,19 +9,21 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::signals;
 
-const PASSWORD: &str = "OPENCODE_SERVER_PASSWORD";
-const USERNAME: &str = "OPENCODE_SERVER_USERNAME";
-
 /// Listens and answers until a signal comes.
 pub(crate) async fn run(context: &Context, arguments: Serve) -> Result<(), Failure> {
     let environment = &context.environment;
-    let password = environment.get(PASSWORD).filter(|word| !word.is_empty());
+    let password = environment
+        .get(variable::SERVER_PASSWORD)
+        .filter(|word| !word.is_empty());
     let options = Options {
         hostname: arguments.hostname.clone(),
         port: arguments.port,
         cors: arguments.cors,
         password: password.map(|word| Password {
-            username: environment.get(USERNAME).unwrap_or("opencode").to_owned(),
+            username: environment
+                .get(variable::SERVER_USERNAME)
+                .unwrap_or("opencode")
+                .to_owned(),
             password: word.to_owned(),
         }),
         directory: context.directory()?,
@@ -35,7 +38,8 @@ pub(crate) async fn run(context: &Context, arguments: Serve) -> Result<(), Failu
     let address = server.address().map_err(anyhow::Error::from)?;
     if password.is_none() {
         context.output.data(format_args!(
-            "Warning: {PASSWORD} is not set; server is unsecured."
+            "Warning: {} is not set; server is unsecured.",
+            variable::SERVER_PASSWORD
         ))?;
     }
     // Clients read this line, word by word.

@@ -32,6 +32,10 @@ pub mod variable {
     pub const ENABLE_EXPERIMENTAL_MODELS: &str = "OPENCODE_ENABLE_EXPERIMENTAL_MODELS";
     /// Output tokens asked for at most.
     pub const OUTPUT_TOKEN_MAX: &str = "OPENCODE_EXPERIMENTAL_OUTPUT_TOKEN_MAX";
+    /// What clients of the server must know.
+    pub const SERVER_PASSWORD: &str = "OPENCODE_SERVER_PASSWORD";
+    /// The name that goes with it.
+    pub const SERVER_USERNAME: &str = "OPENCODE_SERVER_USERNAME";
     /// Which face drives the program.
     pub const CLIENT: &str = "OPENCODE_CLIENT";
     /// Offers the tool that asks the user to every face.

@@ -263,7 +263,9 @@ pub enum ToastVariant {
     Error,
 }
 
-fn toast_duration() -> u64 {
+/// How long a notice stays when nobody says, in milliseconds.
+#[must_use]
+pub fn toast_duration() -> u64 {
     5000
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
+use http_body_util::LengthLimitError;
 use opencode_schema::{MessageId, PartId, PermissionId, QuestionId, SessionId};
 use opencode_session::Location;
 use percent_encoding::percent_decode_str;
@@ -133,19 +134,16 @@ async fn read(request: Request) -> Result<Bytes, ApiError> {
     axum::body::to_bytes(request.into_body(), BODY_LIMIT)
         .await
         .map_err(|error| {
-            let mut cause: Option<&dyn std::error::Error> = Some(&error);
-            while let Some(one) = cause {
-                if one.to_string().contains("length limit exceeded") {
-                    return ApiError::tagged(
-                        axum::http::StatusCode::PAYLOAD_TOO_LARGE,
-                        "PayloadTooLargeError",
-                        "the body is too large",
-                    )
-                    .with("limit", BODY_LIMIT);
-                }
-                cause = one.source();
+            let cause = std::error::Error::source(&error);
+            if !cause.is_some_and(|cause| cause.is::<LengthLimitError>()) {
+                return ApiError::bad_request(Kind::Payload, error.to_string());
             }
-            ApiError::bad_request(Kind::Payload, error.to_string())
+            ApiError::tagged(
+                axum::http::StatusCode::PAYLOAD_TOO_LARGE,
+                "PayloadTooLargeError",
+                "the body is too large",
+            )
+            .with("limit", BODY_LIMIT)
         })
 }
 

@@ -18,6 +18,8 @@ use opencode_schema::{
 
 use opencode_store::Role;
 
+use tokio::task::JoinHandle;
+
 use crate::{Engine, Error, Location, attachment, revert};
 
 /// The variant of a session whose user chose none.
@@ -87,6 +89,18 @@ impl Engine {
         }
         let answer = self.run(location, &session_id).await?;
         Ok(answer.unwrap_or(stored))
+    }
+
+    /// [`Engine::prompt`] as work of the engine's own: it goes on when nobody waits for it, and the end of the
+    /// program knows of it.
+    pub fn begin_prompt(
+        &self,
+        location: &Arc<Location>,
+        prompt: Prompt,
+    ) -> JoinHandle<Result<MessageWithParts, Error>> {
+        let (engine, location) = (self.clone(), Arc::clone(location));
+        let work = async move { engine.prompt(&location, prompt).await };
+        self.inner.tasks.spawn(work)
     }
 
     /// A prompt that could not be stored is told to those who listen; a session that does not exist has

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
 
-const NAME: &str = "question";
+/// The name that models call.
+pub const NAME: &str = "question";
 const DESCRIPTION: &str = include_str!("descriptions/question.md");
 /// Stands for an answer that was not given.
 const UNANSWERED: &str = "Unanswered";

@@ -20,11 +20,9 @@ impl Registry {
     #[must_use]
     pub fn built_in(command_timeout: Option<Duration>, may_ask: bool) -> Self {
         let bash = command_timeout.map_or_else(bash::Bash::default, |timeout| bash::Bash { timeout });
-        let mut tools: Vec<Arc<dyn Tool>> = vec![Arc::new(invalid::Invalid)];
-        if may_ask {
-            tools.push(Arc::new(question::Question));
-        }
-        let others: [Arc<dyn Tool>; 10] = [
+        let mut tools: Vec<Arc<dyn Tool>> = vec![
+            Arc::new(invalid::Invalid),
+            Arc::new(question::Question),
             Arc::new(bash),
             Arc::new(read::Read),
             Arc::new(glob::Glob),
@@ -36,7 +34,7 @@ impl Registry {
             Arc::new(todowrite::Todowrite),
             Arc::new(skill::Skill),
         ];
-        tools.extend(others);
+        tools.retain(|tool| may_ask || tool.name() != question::NAME);
         Self { tools }
     }
 

@@ -167,6 +167,9 @@ async fn what_a_client_gets_wrong_is_its_own_mistake() {
         assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
         assert!(answer.text.contains(says), "{method} {path}: {answer:?}");
     }
+    let large = format!("{{\"parts\": \"{}\"}}", "x".repeat(64 * 1024 * 1024));
+    let answer = server.send_with("POST", &path, &[], Some(large)).await;
+    assert_eq!(answer.status, 413, "{}", answer.head);
     let form = [("content-type", "text/plain")];
     assert_eq!(
         server.send_with("POST", "/session", &form, None).await.status,

@@ -155,9 +155,9 @@ pub(crate) async fn prompt(
     Body(said): Body<Said>,
 ) -> Result<Json<MessageWithParts>, ApiError> {
     let prompt = said.to(id)?;
-    // In a task of its own: a client that goes away does not take the turn with it.
-    let answer = tokio::spawn(async move { app.engine.prompt(&location, prompt).await });
-    let answer = answer.await.map_err(|error| ApiError::unexpected(&error))?;
+    // A client that goes away does not take the turn with it.
+    let begun = app.engine.begin_prompt(&location, prompt).await;
+    let answer = begun.map_err(|error| ApiError::unexpected(&error))?;
     Ok(Json(answer?))
 }
 
@@ -170,11 +170,8 @@ pub(crate) async fn prompt_async(
 ) -> Result<StatusCode, ApiError> {
     app.engine.session(&id).await?;
     let prompt = said.to(id)?;
-    tokio::spawn(async move {
-        if let Err(error) = app.engine.prompt(&location, prompt).await {
-            tracing::warn!(%error, "a prompt that nobody waits for failed");
-        }
-    });
+    // Nobody waits for it; the engine tells what goes wrong.
+    drop(app.engine.begin_prompt(&location, prompt));
     Ok(StatusCode::NO_CONTENT)
 }
 

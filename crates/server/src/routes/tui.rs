@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use opencode_schema::event::ToastVariant;
+use opencode_schema::event::{ToastVariant, toast_duration};
 use opencode_schema::{EventBody, SessionId};
 use opencode_session::Location;
 use serde::Deserialize;
@@ -93,7 +93,8 @@ pub(crate) struct Toast {
     title: Option<String>,
     message: String,
     variant: ToastVariant,
-    duration: Option<u64>,
+    #[serde(default = "toast_duration")]
+    duration: u64,
 }
 
 pub(crate) async fn show_toast(At(location): At, Body(toast): Body<Toast>) -> Result<Json<bool>, ApiError> {
@@ -101,7 +102,7 @@ pub(crate) async fn show_toast(At(location): At, Body(toast): Body<Toast>) -> Re
         title: toast.title,
         message: toast.message,
         variant: toast.variant,
-        duration: toast.duration.unwrap_or(5000),
+        duration: toast.duration,
     };
     tell(&location, event).await
 }
