@@ -34,6 +34,12 @@ pub(crate) async fn run(context: &Context, arguments: Export) -> Result<(), Fail
     };
     let transcript = engine.export_session(&id).await?;
     engine.shutdown().await;
+    if transcript.left_out > 0 {
+        context.output.warning(format_args!(
+            "{} stored messages and parts cannot be read and are left out; the log names them",
+            transcript.left_out
+        ));
+    }
     let text = if arguments.sanitize {
         serde_json::to_string_pretty(&sanitize(&transcript)?)?
     } else {

@@ -18,6 +18,9 @@ pub struct Transcript {
     pub info: Session,
     /// Its messages, oldest first.
     pub messages: Vec<MessageWithParts>,
+    /// Messages and parts that are stored and cannot be read.
+    #[serde(skip)]
+    pub left_out: u64,
 }
 
 impl Engine {
@@ -28,9 +31,12 @@ impl Engine {
     pub async fn export_session(&self, id: &SessionId) -> Result<Transcript, Error> {
         let id = id.clone();
         let read = self.inner.store.read(move |view| {
+            let messages = view.transcript(&id)?;
+            let read: usize = messages.iter().map(|message| 1 + message.parts.len()).sum();
             Ok(Transcript {
                 info: view.session(&id)?,
-                messages: view.transcript(&id)?,
+                left_out: view.stored_count(&id)?.saturating_sub(read as u64),
+                messages,
             })
         });
         Ok(read.await?)

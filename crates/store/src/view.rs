@@ -265,6 +265,19 @@ impl<'a> View<'a> {
         Ok(MessageWithParts { info, parts })
     }
 
+    /// How many messages and parts of a session are stored, whether they can be read or not.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn stored_count(&self, session_id: &SessionId) -> Result<u64, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT (SELECT count(*) FROM message WHERE session_id = ?1)
+                  + (SELECT count(*) FROM part WHERE session_id = ?1)",
+        )?;
+        let count: i64 = statement.query_row([session_id.as_str()], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
     /// All messages of a session with their parts, oldest first.
     ///
     /// # Errors

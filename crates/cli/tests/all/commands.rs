@@ -160,6 +160,25 @@ async fn an_import_allows_nothing_and_touches_no_other_session() {
     assert_eq!(serde_json::from_str::<Value>(&stored).unwrap(), json!([rules[1]]));
 }
 
+#[tokio::test]
+async fn an_export_says_what_it_leaves_out() {
+    let (home, _model) = with_model([Step::text("One.")]).await;
+    home.run(["run", "first"]).await.success();
+    let whole = home.run(["export"]).await.success();
+    assert!(!whole.stderr.contains("left out"), "{whole:?}");
+    let damaged = home
+        .database()
+        .execute("UPDATE part SET data = '{' WHERE data LIKE '%One.%'", [])
+        .unwrap();
+    assert_eq!(damaged, 1);
+    let export = home.run(["export"]).await.success();
+    assert!(
+        export.stderr.contains("1 stored messages and parts"),
+        "{export:?}"
+    );
+    assert!(!export.stdout.contains("One."));
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn an_export_that_cannot_be_written_fails() {
