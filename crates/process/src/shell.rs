@@ -53,6 +53,9 @@ pub struct ShellCommand {
     pub directory: PathBuf,
     /// What it sees of our environment.
     pub environment: Environment,
+    /// Whether it runs as a user would run it: in a shell that has read the user's start-up files, with
+    /// aliases.
+    pub as_user: bool,
     /// How long it may take.
     pub timeout: Option<Duration>,
     /// Stops it.
@@ -99,7 +102,13 @@ impl ShellCommand {
             source,
         };
         let mut command = Command::new(&self.shell);
-        command.args(arguments(&self.shell.to_string_lossy(), &self.command));
+        let shell = self.shell.to_string_lossy();
+        if self.as_user {
+            let directory = self.directory.to_string_lossy();
+            command.args(user_arguments(&shell, &self.command, &directory));
+        } else {
+            command.args(arguments(&shell, &self.command));
+        }
         command.current_dir(&self.directory);
         self.environment.apply(&mut command);
         let pipe = merged::attach(&mut command).map_err(start)?;
@@ -119,14 +128,39 @@ impl ShellCommand {
     }
 }
 
-/// How a shell is told to run a command line.
-fn arguments<'a>(shell: &str, command: &'a str) -> Vec<&'a str> {
+/// The name of a shell.
+fn name_of(shell: &str) -> String {
     let name = shell
         .rsplit(['/', '\\'])
         .next()
         .unwrap_or(shell)
         .to_ascii_lowercase();
-    match name.trim_end_matches(".exe") {
+    name.trim_end_matches(".exe").to_owned()
+}
+
+/// Reads what an interactive shell would have read, and runs the first argument in the folder that the
+/// second one names: start-up files may go elsewhere.
+const BASH_AS_USER: &str = "shopt -s expand_aliases
+[ -f ~/.bashrc ] && . ~/.bashrc >/dev/null 2>&1
+cd -- \"$2\" || exit 1
+eval \"$1\"";
+const ZSH_AS_USER: &str = "setopt aliases
+[ -f \"${ZDOTDIR:-$HOME}/.zshrc\" ] && . \"${ZDOTDIR:-$HOME}/.zshrc\" >/dev/null 2>&1
+cd -- \"$2\" || exit 1
+eval \"$1\"";
+
+/// How a shell is told to run a command line as its user would (reference `agent-loop.md` §15).
+fn user_arguments<'a>(shell: &'a str, command: &'a str, directory: &'a str) -> Vec<&'a str> {
+    match name_of(shell).as_str() {
+        "bash" => vec!["-l", "-c", BASH_AS_USER, shell, command, directory],
+        "zsh" => vec!["-l", "-c", ZSH_AS_USER, shell, command, directory],
+        _ => arguments(shell, command),
+    }
+}
+
+/// How a shell is told to run a command line.
+fn arguments<'a>(shell: &str, command: &'a str) -> Vec<&'a str> {
+    match name_of(shell).as_str() {
         "cmd" => vec!["/d", "/s", "/c", command],
         "pwsh" | "powershell" => vec!["-NoProfile", "-Command", command],
         _ => vec!["-c", command],

@@ -14,6 +14,7 @@ fn command(line: &str) -> ShellCommand {
         command: line.to_owned(),
         directory: std::env::temp_dir(),
         environment: Environment::default(),
+        as_user: false,
         timeout: None,
         cancel: CancellationToken::new(),
     }
@@ -294,4 +295,27 @@ async fn the_environment_is_that_of_the_call() {
     .start()
     .unwrap();
     assert_eq!(finish(running).await.0, "1 none\n");
+}
+
+#[tokio::test]
+async fn a_user_has_the_aliases_of_the_start_up_files() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(
+        home.path().join(".bashrc"),
+        "alias greet='echo hello'\ncd /\necho noise\n",
+    )
+    .unwrap();
+    let mut environment = Environment::default();
+    environment.set("HOME", home.path());
+    let running = ShellCommand {
+        shell: "bash".into(),
+        directory: home.path().to_owned(),
+        environment,
+        as_user: true,
+        ..command("greet 'it''s me'; pwd")
+    }
+    .start()
+    .unwrap();
+    let wanted = format!("hello its me\n{}\n", home.path().display());
+    assert_eq!(finish(running).await.0, wanted);
 }

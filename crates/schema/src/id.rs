@@ -34,6 +34,12 @@ pub fn generate(prefix: &str, order: Order) -> String {
     with_time(prefix, order, next_value(now()))
 }
 
+/// A name for a tool call that no model made.
+#[must_use]
+pub fn call_id() -> String {
+    generate("call", Order::Ascending)
+}
+
 /// `milliseconds * 4096 + counter`, greater than every value handed out before.
 fn next_value(at: Millis) -> u64 {
     // The last value handed out: a later one is always greater, also when more than 4095 ids fall into

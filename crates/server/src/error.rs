@@ -116,6 +116,7 @@ impl From<opencode_session::Error> for ApiError {
             | Error::NoAgent
             | Error::Catalog(_)
             | Error::Import(_) => Self::bad_request(Kind::Payload, error.to_string()),
+            Error::Files(_) | Error::Broken(_) => Self::unexpected(&error),
             Error::Ending => Self::tagged(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "ServiceUnavailableError",

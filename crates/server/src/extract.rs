@@ -183,6 +183,12 @@ ids! {
     QuestionId = "requestID";
 }
 
+/// Takes an id that stands in a body.
+pub(crate) fn id_in_body<T: Id>(text: &str) -> Result<T, ApiError> {
+    T::parse(text)
+        .map_err(|reason| ApiError::bad_request(Kind::Payload, format!("{reason}\n  at [\"{}\"]", T::NAME)))
+}
+
 /// An id in the path.
 pub(crate) struct Named<T>(pub(crate) T);
 

@@ -93,6 +93,9 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/session/{sessionID}/diff" "session.diff" session::diff;
         post "/session/{sessionID}/fork" "session.fork" session::fork;
         post "/session/{sessionID}/abort" "session.abort" session::abort;
+        post "/session/{sessionID}/shell" "session.shell" message::shell;
+        post "/session/{sessionID}/revert" "session.revert" session::revert;
+        post "/session/{sessionID}/unrevert" "session.unrevert" session::unrevert;
 
         get "/session/{sessionID}/message" "session.messages" message::list;
         post "/session/{sessionID}/message" "session.prompt" message::prompt;

@@ -116,6 +116,18 @@ impl Coordinator {
         (Waiter(run.outcome.clone()), None)
     }
 
+    /// Takes a session that has no run for work that must be alone; `None` when there is one. Who asks while
+    /// it goes on joins it, and [`Coordinator::finish`] then gives it back to be run.
+    pub(crate) fn claim(&self, session_id: &SessionId) -> Option<Running> {
+        let mut runs = self.runs();
+        if runs.contains_key(session_id) {
+            return None;
+        }
+        let running = Running::new(session_id, &self.runs);
+        runs.insert(session_id.clone(), running.entry());
+        Some(running)
+    }
+
     /// Called before a run reads its session: what was added until now, it will see.
     pub(crate) fn look(&self, running: &Running) {
         if let Some(run) = self.runs().get_mut(&running.session_id) {
@@ -242,6 +254,18 @@ mod tests {
         let running = coordinator.finish(running, Ok(None)).unwrap();
         assert!(coordinator.finish(running, Ok(None)).is_none());
         assert!(matches!(joined.outcome().await, Ok(None)));
+    }
+
+    #[tokio::test]
+    async fn a_claimed_session_is_run_for_who_asked_meanwhile() {
+        let coordinator = Coordinator::default();
+        let claimed = coordinator.claim(&session()).unwrap();
+        assert!(coordinator.claim(&session()).is_none());
+        assert!(coordinator.finish(claimed, Ok(None)).is_none(), "nobody asked");
+        let claimed = coordinator.claim(&session()).unwrap();
+        let (_, none) = coordinator.join(&session());
+        assert!(none.is_none());
+        assert!(coordinator.finish(claimed, Ok(None)).is_some());
     }
 
     #[tokio::test]

@@ -42,6 +42,12 @@ pub enum Error {
     /// A file of an import is not what it should be.
     #[error("{0}")]
     Import(String),
+    /// Files could not be brought back.
+    #[error("the files could not be brought back: {0}")]
+    Files(String),
+    /// Something broke down, which is a bug.
+    #[error("the work broke down: {0}")]
+    Broken(String),
     /// The program is ending.
     #[error("the program is ending")]
     Ending,

@@ -233,8 +233,17 @@ impl Location {
                 .into_owned();
             !matches!(name.as_str(), "fish" | "nu")
         };
+        self.shell_if(usual)
+    }
+
+    /// The shell for what the user types: the configured one, else the user's, else bash, else sh.
+    pub(crate) fn user_shell(&self) -> PathBuf {
+        self.shell_if(|_| true)
+    }
+
+    fn shell_if(&self, users_will_do: impl Fn(&str) -> bool) -> PathBuf {
         let configured = self.config.shell.as_deref();
-        let users = self.environment.get("SHELL").filter(|path| usual(path));
+        let users = self.environment.get("SHELL").filter(|path| users_will_do(path));
         let wanted = configured.or(users).and_then(|path| self.program(path));
         wanted
             .or_else(|| self.program("bash"))

@@ -11,6 +11,7 @@ use opencode_schema::{
     EventBody, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, SessionId, ToolState,
 };
 use opencode_store::Role;
+use tokio_util::sync::CancellationToken;
 
 use crate::coordinator::{Outcome, Running};
 use crate::step::{self, StepInput, UNKNOWN, Verdict};
@@ -68,6 +69,36 @@ impl Engine {
         self.inner.coordinator.stop(session_id).await
     }
 
+    /// Does something that no turn may disturb, as work of the engine's own: it goes on when nobody waits for
+    /// it. Prompts that come meanwhile are answered after it.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]; those of the work.
+    pub(crate) async fn alone<T, W>(
+        &self,
+        location: &Arc<Location>,
+        session_id: &SessionId,
+        work: impl FnOnce(CancellationToken) -> W,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let claimed = self.inner.coordinator.claim(session_id);
+        let running = claimed.ok_or_else(|| Error::Busy(session_id.clone()))?;
+        let work = work(running.cancel.clone());
+        let (engine, location, session_id) = (self.clone(), Arc::clone(location), session_id.clone());
+        let done = self.inner.tasks.spawn(async move {
+            let result = work.await;
+            if let Some(next) = engine.inner.coordinator.finish(running, Ok(None)) {
+                let tasks = engine.inner.tasks.clone();
+                tasks.spawn(async move { engine.drive(&location, &session_id, next).await });
+            }
+            result
+        });
+        done.await.map_err(|error| Error::Broken(error.to_string()))?
+    }
+
     async fn drive(&self, location: &Arc<Location>, session_id: &SessionId, mut running: Running) {
         loop {
             let turn = Turn::new(self, location, session_id).run(&running);
@@ -97,7 +128,7 @@ impl Engine {
         }
     }
 
-    async fn tell_idle(&self, location: &Location, session_id: &SessionId) -> Result<(), Error> {
+    pub(crate) async fn tell_idle(&self, location: &Location, session_id: &SessionId) -> Result<(), Error> {
         self.tell_status(location, session_id, Status::Idle).await?;
         Ok(location
             .store

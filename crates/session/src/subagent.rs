@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use opencode_catalog::Choice;
 use opencode_schema::agent::{Agent, AgentModel, Mode};
+use opencode_schema::id::call_id;
 use opencode_schema::input::PartInput;
 use opencode_schema::message::{AssistantMessage, AssistantTime, MessagePath, UserMessage};
 use opencode_schema::part::{CompletedTime, Span, SubtaskPart, ToolPart};
@@ -327,7 +328,7 @@ impl UserTask {
             session_id: session.id.clone(),
             message_id: message.id.clone(),
             body: PartBody::Tool(ToolPart {
-                call_id: MessageId::new().to_string(),
+                call_id: call_id(),
                 tool: task::NAME.to_owned(),
                 state: ToolState::Running {
                     input: input.clone(),

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
-use transcript::Transcript;
+pub use transcript::{End, Transcript};
 
 const NAME: &str = "bash";
 const DESCRIPTION: &str = include_str!("descriptions/bash.md");
@@ -136,6 +136,7 @@ impl Bash {
             command: command.clone(),
             directory,
             environment: environment(),
+            as_user: false,
             timeout: Some(timeout.saturating_add(TIMEOUT_GRACE)),
             cancel: call.cancel.clone(),
         }
@@ -186,14 +187,8 @@ fn result(command: String, timeout: Duration, ending: Ending, end: transcript::E
     let mut output = if end.text.is_empty() {
         "(no output)".to_owned()
     } else {
-        end.text
+        end.told()
     };
-    if let (true, Some(path)) = (end.truncated, &end.saved) {
-        output = format!(
-            "...output truncated...\n\nFull output saved to: {}\n\n{output}",
-            path.display()
-        );
-    }
     let remark = match ending {
         Ending::Exited { signal: None, .. } => None,
         Ending::Exited {

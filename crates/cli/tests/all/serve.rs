@@ -248,3 +248,96 @@ async fn the_document_lists_what_there_is() {
     );
     assert_eq!(document["paths"]["/pty"], Value::Null);
 }
+
+#[tokio::test]
+async fn messages_are_taken_back_with_their_files_and_brought_back() {
+    let change = |command: &str| Step::tool("bash", json!({ "command": command }));
+    let (home, _model) = with_model([
+        change("echo one > a.txt"),
+        Step::text("First."),
+        change("echo two > a.txt"),
+        Step::text("Second."),
+        Step::text("Other way."),
+    ])
+    .await;
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    let path = format!("/session/{session}");
+    for text in ["first", "second"] {
+        server.send("POST", &format!("{path}/message"), said(text)).await;
+    }
+    let messages = server.send("GET", &format!("{path}/message"), None).await.json();
+    let second = messages[3]["info"]["id"].clone();
+    let file = home.project().join("a.txt");
+    let body = Some(json!({ "messageID": second }));
+    let reverted = server.send("POST", &format!("{path}/revert"), body.clone()).await;
+    assert_eq!(reverted.json()["revert"]["messageID"], second, "{reverted:?}");
+    assert_eq!(fs_err::read_to_string(&file).unwrap(), "one\n");
+    let diff = server.send("GET", &format!("{path}/diff"), None).await.json();
+    assert_eq!(diff[0]["file"], "a.txt");
+    let back = server.send("POST", &format!("{path}/unrevert"), None).await;
+    assert_eq!(back.json()["revert"], Value::Null);
+    assert_eq!(fs_err::read_to_string(&file).unwrap(), "two\n");
+
+    server.send("POST", &format!("{path}/revert"), body).await;
+    server
+        .send("POST", &format!("{path}/message"), said("another second"))
+        .await;
+    let messages = server.send("GET", &format!("{path}/message"), None).await.json();
+    assert_eq!(messages.as_array().unwrap().len(), 5);
+    assert_eq!(messages[3]["parts"][0]["text"], "another second");
+    let unknown = json!({ "messageID": "msg_unknown" });
+    let untouched = server
+        .send("POST", &format!("{path}/revert"), Some(unknown))
+        .await;
+    assert_eq!(
+        (untouched.status, &untouched.json()["revert"]),
+        (200, &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn a_command_line_of_the_user_runs_alone_and_can_be_stopped() {
+    let (home, _model) = with_model([Step::text("I saw it.")]).await;
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    let path = format!("/session/{session}");
+    let line = |command: &str| Some(json!({ "agent": "build", "command": command }));
+    let shell = format!("{path}/shell");
+    let started = || async {
+        home.wait_for_file("begun").await;
+        let busy = server.send("POST", &shell, line("true")).await;
+        assert_eq!(
+            (busy.status, &busy.json()["_tag"]),
+            (409, &json!("SessionBusyError"))
+        );
+        let revert = json!({ "messageID": "msg_1" });
+        assert_eq!(
+            server
+                .send("POST", &format!("{path}/revert"), Some(revert))
+                .await
+                .status,
+            409
+        );
+        server.send("POST", &format!("{path}/abort"), None).await;
+    };
+    let (answer, ()) = tokio::join!(
+        server.send("POST", &shell, line("echo out; touch begun; sleep 600")),
+        started()
+    );
+    let state = &answer.json()["parts"][0]["state"];
+    assert_eq!(state["status"], "completed", "{answer:?}");
+    let output = state["output"].as_str().unwrap();
+    assert!(
+        output.starts_with("out\n") && output.contains("User aborted"),
+        "{output}"
+    );
+    let answered = server
+        .send("POST", &format!("{path}/message"), said("what was it?"))
+        .await;
+    assert_eq!(answered.json()["parts"][1]["text"], "I saw it.");
+    let wrong = server
+        .send("POST", &shell, Some(json!({ "agent": "nobody", "command": "x" })))
+        .await;
+    assert_eq!(wrong.status, 400);
+}

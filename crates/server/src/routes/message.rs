@@ -10,12 +10,12 @@ use indexmap::IndexMap;
 use opencode_catalog::Choice;
 use opencode_schema::input::PartInput;
 use opencode_schema::{MessageId, MessageWithParts, Part, PartId, SessionId};
-use opencode_session::Prompt;
+use opencode_session::{Prompt, UserCommand};
 use opencode_store::Cursor;
 use serde::Deserialize;
 
-use crate::error::{ApiError, Kind};
-use crate::extract::{At, Body, Named, Query};
+use crate::error::ApiError;
+use crate::extract::{At, Body, Named, Query, id_in_body};
 use crate::listen::App;
 
 #[derive(Deserialize)]
@@ -117,7 +117,7 @@ pub(crate) async fn get(
 pub(crate) struct Said {
     parts: Vec<PartInput>,
     #[serde(rename = "messageID")]
-    message_id: Option<MessageId>,
+    message_id: Option<String>,
     model: Option<Choice>,
     agent: Option<String>,
     variant: Option<String>,
@@ -129,10 +129,7 @@ pub(crate) struct Said {
 
 impl Said {
     fn to(self, session_id: SessionId) -> Result<Prompt, ApiError> {
-        let message_id = self.message_id.map(|id| MessageId::parse(id.as_str()));
-        let message_id = message_id.transpose().map_err(|error| {
-            ApiError::bad_request(Kind::Payload, format!("{error}\n  at [\"messageID\"]"))
-        })?;
+        let message_id = self.message_id.as_deref().map(id_in_body).transpose()?;
         Ok(Prompt {
             session_id,
             message_id,
@@ -173,6 +170,32 @@ pub(crate) async fn prompt_async(
     // Nobody waits for it; the engine tells what goes wrong.
     drop(app.engine.begin_prompt(&location, prompt));
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Line {
+    agent: String,
+    command: String,
+    model: Option<Choice>,
+    #[serde(rename = "messageID")]
+    message_id: Option<String>,
+}
+
+/// Runs a command line of the user; answers when it has ended.
+pub(crate) async fn shell(
+    State(app): State<App>,
+    At(location): At,
+    Named(session_id): Named<SessionId>,
+    Body(line): Body<Line>,
+) -> Result<Json<MessageWithParts>, ApiError> {
+    let command = UserCommand {
+        session_id,
+        message_id: line.message_id.as_deref().map(id_in_body).transpose()?,
+        agent: line.agent,
+        model: line.model,
+        command: line.command,
+    };
+    Ok(Json(app.engine.shell(&location, command).await?))
 }
 
 pub(crate) async fn remove(

@@ -6,13 +6,13 @@ use indexmap::IndexMap;
 use opencode_schema::permission::Ruleset;
 use opencode_schema::session::{FileDiff, SessionModel, Status, Todo};
 use opencode_schema::time::Millis;
-use opencode_schema::{MessageId, Object, Session, SessionId};
+use opencode_schema::{MessageId, Object, PartId, Session, SessionId};
 use opencode_session::{NewSession, SessionChange};
 use opencode_store::SessionFilter;
 use serde::Deserialize;
 
 use crate::error::{ApiError, Kind};
-use crate::extract::{At, Body, Folder, Named, OptionalBody, Query};
+use crate::extract::{At, Body, Folder, Named, OptionalBody, Query, id_in_body};
 use crate::listen::App;
 
 /// Sessions of a list when nobody says how many.
@@ -173,11 +173,10 @@ pub(crate) async fn diff(
         .map(MessageId::parse)
         .transpose()
         .map_err(|error| ApiError::bad_request(Kind::Query, error.to_string()))?;
+    let Some(message_id) = message_id else {
+        return Ok(Json(app.engine.reverted_diff(&id).await));
+    };
     let diffs = app.engine.store().read(move |view| {
-        let Some(message_id) = message_id else {
-            let summary = view.find_session(&id)?.and_then(|session| session.summary);
-            return Ok(summary.and_then(|summary| summary.diffs));
-        };
         let message = view.message(&id, &message_id)?;
         let summary = message.as_user().and_then(|user| user.summary.clone());
         Ok(summary.map(|summary| summary.diffs))
@@ -206,4 +205,33 @@ pub(crate) async fn fork(
 pub(crate) async fn abort(State(app): State<App>, Named(id): Named<SessionId>) -> Json<bool> {
     app.engine.abort(&id).await;
     Json(true)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Target {
+    #[serde(rename = "messageID")]
+    message_id: String,
+    #[serde(rename = "partID")]
+    part_id: Option<String>,
+}
+
+pub(crate) async fn revert(
+    State(app): State<App>,
+    At(location): At,
+    Named(id): Named<SessionId>,
+    Body(target): Body<Target>,
+) -> Result<Json<Session>, ApiError> {
+    let message_id = id_in_body::<MessageId>(&target.message_id)?;
+    let part_id = target.part_id.as_deref().map(id_in_body::<PartId>).transpose()?;
+    Ok(Json(
+        app.engine.revert(&location, &id, message_id, part_id).await?,
+    ))
+}
+
+pub(crate) async fn unrevert(
+    State(app): State<App>,
+    At(location): At,
+    Named(id): Named<SessionId>,
+) -> Result<Json<Session>, ApiError> {
+    Ok(Json(app.engine.unrevert(&location, &id).await?))
 }

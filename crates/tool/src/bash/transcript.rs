@@ -16,7 +16,7 @@ const PREVIEW_BYTES: usize = 3 * PREVIEW;
 const SAVED_LIMIT: usize = 1 << 30;
 
 /// Output as it comes.
-pub(super) struct Transcript<'a> {
+pub struct Transcript<'a> {
     truncation: &'a Truncation,
     /// Bytes of a character that is not complete yet.
     partial: Vec<u8>,
@@ -38,19 +38,20 @@ enum Saving {
 
 /// Output that has ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct End {
+pub struct End {
     /// Its end within the limits.
-    pub(super) text: String,
+    pub text: String,
     /// Whether that is not all.
-    pub(super) truncated: bool,
+    pub truncated: bool,
     /// Where all of it is.
-    pub(super) saved: Option<PathBuf>,
+    pub saved: Option<PathBuf>,
     /// What a person is shown of it.
-    pub(super) preview: String,
+    pub preview: String,
 }
 
 impl<'a> Transcript<'a> {
-    pub(super) fn new(truncation: &'a Truncation) -> Self {
+    /// Nothing was said yet; what is too long will be kept where `truncation` says.
+    pub fn new(truncation: &'a Truncation) -> Self {
         Self {
             truncation,
             partial: Vec::new(),
@@ -61,7 +62,7 @@ impl<'a> Transcript<'a> {
     }
 
     /// Takes in more output; characters may be split between calls.
-    pub(super) async fn push(&mut self, bytes: &[u8]) {
+    pub async fn push(&mut self, bytes: &[u8]) {
         self.partial.extend_from_slice(bytes);
         let complete = self.partial.len() - incomplete(&self.partial);
         let rest = self.partial.split_off(complete);
@@ -70,7 +71,7 @@ impl<'a> Transcript<'a> {
     }
 
     /// No more comes: what is left of a character is none.
-    pub(super) async fn close(&mut self) {
+    pub async fn close(&mut self) {
         let rest = std::mem::take(&mut self.partial);
         self.add(&String::from_utf8_lossy(&rest)).await;
     }
@@ -123,12 +124,12 @@ impl<'a> Transcript<'a> {
     }
 
     /// What a person is shown so far.
-    pub(super) fn preview(&self) -> String {
+    pub fn preview(&self) -> String {
         preview(&self.tail)
     }
 
     /// The end of the output.
-    pub(super) async fn finish(mut self) -> End {
+    pub async fn finish(mut self) -> End {
         let text = last_lines(&self.tail, self.truncation.max_lines, self.truncation.max_bytes).to_owned();
         let truncated = text.len() < self.total;
         if truncated && matches!(self.file, Saving::NotYet) {
@@ -152,6 +153,21 @@ impl<'a> Transcript<'a> {
             truncated,
             saved,
             preview: preview(&self.tail),
+        }
+    }
+}
+
+impl End {
+    /// What is told of it: its end, and before that where all of it is when that is not all.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match &self.saved {
+            Some(path) if self.truncated => format!(
+                "...output truncated...\n\nFull output saved to: {}\n\n{}",
+                path.display(),
+                self.text
+            ),
+            _ => self.text.clone(),
         }
     }
 }
