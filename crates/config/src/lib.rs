@@ -6,12 +6,14 @@
 //! folder; nothing is kept here. The process environment is read once, into [`Environment`].
 
 pub mod agent;
+pub mod command;
 pub mod credential;
 pub mod environment;
 mod error;
 mod front_matter;
 pub mod instruction;
 mod load;
+mod markdown;
 mod merge;
 pub mod paths;
 pub mod rules;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::environment::variable;
 use crate::text::{self, Source};
-use crate::{Environment, Error, Paths, Place, merge};
+use crate::{Environment, Error, Paths, Place, markdown, merge};
 
 /// The configuration of a folder.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +75,7 @@ pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> Resul
                 add(&mut merged, &directory.join(name))?;
             }
         }
+        markdown::merge_folder(&mut merged, directory)?;
     }
     if let Some(content) = environment.get(variable::CONFIG_CONTENT) {
         let path = Path::new(variable::CONFIG_CONTENT);
@@ -118,7 +119,7 @@ fn directories(place: Place<'_>, paths: &Paths, environment: &Environment, proje
 }
 
 /// Whether every key that is known has a value of its type.
-fn check(value: &Value, path: &Path) -> Result<(), Error> {
+pub(crate) fn check(value: &Value, path: &Path) -> Result<(), Error> {
     typed(value.clone(), path).map(drop)
 }
 

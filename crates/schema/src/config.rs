@@ -47,6 +47,9 @@ pub struct Config {
     /// Agents by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<IndexMap<String, AgentConfig>>,
+    /// Commands by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<IndexMap<String, CommandConfig>>,
     /// Providers by id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<IndexMap<String, ProviderConfig>>,
@@ -152,6 +155,28 @@ pub struct AgentConfig {
     /// Any other key.
     #[serde(flatten)]
     pub other: Object,
+}
+
+/// A command in configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandConfig {
+    /// The prompt.
+    pub template: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The agent that it is given to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// `provider/model` that answers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Named set of options of that model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// Whether it runs in a session of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subtask: Option<bool>,
 }
 
 /// A provider in configuration.

@@ -162,6 +162,22 @@ events! {
         /// All of it.
         todos: Vec<Todo>,
     }
+    /// A command was answered.
+    CommandExecuted = "command.executed" {
+        /// Its name.
+        name: String,
+        /// In which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// What it was given.
+        arguments: String,
+        /// The answer.
+        #[serde(rename = "messageID")] message_id: MessageId,
+    }
+    /// A conversation was shortened.
+    SessionCompacted = "session.compacted" {
+        /// Which.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+    }
     /// The user is asked.
     PermissionAsked = "permission.asked" {
         /// The question.
@@ -323,6 +339,8 @@ impl EventBody {
             | Self::PartDelta { session_id, .. }
             | Self::SessionStatus { session_id, .. }
             | Self::SessionIdle { session_id }
+            | Self::SessionCompacted { session_id }
+            | Self::CommandExecuted { session_id, .. }
             | Self::SessionDiff { session_id, .. }
             | Self::TodoUpdated { session_id, .. }
             | Self::QuestionReplied { session_id, .. }

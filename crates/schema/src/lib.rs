@@ -6,6 +6,7 @@
 //! `openapi.json`); Rust names are ours. Optional fields that are absent are left out, never `null`.
 
 pub mod agent;
+pub mod command;
 pub mod config;
 pub mod error;
 pub mod event;

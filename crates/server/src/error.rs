@@ -112,6 +112,7 @@ impl From<opencode_session::Error> for ApiError {
                 Self::named(StatusCode::BAD_REQUEST, name, &data)
             }
             Error::AgentNotFound { .. }
+            | Error::CommandNotFound { .. }
             | Error::DefaultAgent { .. }
             | Error::NoAgent
             | Error::Catalog(_)

@@ -53,6 +53,7 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/path" "path.get" instance::path;
         get "/agent" "app.agents" instance::agents;
         get "/config/providers" "config.providers" provider::connected;
+        get "/command" "command.list" instance::commands;
         get "/skill" "app.skills" instance::skills;
 
         post "/log" "app.log" control::log;
@@ -93,6 +94,8 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/session/{sessionID}/diff" "session.diff" session::diff;
         post "/session/{sessionID}/fork" "session.fork" session::fork;
         post "/session/{sessionID}/abort" "session.abort" session::abort;
+        post "/session/{sessionID}/command" "session.command" message::command;
+        post "/session/{sessionID}/init" "session.init" message::init;
         post "/session/{sessionID}/shell" "session.shell" message::shell;
         post "/session/{sessionID}/revert" "session.revert" session::revert;
         post "/session/{sessionID}/unrevert" "session.unrevert" session::unrevert;

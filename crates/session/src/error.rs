@@ -16,6 +16,14 @@ pub enum Error {
         /// Names that could be asked for.
         available: Vec<String>,
     },
+    /// There is no such command.
+    #[error("Command not found: \"{name}\". Available commands: {}", available.join(", "))]
+    CommandNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// Names that could be asked for.
+        available: Vec<String>,
+    },
     /// The agent that configuration names as default cannot be it.
     #[error("default agent \"{name}\" {reason}")]
     DefaultAgent {

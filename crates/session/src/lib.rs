@@ -7,6 +7,7 @@
 //! screen, no protocol (reference `agent-loop.md`, `sessions.md` §7).
 
 mod attachment;
+mod command;
 mod coordinator;
 mod correct;
 mod engine;
@@ -31,6 +32,7 @@ mod system;
 mod title;
 mod transfer;
 
+pub use command::CommandCall;
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use lifecycle::{NewSession, SessionChange};

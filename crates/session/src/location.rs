@@ -15,6 +15,7 @@ use opencode_project::path::relative;
 use opencode_project::snapshot::Snapshots;
 use opencode_schema::EventBody;
 use opencode_schema::agent::{Agent, Mode};
+use opencode_schema::command::Command;
 use opencode_schema::config::Config;
 use opencode_schema::event::Origin;
 use opencode_schema::project::{Project, Times, Vcs};
@@ -44,6 +45,8 @@ pub struct Location {
     pub agents: IndexMap<String, Agent>,
     /// Its skills.
     pub skills: Arc<[Skill]>,
+    /// Its commands by name.
+    pub commands: IndexMap<String, Command>,
     /// Its providers and models.
     pub catalog: Catalog,
     /// Its permissions.
@@ -91,6 +94,7 @@ impl Location {
         let loaded = opencode_config::load(place, paths, environment)?;
         let config = Arc::new(loaded.config);
         let skills: Arc<[Skill]> = skill::all(place, paths, environment, &loaded.directories, &config).into();
+        let commands = opencode_config::command::all(&config, &skills, &identity.worktree);
         let grounds = opencode_config::agent::Grounds {
             always: always_allowed(paths, &skills),
             plans_relative: relative(&identity.worktree, &paths.data.join("plans")),
@@ -133,6 +137,7 @@ impl Location {
                 directory: paths.tool_output(),
             },
             worktree: identity.worktree,
+            commands,
             config,
             agents,
             skills,
@@ -219,6 +224,17 @@ impl Location {
                 .filter(|agent| agent.hidden != Some(true))
                 .map(|agent| agent.name.clone())
                 .collect(),
+        })
+    }
+
+    /// A command by its name.
+    ///
+    /// # Errors
+    /// [`Error::CommandNotFound`] with the names that there are.
+    pub fn command(&self, name: &str) -> Result<&Command, Error> {
+        self.commands.get(name).ok_or_else(|| Error::CommandNotFound {
+            name: name.to_owned(),
+            available: self.commands.keys().cloned().collect(),
         })
     }
 

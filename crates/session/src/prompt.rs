@@ -105,7 +105,7 @@ impl Engine {
 
     /// A prompt that could not be stored is told to those who listen; a session that does not exist has
     /// nobody who listens.
-    async fn tell_failure(&self, location: &Location, session_id: &SessionId, error: &Error) {
+    pub(crate) async fn tell_failure(&self, location: &Location, session_id: &SessionId, error: &Error) {
         if matches!(error, Error::SessionNotFound(_)) {
             return;
         }

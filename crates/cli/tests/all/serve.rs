@@ -341,3 +341,44 @@ async fn a_command_line_of_the_user_runs_alone_and_can_be_stopped() {
         .await;
     assert_eq!(wrong.status, 400);
 }
+
+#[tokio::test]
+async fn commands_are_filled_and_answered() {
+    let (home, model) = with_model([Step::text("Looked."), Step::text("Made it.")]).await;
+    home.configure(
+        &model.url(),
+        json!({ "command": { "look": { "template": "At @notes.txt with $1: !`echo live`" } } }),
+    );
+    home.write("notes.txt", "a note\n");
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    let path = format!("/session/{session}");
+    let call = |name: &str| Some(json!({ "command": name, "arguments": "care" }));
+    let command = format!("{path}/command");
+    let give = || async {
+        let answer = server.send("POST", &command, call("look")).await;
+        assert_eq!(answer.json()["parts"][1]["text"], "Looked.", "{answer:?}");
+    };
+    let events = server
+        .events("/event", give, |event| event["type"] == "command.executed")
+        .await;
+    assert_eq!(events.last().unwrap()["properties"]["name"], "look");
+    let messages = server.send("GET", &format!("{path}/message"), None).await.json();
+    let texts: Vec<&str> = messages[0]["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|part| part["text"].as_str())
+        .collect();
+    assert_eq!(texts[0], "At @notes.txt with care: live");
+    assert!(texts.iter().any(|text| text.contains("a note")), "{texts:?}");
+
+    let unknown = server.send("POST", &command, call("nothing")).await;
+    assert_eq!(unknown.status, 400);
+    assert!(unknown.text.contains("look"), "{unknown:?}");
+    let init = json!({ "providerID": "scripted", "modelID": "scripted", "messageID": "msg_mine" });
+    let made = server.send("POST", &format!("{path}/init"), Some(init)).await;
+    assert_eq!(made.json(), json!(true), "{made:?}");
+    let project = server.send("GET", "/project/current", None).await.json();
+    assert!(project["time"]["initialized"].is_number(), "{project}");
+}

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use opencode_schema::command::Command;
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
@@ -21,6 +22,23 @@ pub(crate) async fn path(At(location): At) -> Json<Value> {
 
 pub(crate) async fn agents(At(location): At) -> Json<Value> {
     Json(json!(location.agents.values().collect::<Vec<_>>()))
+}
+
+pub(crate) async fn commands(At(location): At) -> Json<Value> {
+    let configured = location.config.command.as_ref();
+    let row = |command: &Command| {
+        let mut row = json!(command);
+        if configured.is_some_and(|configured| configured.contains_key(&command.name)) {
+            // Parity: http-api.md §6.2, what configuration leaves out is null where it could stand.
+            for field in ["description", "agent", "model", "subtask"] {
+                if row.get(field).is_none() {
+                    row[field] = Value::Null;
+                }
+            }
+        }
+        row
+    };
+    Json(location.commands.values().map(row).collect())
 }
 
 pub(crate) async fn skills(At(location): At) -> Json<Value> {

@@ -8,9 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use indexmap::IndexMap;
 use opencode_catalog::Choice;
+use opencode_schema::agent::AgentModel;
 use opencode_schema::input::PartInput;
 use opencode_schema::{MessageId, MessageWithParts, Part, PartId, SessionId};
-use opencode_session::{Prompt, UserCommand};
+use opencode_session::{CommandCall, Prompt, UserCommand};
 use opencode_store::Cursor;
 use serde::Deserialize;
 
@@ -170,6 +171,76 @@ pub(crate) async fn prompt_async(
     // Nobody waits for it; the engine tells what goes wrong.
     drop(app.engine.begin_prompt(&location, prompt));
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Given {
+    command: String,
+    arguments: String,
+    #[serde(rename = "messageID")]
+    message_id: Option<String>,
+    agent: Option<String>,
+    model: Option<String>,
+    variant: Option<String>,
+    #[serde(default)]
+    parts: Vec<PartInput>,
+}
+
+/// Answers when the whole turn of a command has ended.
+pub(crate) async fn command(
+    State(app): State<App>,
+    At(location): At,
+    Named(session_id): Named<SessionId>,
+    Body(given): Body<Given>,
+) -> Result<Json<MessageWithParts>, ApiError> {
+    let model = given.model.as_deref().map(AgentModel::parse);
+    let call = CommandCall {
+        session_id,
+        command: given.command,
+        arguments: given.arguments,
+        message_id: given.message_id.as_deref().map(id_in_body).transpose()?,
+        agent: given.agent,
+        model: model.map(|model| Choice {
+            provider_id: model.provider_id,
+            model_id: model.model_id,
+        }),
+        variant: given.variant,
+        parts: given.parts,
+    };
+    let begun = app.engine.begin_command(&location, call).await;
+    let answer = begun.map_err(|error| ApiError::unexpected(&error))?;
+    Ok(Json(answer?))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Init {
+    #[serde(rename = "messageID")]
+    message_id: String,
+    #[serde(flatten)]
+    model: Choice,
+}
+
+/// The command `init`, as older clients give it.
+pub(crate) async fn init(
+    State(app): State<App>,
+    At(location): At,
+    Named(session_id): Named<SessionId>,
+    Body(init): Body<Init>,
+) -> Result<Json<bool>, ApiError> {
+    let call = CommandCall {
+        session_id,
+        command: "init".to_owned(),
+        arguments: String::new(),
+        message_id: Some(id_in_body(&init.message_id)?),
+        agent: None,
+        model: Some(init.model),
+        variant: None,
+        parts: Vec::new(),
+    };
+    let begun = app.engine.begin_command(&location, call).await;
+    begun.map_err(|error| ApiError::unexpected(&error))??;
+    Ok(Json(true))
 }
 
 #[derive(Deserialize)]
