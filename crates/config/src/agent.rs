@@ -86,6 +86,16 @@ fn plain(name: &str, mode: Mode) -> Agent {
     }
 }
 
+/// An agent that the program itself asks for a text: it has no tools, and nobody chooses it.
+fn hidden(name: &str, prompt: &str) -> Agent {
+    Agent {
+        hidden: Some(true),
+        permission: vec![Rule::new("*", "*", Deny)],
+        prompt: Some(prompt.trim_end().to_owned()),
+        ..plain(name, Mode::Primary)
+    }
+}
+
 /// The rules that every agent begins with (reference §1.2).
 fn base_rules(grounds: &Grounds) -> Ruleset {
     let mut rules = vec![
@@ -112,7 +122,7 @@ fn base_rules(grounds: &Grounds) -> Ruleset {
 }
 
 /// The agents of the program, each with the rules that come after the base.
-fn built_in(paths: &Paths, grounds: &Grounds) -> [Agent; 5] {
+fn built_in(paths: &Paths, grounds: &Grounds) -> [Agent; 7] {
     let described = |agent: Agent, description: &str| Agent {
         description: Some(description.to_owned()),
         ..agent
@@ -169,13 +179,12 @@ fn built_in(paths: &Paths, grounds: &Grounds) -> [Agent; 5] {
                  Say how thorough it should be: quick, medium or very thorough.",
             )
         },
+        hidden("compaction", include_str!("agent/compaction.md")),
         Agent {
-            hidden: Some(true),
             temperature: Some(0.5),
-            permission: vec![Rule::new("*", "*", Deny)],
-            prompt: Some(include_str!("agent/title.md").trim_end().to_owned()),
-            ..plain("title", Mode::Primary)
+            ..hidden("title", include_str!("agent/title.md"))
         },
+        hidden("summary", include_str!("agent/summary.md")),
     ]
 }
 
@@ -300,7 +309,16 @@ mod tests {
         assert_eq!(rules(review), wanted);
         assert_eq!(
             agents.keys().collect::<Vec<_>>(),
-            ["build", "plan", "general", "explore", "title", "review"]
+            [
+                "build",
+                "plan",
+                "general",
+                "explore",
+                "compaction",
+                "title",
+                "summary",
+                "review"
+            ]
         );
     }
 

@@ -20,6 +20,10 @@ pub mod variable {
     pub const DISABLE_PROJECT_CONFIG: &str = "OPENCODE_DISABLE_PROJECT_CONFIG";
     /// Permissions as JSON, merged over `permission`.
     pub const PERMISSION: &str = "OPENCODE_PERMISSION";
+    /// Conversations are not summarised when they become long.
+    pub const DISABLE_AUTOCOMPACT: &str = "OPENCODE_DISABLE_AUTOCOMPACT";
+    /// Old results of tools stay in conversations.
+    pub const DISABLE_PRUNE: &str = "OPENCODE_DISABLE_PRUNE";
     /// Credentials as JSON, read instead of `auth.json`.
     pub const AUTH_CONTENT: &str = "OPENCODE_AUTH_CONTENT";
     /// Stands in for the home folder.
@@ -36,6 +40,8 @@ pub mod variable {
     pub const SERVER_PASSWORD: &str = "OPENCODE_SERVER_PASSWORD";
     /// The name that goes with it.
     pub const SERVER_USERNAME: &str = "OPENCODE_SERVER_USERNAME";
+    /// What clients of the server may show instead, as it is.
+    pub const SERVER_TOKEN: &str = "OA_SERVER_TOKEN";
     /// Which face drives the program.
     pub const CLIENT: &str = "OPENCODE_CLIENT";
     /// Offers the tool that asks the user to every face.

@@ -2,12 +2,29 @@
 
 use std::path::PathBuf;
 
+pub use crate::schema::Issue;
+
+fn listed(issues: &[Issue]) -> String {
+    issues
+        .iter()
+        .map(|Issue { key, message }| format!("\n↳ {message} {}", key.join(".")))
+        .collect()
+}
+
 /// What is wrong with configuration: which file, where in it, and what was expected.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// A file cannot be read.
     #[error("Config file at {} cannot be read: {reason}", path.display())]
     Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// A file cannot be changed.
+    #[error("Config file at {} cannot be written: {reason}", path.display())]
+    Unwritable {
         /// The file.
         path: PathBuf,
         /// What the system says.
@@ -27,15 +44,13 @@ pub enum Error {
         /// The line with a mark below the column.
         excerpt: String,
     },
-    /// A key has a value that it cannot have.
-    #[error("Configuration is invalid at {}\n↳ {message} {}", path.display(), key.join("."))]
+    /// Keys have values that they cannot have.
+    #[error("Configuration is invalid at {}{}", path.display(), listed(issues))]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// The key from the root.
-        key: Vec<String>,
-        /// What was expected.
-        message: String,
+        /// What is wrong where.
+        issues: Vec<Issue>,
     },
     /// A `{file:…}` that cannot be read.
     #[error("Configuration is invalid at {}: bad file reference: \"{reference}\" {reason}", path.display())]

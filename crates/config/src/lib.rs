@@ -8,6 +8,7 @@
 pub mod agent;
 pub mod command;
 pub mod credential;
+pub mod edit;
 pub mod environment;
 mod error;
 mod front_matter;
@@ -16,13 +17,15 @@ mod load;
 mod markdown;
 mod merge;
 pub mod paths;
+mod resolve;
 pub mod rules;
+mod schema;
 pub mod skill;
 pub mod text;
 
 pub use environment::Environment;
-pub use error::Error;
-pub use load::{Loaded, load};
+pub use error::{Error, Issue};
+pub use load::{Loaded, global, load};
 pub use paths::Paths;
 
 use std::path::Path;

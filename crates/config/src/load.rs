@@ -2,27 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
-use opencode_schema::agent::Mode;
-use opencode_schema::config::{AgentConfig, Config, PatternConfig, PermissionConfig};
-use opencode_schema::permission::Action;
-use serde_json::Value;
+use opencode_schema::config::Config;
+use serde_json::{Value, json};
 
 use crate::environment::variable;
 use crate::text::{self, Source};
-use crate::{Environment, Error, Paths, Place, markdown, merge};
+use crate::{Environment, Error, Paths, Place, markdown, merge, resolve};
 
 /// The configuration of a folder.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// Typed, with older keys folded in and defaults set.
     pub config: Config,
+    /// The same as it is written, with the keys that this version does not act on.
+    pub effective: Value,
     /// Folders that hold agents, skills and so on, in the order in which they count.
     pub directories: Vec<PathBuf>,
 }
 
 /// The global files, of which the later wins.
-const GLOBAL_FILES: [&str; 3] = ["config.json", "opencode.json", "opencode.jsonc"];
+pub(crate) const GLOBAL_FILES: [&str; 3] = ["config.json", "opencode.json", "opencode.jsonc"];
+/// What a file is taken to name when it names none. Parity: config.md §2.2, where it is written into the
+/// file; here the user's files stay as they are.
+const SCHEMA: &str = "https://opencode.ai/config.json";
 /// The files of a project folder, of which the later wins.
 const PROJECT_FILES: [&str; 2] = ["opencode.json", "opencode.jsonc"];
 
@@ -37,23 +39,13 @@ pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> Resul
     let directories = directories(place, paths, environment, project);
     let mut merged = Value::Object(serde_json::Map::new());
     let add = |merged: &mut Value, path: &Path| -> Result<(), Error> {
-        if let Some(value) = text::read(path, environment, paths)? {
-            check(&value, path)?;
+        if let Some(value) = read(path, environment, paths)? {
             merge::source(merged, value);
         }
         Ok(())
     };
 
-    let mut global = Value::Object(serde_json::Map::new());
-    for name in GLOBAL_FILES {
-        let path = paths.config.join(name);
-        if let Some(value) = text::read(&path, environment, paths)? {
-            check(&value, &path)?;
-            // Parity: config.md §4, between the global files `instructions` replace each other.
-            merge::deep(&mut global, value);
-        }
-    }
-    merge::source(&mut merged, global);
+    merge::source(&mut merged, global(paths, environment)?);
     if let Some(path) = environment.get(variable::CONFIG) {
         add(&mut merged, &place.directory.join(path))?;
     }
@@ -85,15 +77,42 @@ pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> Resul
             environment,
             paths,
         };
-        let value = text::parse(content, &source)?;
-        check(&value, path)?;
+        let value = resolve::source(text::parse(content, &source)?, path)?;
         merge::source(&mut merged, value);
     }
-    add_permission_overlay(&mut merged, environment);
+    let effective = resolve::whole(merged, environment);
     Ok(Loaded {
-        config: resolve(merged, environment)?,
+        config: resolve::typed(effective.clone(), Path::new("configuration"))?,
+        effective,
         directories,
     })
+}
+
+/// What the global files say together.
+///
+/// # Errors
+/// The first file that cannot be read or is wrong.
+pub fn global(paths: &Paths, environment: &Environment) -> Result<Value, Error> {
+    let mut global = json!({ "$schema": SCHEMA });
+    for name in GLOBAL_FILES {
+        if let Some(value) = read(&paths.config.join(name), environment, paths)? {
+            // Parity: config.md §4, between the global files `instructions` replace each other.
+            merge::deep(&mut global, value);
+        }
+    }
+    Ok(global)
+}
+
+/// What one file says; `None` when there is none.
+pub(crate) fn read(path: &Path, environment: &Environment, paths: &Paths) -> Result<Option<Value>, Error> {
+    let Some(value) = text::read(path, environment, paths)? else {
+        return Ok(None);
+    };
+    let mut value = resolve::source(value, path)?;
+    if let Value::Object(object) = &mut value {
+        object.entry("$schema").or_insert_with(|| json!(SCHEMA));
+    }
+    Ok(Some(value))
 }
 
 /// Folders that hold agents, skills and so on (reference `config.md` §2.1).
@@ -118,135 +137,9 @@ fn directories(place: Place<'_>, paths: &Paths, environment: &Environment, proje
     kept
 }
 
-/// Whether every key that is known has a value of its type.
-pub(crate) fn check(value: &Value, path: &Path) -> Result<(), Error> {
-    typed(value.clone(), path).map(drop)
-}
-
-fn typed(value: Value, path: &Path) -> Result<Config, Error> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let key = error
-            .path()
-            .iter()
-            .filter_map(|segment| match segment {
-                serde_path_to_error::Segment::Map { key } => Some(key.clone()),
-                serde_path_to_error::Segment::Seq { index } => Some(index.to_string()),
-                _ => None,
-            })
-            .collect();
-        Error::Invalid {
-            path: path.to_owned(),
-            key,
-            message: error.into_inner().to_string(),
-        }
-    })
-}
-
-/// Merges `OPENCODE_PERMISSION` over `permission`; what is no JSON object or action is logged and left out.
-fn add_permission_overlay(merged: &mut Value, environment: &Environment) {
-    let Some(text) = environment.get(variable::PERMISSION) else {
-        return;
-    };
-    let overlay = serde_json::from_str::<Value>(text)
-        .ok()
-        .filter(|value| serde_json::from_value::<PermissionConfig>(value.clone()).is_ok());
-    let Some(overlay) = overlay else {
-        tracing::warn!(
-            "{} is not a permission configuration and is ignored",
-            variable::PERMISSION
-        );
-        return;
-    };
-    let overlay = Value::Object([("permission".to_owned(), overlay)].into_iter().collect());
-    merge::deep(merged, overlay);
-}
-
-/// Folds older keys in and sets defaults (reference `config.md` §2 rows 10–13, §5.3).
-fn resolve(mut merged: Value, environment: &Environment) -> Result<Config, Error> {
-    let tools = take_map::<bool>(&mut merged, "tools");
-    let modes = take_map::<AgentConfig>(&mut merged, "mode");
-    let mut config = typed(merged, Path::new("configuration"))?;
-    for (name, mut mode) in modes {
-        mode.mode = Some(Mode::Primary);
-        let agents = config.agent.get_or_insert_default();
-        let folded = match agents.shift_remove(&name) {
-            Some(agent) => merged_agents(mode, &agent)?,
-            None => mode,
-        };
-        agents.insert(name, folded);
-    }
-    if !tools.is_empty() {
-        config.permission = Some(with_tools(&tools, config.permission.take()));
-    }
-    for agent in config.agent.iter_mut().flat_map(IndexMap::values_mut) {
-        agent.steps = agent.steps.or(agent.max_steps);
-        if let Some(tools) = &agent.tools {
-            agent.permission = Some(with_tools(tools, agent.permission.take()));
-        }
-    }
-    if config.username.is_none() {
-        config.username = Some(environment.get("USER").unwrap_or("user").to_owned());
-    }
-    Ok(config)
-}
-
-/// Takes a key out whose value is a map; entries that do not fit are left out.
-fn take_map<T: serde::de::DeserializeOwned>(merged: &mut Value, key: &str) -> IndexMap<String, T> {
-    let Some(Value::Object(map)) = merged.as_object_mut().and_then(|object| object.shift_remove(key)) else {
-        return IndexMap::new();
-    };
-    map.into_iter()
-        .filter_map(|(name, value)| Some((name, serde_json::from_value(value).ok()?)))
-        .collect()
-}
-
-fn merged_agents(base: AgentConfig, over: &AgentConfig) -> Result<AgentConfig, Error> {
-    let invalid = |error: serde_json::Error| Error::Invalid {
-        path: PathBuf::from("configuration"),
-        key: vec!["agent".to_owned()],
-        message: error.to_string(),
-    };
-    let mut value = serde_json::to_value(base).map_err(invalid)?;
-    merge::deep(&mut value, serde_json::to_value(over).map_err(invalid)?);
-    serde_json::from_value(value).map_err(invalid)
-}
-
-/// Tools on and off as permissions underneath those that are there.
-fn with_tools(tools: &IndexMap<String, bool>, permission: Option<PermissionConfig>) -> PermissionConfig {
-    let mut all: IndexMap<String, PatternConfig> = tools
-        .iter()
-        .map(|(tool, on)| {
-            let permission = if matches!(tool.as_str(), "write" | "edit" | "patch") {
-                "edit"
-            } else {
-                tool
-            };
-            (
-                permission.to_owned(),
-                PatternConfig::All(if *on { Action::Allow } else { Action::Deny }),
-            )
-        })
-        .collect();
-    match permission {
-        Some(PermissionConfig::All(action)) => {
-            all.insert("*".to_owned(), PatternConfig::All(action));
-        }
-        Some(PermissionConfig::By(explicit)) => {
-            for (name, patterns) in explicit {
-                // An explicit rule stands behind those of `tools`, so that it wins.
-                all.shift_remove(&name);
-                all.insert(name, patterns);
-            }
-        }
-        None => {}
-    }
-    PermissionConfig::By(all)
-}
-
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
-    use serde_json::json;
     use tempfile::TempDir;
 
     use super::*;
@@ -284,9 +177,16 @@ mod tests {
         }
 
         fn config(&self, variables: &[(&str, &str)]) -> Value {
-            let mut config = self.load(variables).unwrap().config;
-            config.username = None;
-            serde_json::to_value(config).unwrap()
+            let mut config = self.load(variables).unwrap().effective;
+            let all = config.as_object_mut().unwrap();
+            all.shift_remove("username");
+            all.shift_remove("$schema");
+            for name in ["agent", "mode", "command", "plugin"] {
+                if all[name] == json!({}) || all[name] == json!([]) {
+                    all.shift_remove(name);
+                }
+            }
+            config
         }
     }
 
@@ -359,22 +259,38 @@ mod tests {
             (
                 "tools become permissions below explicit ones",
                 r#"{"tools": {"write": false, "bash": false}, "permission": {"bash": "ask"}}"#,
-                json!({ "permission": { "edit": "deny", "bash": "ask" } }),
+                json!({ "permission": { "edit": "deny", "bash": "ask" }, "tools": { "write": false, "bash": false } }),
             ),
             (
                 "modes become primary agents",
-                r#"{"mode": {"review": {"prompt": "p"}}}"#,
-                json!({ "agent": { "review": { "prompt": "p", "mode": "primary" } } }),
+                r#"{"mode": {"review": {"prompt": "p"}}, "agent": {"review": {"prompt": "q", "temperature": 1}}}"#,
+                json!({
+                    "mode": { "review": { "prompt": "p", "options": {}, "permission": {} } },
+                    "agent": { "review": { "prompt": "p", "temperature": 1, "mode": "primary", "options": {}, "permission": {} } },
+                }),
             ),
             (
                 "maxSteps becomes steps",
                 r#"{"agent": {"a": {"maxSteps": 3}}}"#,
-                json!({ "agent": { "a": { "steps": 3, "maxSteps": 3 } } }),
+                json!({ "agent": { "a": { "steps": 3, "maxSteps": 3, "options": {}, "permission": {} } } }),
+            ),
+            (
+                "one action is an action for everything",
+                r#"{"permission": "ask", "agent": {"a": {"permission": "deny", "tools": {"bash": true}}}}"#,
+                json!({
+                    "permission": { "*": "ask" },
+                    "agent": { "a": { "tools": { "bash": true }, "options": {}, "permission": { "bash": "allow", "*": "deny" } } },
+                }),
+            ),
+            (
+                "autoshare shares",
+                r#"{"autoshare": true}"#,
+                json!({ "autoshare": true, "share": "auto" }),
             ),
             (
                 "unknown keys are ignored, those of agents kept",
                 r#"{"theme": "x", "agent": {"a": {"reasoningEffort": "low"}}}"#,
-                json!({ "agent": { "a": { "reasoningEffort": "low" } } }),
+                json!({ "agent": { "a": { "reasoningEffort": "low", "options": { "reasoningEffort": "low" }, "permission": {} } } }),
             ),
         ] {
             assert_eq!(Tree::new(&[(GLOBAL, text)]).config(&[]), wanted, "{name}");
@@ -406,15 +322,13 @@ mod tests {
             r#"{"provider": {"p": {"models": {"m": {"limit": {"context": "big", "output": 1}}}}}}"#,
         )]);
         let error = tree.load(&[]).unwrap_err();
-        let Error::Invalid { path, key, .. } = &error else {
+        let Error::Invalid { path, issues } = &error else {
             panic!("{error}")
         };
         assert!(path.ends_with("project/opencode.json"));
-        assert_eq!(key.join("."), "provider.p.models.m.limit.context");
+        assert_eq!(issues[0].key.join("."), "provider.p.models.m.limit.context");
         assert!(
-            error
-                .to_string()
-                .contains("↳ invalid type: string \"big\", expected u64"),
+            error.to_string().contains("↳ Expected number, got \"big\""),
             "{error}"
         );
     }

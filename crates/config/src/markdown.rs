@@ -6,7 +6,7 @@ use std::path::Path;
 use ignore::WalkBuilder;
 use serde_json::{Map, Value};
 
-use crate::{Error, front_matter, load, merge};
+use crate::{Error, front_matter, merge, resolve};
 
 /// Files and folders looked at in one place at most.
 const WALK_LIMIT: usize = 20_000;
@@ -111,8 +111,8 @@ fn merge_file(merged: &mut Value, kind: &Kind, folder: &Path, path: &Path) -> Re
         kind.key.to_owned(),
         Value::Object(Map::from_iter([(name, Value::Object(fields))])),
     )]));
-    match load::check(&described, path) {
-        Ok(()) => merge::deep(merged, described),
+    match resolve::source(described, path) {
+        Ok(described) => merge::deep(merged, described),
         Err(error) if kind.lenient => tracing::warn!(%error, "a mode is left out"),
         Err(error) => return Err(error),
     }
@@ -165,13 +165,13 @@ mod tests {
         let base = json!({ "agent": { "helper": { "description": "old", "top_p": 0.5 } } });
         let wanted = json!({
             "agent": {
-                "helper": { "description": "has: colon", "top_p": 0.5, "mode": "subagent", "zeal": 3, "prompt": "Help." },
-                "team/lead": { "prompt": "Lead." },
-                "old": { "temperature": 0.9, "prompt": "Old.", "mode": "primary" },
+                "helper": { "description": "has: colon", "top_p": 0.5, "mode": "subagent", "zeal": 3, "prompt": "Help.", "options": { "zeal": 3 }, "permission": {} },
+                "team/lead": { "prompt": "Lead.", "options": {}, "permission": {} },
+                "old": { "temperature": 0.9, "prompt": "Old.", "mode": "primary", "options": {}, "permission": {} },
             },
             "command": {
                 "git/commit": { "agent": "plan", "template": "Commit $1" },
-                "other": { "name": "other", "template": "Body" },
+                "other": { "template": "Body" },
             },
         });
         assert_eq!(merged(&files, base).unwrap(), wanted);

@@ -1,21 +1,26 @@
 //! Merging configuration objects (reference `config.md` §4).
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Merges `over` into `base`: objects key by key, everything else is replaced.
 pub(crate) fn deep(base: &mut Value, over: Value) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {
             for (key, value) in over {
-                match base.get_mut(&key) {
-                    Some(existing) => deep(existing, value),
-                    None => {
-                        base.insert(key, value);
-                    }
-                }
+                entry(base, &key, value);
             }
         }
         (base, over) => *base = over,
+    }
+}
+
+/// [`deep`] at one key.
+pub(crate) fn entry(base: &mut Map<String, Value>, key: &str, over: Value) {
+    match base.get_mut(key) {
+        Some(existing) => deep(existing, over),
+        None => {
+            base.insert(key.to_owned(), over);
+        }
     }
 }
 

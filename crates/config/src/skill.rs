@@ -108,7 +108,7 @@ fn parse(text: &str, location: &str) -> Option<Skill> {
             .and_then(|value| value.as_str())
             .map(str::to_owned),
         location: location.to_owned(),
-        content: parts.body.trim().to_owned(),
+        content: parts.body.to_owned(),
     })
 }
 

@@ -5,7 +5,22 @@ use std::path::{Path, PathBuf};
 use jsonc_parser::ParseOptions;
 use serde_json::Value;
 
+use crate::error::Issue;
 use crate::{Environment, Error, Paths};
+
+/// JSON with comments and trailing commas, and nothing else.
+pub(crate) const OPTIONS: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_trailing_commas: true,
+    allow_loose_object_property_names: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
 
 /// What substitution needs to know.
 pub struct Source<'a> {
@@ -62,19 +77,7 @@ pub fn read(path: &Path, environment: &Environment, paths: &Paths) -> Result<Opt
 pub fn parse(text: &str, source: &Source<'_>) -> Result<Value, Error> {
     let text = substitute_files(&substitute_environment(text, source.environment), source)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let options = ParseOptions {
-        allow_comments: true,
-        allow_trailing_commas: true,
-        allow_loose_object_property_names: false,
-        allow_missing_commas: false,
-        allow_single_quoted_strings: false,
-        allow_hexadecimal_numbers: false,
-        allow_unary_plus_numbers: false,
-        allow_bare_decimal_point_numbers: false,
-        allow_non_finite_numbers: false,
-        allow_extended_string_escapes: false,
-    };
-    let value: Option<Value> = jsonc_parser::parse_to_serde_value(text, &options).map_err(|error| {
+    let value: Option<Value> = jsonc_parser::parse_to_serde_value(text, &OPTIONS).map_err(|error| {
         let at = error.range().start.min(text.len());
         syntax_error(text, at, error.kind().to_string(), source.path)
     })?;
@@ -83,13 +86,15 @@ pub fn parse(text: &str, source: &Source<'_>) -> Result<Value, Error> {
         Some(value @ Value::Object(_)) => Ok(value),
         Some(other) => Err(Error::Invalid {
             path: source.path.to_owned(),
-            key: Vec::new(),
-            message: format!("Expected an object, got {other}"),
+            issues: vec![Issue {
+                key: Vec::new(),
+                message: format!("Expected Config, got {other}"),
+            }],
         }),
     }
 }
 
-fn syntax_error(text: &str, at: usize, reason: String, path: &Path) -> Error {
+pub(crate) fn syntax_error(text: &str, at: usize, reason: String, path: &Path) -> Error {
     let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let before = &text[..at];
     let line = before.matches('\n').count() + 1;
@@ -235,7 +240,7 @@ mod tests {
             ),
             (
                 "[]",
-                "Configuration is invalid at /c/opencode.json\n↳ Expected an object, got [] ",
+                "Configuration is invalid at /c/opencode.json\n↳ Expected Config, got [] ",
             ),
             (
                 "{\"a\": \"{file:/no/such}\"}",

@@ -35,6 +35,18 @@ impl ApiError {
         }
     }
 
+    /// A body whose keys have values that they cannot have.
+    pub(crate) fn bad_keys(issues: &[opencode_config::Issue]) -> Self {
+        let told = issues.iter().map(|issue| {
+            let keys: String = issue.key.iter().map(|key| format!("[{key:?}]")).collect();
+            match keys.as_str() {
+                "" => issue.message.clone(),
+                keys => format!("{}\n  at {keys}", issue.message),
+            }
+        });
+        Self::bad_request(Kind::Payload, told.collect::<Vec<_>>().join("\n"))
+    }
+
     /// A request that does not make sense as a whole.
     pub(crate) fn senseless() -> Self {
         Self {
@@ -107,10 +119,7 @@ impl From<opencode_session::Error> for ApiError {
                     .with("sessionID", id)
             }
             Error::Store(error) => error.into(),
-            Error::Config(ref error) => {
-                let (name, data) = config_error(error);
-                Self::named(StatusCode::BAD_REQUEST, name, &data)
-            }
+            Error::Config(error) => error.into(),
             Error::AgentNotFound { .. }
             | Error::CommandNotFound { .. }
             | Error::DefaultAgent { .. }
@@ -124,6 +133,16 @@ impl From<opencode_session::Error> for ApiError {
                 "The server is ending",
             ),
         }
+    }
+}
+
+impl From<opencode_config::Error> for ApiError {
+    fn from(error: opencode_config::Error) -> Self {
+        if matches!(error, opencode_config::Error::Unwritable { .. }) {
+            return Self::bad_request(Kind::Payload, error.to_string());
+        }
+        let (name, data) = config_error(&error);
+        Self::named(StatusCode::BAD_REQUEST, name, &data)
     }
 }
 
@@ -146,14 +165,17 @@ impl From<opencode_store::Error> for ApiError {
 fn config_error(error: &opencode_config::Error) -> (&'static str, Value) {
     use opencode_config::Error;
     match error {
-        Error::Unreadable { path, .. } | Error::Syntax { path, .. } => (
+        Error::Unreadable { path, .. } | Error::Unwritable { path, .. } | Error::Syntax { path, .. } => (
             "ConfigJsonError",
             json!({ "path": path, "message": error.to_string() }),
         ),
-        Error::Invalid { path, key, message } => (
-            "ConfigInvalidError",
-            json!({ "path": path, "issues": [{ "path": key, "message": message }] }),
-        ),
+        Error::Invalid { path, issues } => {
+            let issues: Vec<Value> = issues
+                .iter()
+                .map(|issue| json!({ "message": issue.message, "path": issue.key }))
+                .collect();
+            ("ConfigInvalidError", json!({ "path": path, "issues": issues }))
+        }
         Error::BadReference { path, .. } => (
             "ConfigInvalidError",
             json!({ "path": path, "message": error.to_string() }),

@@ -6,8 +6,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::listen::App;
 use crate::routes::{
-    control, file, find, global, instance, message, permission, project, provider, question, session, tui,
-    vcs,
+    config, control, file, find, global, instance, message, permission, project, provider, question, session,
+    tui, vcs,
 };
 use crate::{doc, error, events};
 
@@ -107,6 +107,11 @@ pub(crate) fn all() -> Vec<Operation> {
         delete "/session/{sessionID}/message/{messageID}" "session.deleteMessage" message::remove;
         patch "/session/{sessionID}/message/{messageID}/part/{partID}" "part.update" message::put_part;
         delete "/session/{sessionID}/message/{messageID}/part/{partID}" "part.delete" message::remove_part;
+
+        get "/config" "config.get" config::get;
+        patch "/config" "config.update" config::change;
+        get "/global/config" "global.config.get" config::get_global;
+        patch "/global/config" "global.config.update" config::change_global;
 
         post "/tui/append-prompt" "tui.appendPrompt" tui::append_prompt;
         post "/tui/open-help" "tui.openHelp" tui::open_help;

@@ -100,6 +100,12 @@ impl Engine {
         &self.inner.options.paths
     }
 
+    /// The environment of the process, as it was at start.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.inner.options.environment
+    }
+
     /// Hears every event from now on.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {

@@ -26,6 +26,7 @@ use opencode_tool::Scope;
 use opencode_tool::contract::Subagent;
 use opencode_tool::registry::Registry;
 use opencode_tool::truncation::Truncation;
+use serde_json::Value;
 
 use crate::Error;
 
@@ -41,6 +42,8 @@ pub struct Location {
     pub project_id: String,
     /// Its configuration.
     pub config: Arc<Config>,
+    /// Its configuration as it is written, with the keys that this version does not act on.
+    pub effective_config: Value,
     /// Its agents by name, in the order of their definition.
     pub agents: IndexMap<String, Agent>,
     /// Its skills.
@@ -139,6 +142,7 @@ impl Location {
             worktree: identity.worktree,
             commands,
             config,
+            effective_config: loaded.effective,
             agents,
             skills,
             catalog,
@@ -209,6 +213,15 @@ impl Location {
             Some(agent) if agent.hidden == Some(true) => refused("is hidden"),
             Some(agent) => Ok(agent),
         }
+    }
+
+    /// All agents as lists show them: the one that is taken when nobody chooses, then the others by name.
+    #[must_use]
+    pub fn listed_agents(&self) -> Vec<&Agent> {
+        let first = self.default_agent().map(|agent| agent.name.as_str()).ok();
+        let mut agents: Vec<&Agent> = self.agents.values().collect();
+        agents.sort_by_key(|agent| (Some(agent.name.as_str()) != first, &agent.name));
+        agents
     }
 
     /// An agent by its name.

@@ -8,6 +8,7 @@ mod demo;
 mod faults;
 mod interrupt;
 mod serve;
+mod serve_settings;
 mod turn;
 
 use opencode_testkit::{Home, ScriptedModel, Step};

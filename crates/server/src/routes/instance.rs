@@ -21,7 +21,7 @@ pub(crate) async fn path(At(location): At) -> Json<Value> {
 }
 
 pub(crate) async fn agents(At(location): At) -> Json<Value> {
-    Json(json!(location.agents.values().collect::<Vec<_>>()))
+    Json(json!(location.listed_agents()))
 }
 
 pub(crate) async fn commands(At(location): At) -> Json<Value> {
