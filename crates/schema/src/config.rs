@@ -62,9 +62,33 @@ pub struct Config {
     /// Limits of tool results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_output: Option<ToolOutput>,
+    /// Shortening of long conversations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compaction: Option<Compaction>,
     /// Things that may change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub experimental: Option<Experimental>,
+}
+
+/// Shortening of long conversations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Compaction {
+    /// Whether it happens by itself; it does when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto: Option<bool>,
+    /// Whether results of tools that are long ago are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune: Option<bool>,
+    /// Turns that are kept word by word at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tail_turns: Option<usize>,
+    /// Tokens that are kept word by word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preserve_recent_tokens: Option<u64>,
+    /// Tokens that stay free for the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<u64>,
 }
 
 /// Where skills are looked for besides the usual places.

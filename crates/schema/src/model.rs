@@ -40,7 +40,7 @@ pub enum Source {
 }
 
 /// A model of a provider.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// Its id within the provider.
     pub id: String,

@@ -8,6 +8,7 @@
 
 mod attachment;
 mod command;
+mod compaction;
 mod coordinator;
 mod correct;
 mod engine;

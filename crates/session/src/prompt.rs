@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use opencode_catalog::Choice;
 use opencode_schema::agent::Agent;
 use opencode_schema::input::{PartInput, PartInputBody};
-use opencode_schema::message::{MessageModel, UserMessage, UserTime};
+use opencode_schema::message::{MessageModel, OutputFormat, UserMessage, UserTime};
 use opencode_schema::part::{AgentPart, TextPart};
 use opencode_schema::permission::{Action, Rule};
 use opencode_schema::session::{Session, SessionModel};
@@ -42,6 +42,8 @@ pub struct Prompt {
     pub system: Option<String>,
     /// Tools on and off; replaces the rules of the session (deprecated).
     pub tools: Option<IndexMap<String, bool>>,
+    /// The wanted form of the answer.
+    pub format: Option<OutputFormat>,
     /// The message is stored and nobody answers.
     pub no_reply: bool,
     /// What is said.
@@ -60,6 +62,7 @@ impl Prompt {
             variant: None,
             system: None,
             tools: None,
+            format: None,
             no_reply: false,
             parts,
         }
@@ -144,6 +147,7 @@ impl Engine {
                     variant,
                 },
                 system: prompt.system,
+                format: prompt.format,
                 tools: prompt.tools.clone(),
                 ..UserMessage::default()
             })),

@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use opencode_schema::message::UserMessage;
+use opencode_schema::message::{OutputFormat, UserMessage};
 use opencode_schema::part::SubtaskPart;
-use opencode_schema::session::Status;
+use opencode_schema::session::{Session, Status, Tokens};
 use opencode_schema::{
     EventBody, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, SessionId, ToolState,
 };
 use opencode_store::Role;
+use opencode_tool::Tool;
+use opencode_tool::structured_output::StructuredOutput;
 use tokio_util::sync::CancellationToken;
 
 use crate::coordinator::{Outcome, Running};
 use crate::step::{self, StepInput, UNKNOWN, Verdict};
-use crate::{Engine, Error, Location, history, recovery, subagent, summary, title};
+use crate::{Engine, Error, Location, compaction, history, recovery, subagent, summary, title};
 
 /// Answers in a row that broke off before a turn is given up.
 const BROKEN_LIMIT: u32 = 3;
@@ -107,6 +109,9 @@ impl Engine {
                 self.tell_run_failure(location, session_id, error).await;
             }
             let rested = self.tell_idle(location, session_id).await;
+            if let Err(error) = compaction::prune(location, session_id).await {
+                tracing::warn!(%error, "old results could not be left out");
+            }
             let outcome = match (result, rested) {
                 (Err(error), _) | (Ok(()), Err(error)) => Err(error),
                 (Ok(()), Ok(())) => self.last_answer(session_id).await,
@@ -168,9 +173,19 @@ struct Situation<'a> {
     user_id: MessageId,
     user: &'a UserMessage,
     user_parts: &'a MessageWithParts,
-    /// Tasks of the user that no answer has dealt with, the oldest first.
-    tasks: Vec<SubtaskPart>,
+    /// Tasks that no answer has dealt with, the oldest first.
+    tasks: Vec<Task>,
+    /// What the newest answer used, unless it is a summary.
+    used: Option<&'a Tokens>,
     answered: bool,
+}
+
+/// What a message asks for besides an answer.
+enum Task {
+    /// A task for a subagent.
+    Subtask(SubtaskPart),
+    /// Shortening the conversation.
+    Compaction(Box<compaction::Request>),
 }
 
 impl<'a> Turn<'a> {
@@ -235,16 +250,13 @@ impl<'a> Turn<'a> {
             .model(&wanted.provider_id, &wanted.model_id)?;
         if let Some(task) = situation.tasks.last() {
             self.tree = None;
-            subagent::run_for_user(
-                self.engine,
-                self.location,
-                session,
-                &situation.user_id,
-                situation.user,
-                task,
-                running,
-            )
-            .await?;
+            return self.task(history, session, &situation, task, running).await;
+        }
+        if situation
+            .used
+            .is_some_and(|used| self.location.budget(&model).is_full(used))
+        {
+            self.shorten(situation.user, false).await?;
             return Ok(Verdict::Continue);
         }
         let agent = self.location.agent(&situation.user.agent)?;
@@ -262,6 +274,8 @@ impl<'a> Turn<'a> {
             user_id: situation.user_id.clone(),
             user: situation.user,
             history,
+            summary_of: None,
+            answer_tool: answer_tool(situation.user),
             is_last: agent.steps.is_some_and(|limit| self.steps >= limit),
             user_named_agent: named,
             known_tree: self.tree.take(),
@@ -281,7 +295,48 @@ impl<'a> Turn<'a> {
             self.location.store.announce(event).await?;
             return Ok(Verdict::Stop);
         }
+        if let Verdict::Shorten { overflow } = outcome.verdict {
+            self.shorten(situation.user, overflow).await?;
+            return Ok(Verdict::Continue);
+        }
         Ok(outcome.verdict)
+    }
+
+    async fn task(
+        &self,
+        history: &[MessageWithParts],
+        session: Session,
+        situation: &Situation<'_>,
+        task: &Task,
+        running: &Running,
+    ) -> Result<Verdict, Error> {
+        let (engine, location) = (self.engine, self.location);
+        match task {
+            Task::Compaction(request) => {
+                compaction::run(engine, location, self.session_id, history, request, running).await
+            }
+            Task::Subtask(task) => {
+                let (user_id, user) = (&situation.user_id, situation.user);
+                subagent::run_for_user(engine, location, session, user_id, user, task, running).await?;
+                Ok(Verdict::Continue)
+            }
+        }
+    }
+
+    /// Asks for the conversation to be shortened before it goes on.
+    async fn shorten(&self, user: &UserMessage, overflow: bool) -> Result<(), Error> {
+        let (agent, model) = (user.agent.clone(), user.model.clone());
+        compaction::request(self.location, self.session_id, agent, model, true, overflow).await
+    }
+}
+
+/// What takes the answer to a prompt that wants it as JSON of a schema.
+fn answer_tool(user: &UserMessage) -> Option<Arc<dyn Tool>> {
+    match &user.format {
+        Some(OutputFormat::JsonSchema { schema, .. }) => Some(Arc::new(StructuredOutput {
+            schema: schema.clone(),
+        })),
+        _ => None,
     }
 }
 
@@ -301,6 +356,10 @@ impl<'a> Situation<'a> {
             MessageBody::Assistant(assistant) => assistant.finish.is_some(),
             MessageBody::User(_) => false,
         });
+        let used = finished
+            .and_then(|message| message.info.as_assistant())
+            .filter(|assistant| assistant.summary != Some(true))
+            .map(|assistant| &assistant.tokens);
         let finished = finished.map(|message| (message.info.created(), message.info.id.clone()));
         let tasks = history
             .iter()
@@ -309,9 +368,13 @@ impl<'a> Situation<'a> {
                     .as_ref()
                     .is_none_or(|last| (message.info.created(), message.info.id.clone()) > *last)
             })
-            .flat_map(|message| &message.parts)
-            .filter_map(|part| match &part.body {
-                PartBody::Subtask(task) => Some(task.clone()),
+            .flat_map(|message| message.parts.iter().map(move |part| (message, part)))
+            .filter_map(|(message, part)| match &part.body {
+                PartBody::Subtask(task) => Some(Task::Subtask(task.clone())),
+                PartBody::Compaction(part) => Some(Task::Compaction(Box::new(compaction::Request {
+                    message: message.clone(),
+                    part: part.clone(),
+                }))),
                 _ => None,
             })
             .collect();
@@ -321,6 +384,7 @@ impl<'a> Situation<'a> {
             user,
             user_parts,
             tasks,
+            used,
             answered,
         })
     }
@@ -335,6 +399,8 @@ fn is_final_answer(message: &MessageWithParts, user_id: &MessageId) -> bool {
         .finish
         .as_deref()
         .is_some_and(|finish| finish != "tool-calls" && finish != UNKNOWN);
+    // An answer in a form of its own ends with the call that brought it.
+    let done = done || assistant.structured.is_some();
     done && assistant.parent_id == *user_id && !message.parts.iter().any(|part| is_open_call(&part.body))
 }
 

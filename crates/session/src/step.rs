@@ -22,7 +22,8 @@ use opencode_schema::time::now;
 use opencode_schema::{
     EventBody, Message, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, UserMessage,
 };
-use opencode_tool::Scope;
+use opencode_tool::{Scope, Tool};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use self::calls::{CallError, Calls};
@@ -47,6 +48,10 @@ pub(crate) struct StepInput<'a> {
     pub(crate) user_id: MessageId,
     pub(crate) user: &'a UserMessage,
     pub(crate) history: &'a [MessageWithParts],
+    /// Instead of the conversation: what is asked to get a summary of it.
+    pub(crate) summary_of: Option<String>,
+    /// Takes the answer, when it is wanted in a form of its own.
+    pub(crate) answer_tool: Option<Arc<dyn Tool>>,
     /// The last step that the agent may make: no more tools after it.
     pub(crate) is_last: bool,
     /// The user named an agent in the message, so the task tool need not ask.
@@ -64,6 +69,8 @@ pub(crate) struct StepOutcome {
     pub(crate) tree: Option<String>,
     /// The model's connection ended before it said that it was done.
     pub(crate) broke_off: bool,
+    /// It ended with an error, or somebody stopped it.
+    pub(crate) failed: bool,
 }
 
 /// Whether the conversation goes on by itself.
@@ -73,6 +80,11 @@ pub(crate) enum Verdict {
     Continue,
     /// The turn is over.
     Stop,
+    /// The conversation must be shortened before it goes on.
+    Shorten {
+        /// The provider refused it, so that there is no answer.
+        overflow: bool,
+    },
 }
 
 /// A step while it runs.
@@ -93,6 +105,11 @@ pub(crate) struct Step<'a> {
     snapshot: StartSnapshot,
     start_part: Option<usize>,
     finish: Option<Finish>,
+    /// The answer is a summary.
+    is_summary: bool,
+    answer_tool: Option<Arc<dyn Tool>>,
+    /// What the answer tool was given.
+    pub(crate) structured: Option<Value>,
 }
 
 /// Why reading an answer ended.
@@ -131,6 +148,9 @@ pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
         snapshot: tree,
         start_part: None,
         finish: None,
+        is_summary: input.summary_of.is_some(),
+        answer_tool: input.answer_tool,
+        structured: None,
     };
     step.status(Status::Busy).await?;
     let ended = match prepared.target {
@@ -160,6 +180,7 @@ fn new_message(input: &StepInput<'_>) -> Message {
                 root: text(&input.location.worktree),
             },
             variant: input.user.model.variant.clone(),
+            summary: input.summary_of.is_some().then_some(true),
             ..AssistantMessage::default()
         })),
     }
@@ -404,6 +425,7 @@ impl Step<'_> {
         let broke_off = reason == UNKNOWN;
         let filtered = reason == FinishReason::ContentFilter.as_str();
         self.draft.add(PartBody::StepFinish(finish_part)).await?;
+        let used = tokens.clone();
         self.draft
             .change(|message| {
                 message.finish = Some(reason);
@@ -429,8 +451,12 @@ impl Step<'_> {
             .as_ref()
             .and_then(|one| one.continue_loop_on_deny);
         let refused = self.calls.refused && go_on != Some(true);
-        let verdict = if refused || filtered {
+        let is_full = self.location.budget(&self.model).is_full(&used);
+        let is_answered = self.conclude_structured().await?;
+        let verdict = if refused || filtered || is_answered {
             Verdict::Stop
+        } else if is_full && !self.is_summary {
+            Verdict::Shorten { overflow: false }
         } else {
             Verdict::Continue
         };
@@ -439,7 +465,36 @@ impl Step<'_> {
             // Where nothing ran, the tree is the one before the step, which the user may have left behind.
             tree: after.filter(|_| self.calls.any_ran),
             broke_off,
+            failed: filtered,
         })
+    }
+
+    /// Keeps an answer that was wanted in a form of its own, or says that there is none. Gives whether the
+    /// turn is over by that.
+    async fn conclude_structured(&mut self) -> Result<bool, Error> {
+        if self.answer_tool.is_none() {
+            return Ok(false);
+        }
+        let structured = self.structured.take();
+        let is_done = |message: &AssistantMessage| {
+            let finish = message.finish.as_deref().unwrap_or(UNKNOWN);
+            finish != FinishReason::ToolCalls.as_str() && finish != UNKNOWN && message.error.is_none()
+        };
+        if structured.is_none() && !self.draft.message().as_assistant().is_some_and(is_done) {
+            return Ok(false);
+        }
+        self.draft
+            .change(|message| match structured {
+                Some(structured) => message.structured = Some(structured),
+                None => {
+                    message.error = Some(MessageError::StructuredOutput {
+                        message: "Model did not produce structured output".to_owned(),
+                        retries: 0,
+                    });
+                }
+            })
+            .await?;
+        Ok(true)
     }
 
     async fn conclude_failed(
@@ -449,6 +504,10 @@ impl Step<'_> {
     ) -> Result<StepOutcome, Error> {
         tracing::warn!(session = %self.session.id, error = error.message(), "a step failed");
         self.tell_error(error.clone()).await?;
+        let is_overflow = matches!(error, MessageError::ContextOverflow { .. });
+        if is_overflow && !self.is_summary && self.location.budget(&self.model).is_automatic() {
+            return self.conclude_overflow(before).await;
+        }
         // Parity: agent-loop.md §7, listeners are told at once that the session rests, before what is left
         // of the step is put in order.
         self.status(Status::Idle).await?;
@@ -460,8 +519,10 @@ impl Step<'_> {
         self.stop_calls(STOP_LIMIT).await?;
         let after = self.tree_after(before.clone()).await;
         self.add_patch(before.as_deref(), after.as_deref()).await?;
+        let finish = (is_overflow && self.is_summary).then(|| FinishReason::Error.as_str().to_owned());
         self.draft
             .change(|message| {
+                message.finish = finish.or(message.finish.take());
                 message.error = Some(error);
                 message.time.completed = Some(now());
             })
@@ -470,6 +531,24 @@ impl Step<'_> {
             verdict: Verdict::Stop,
             tree: None,
             broke_off: false,
+            failed: true,
+        })
+    }
+
+    /// The conversation did not fit: the message stays without an error, because the turn goes on.
+    async fn conclude_overflow(mut self, before: Option<String>) -> Result<StepOutcome, Error> {
+        self.draft.end_all(&[Kind::Text, Kind::Reasoning]).await?;
+        self.stop_calls(STOP_LIMIT).await?;
+        let after = self.tree_after(before.clone()).await;
+        self.add_patch(before.as_deref(), after.as_deref()).await?;
+        self.draft
+            .change(|message| message.time.completed = Some(now()))
+            .await?;
+        Ok(StepOutcome {
+            verdict: Verdict::Shorten { overflow: true },
+            tree: None,
+            broke_off: false,
+            failed: true,
         })
     }
 

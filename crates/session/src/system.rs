@@ -12,6 +12,10 @@ use opencode_schema::skill::Skill;
 
 const COMMON: &str = include_str!("prompts/common.md");
 
+/// What is said when the answer is wanted as JSON of a schema.
+const STRUCTURED: &str = "The answer to this request must have a given form: when you know it, call the tool \
+    StructuredOutput with it. Words alone do not count as an answer.";
+
 /// What follows the common part for a kind of model.
 struct Family {
     /// Whether a model is of this kind: its API id, in lower case, and its provider.
@@ -76,6 +80,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) skills: &'a [Skill],
     /// Rules for the skills: those of the agent, then those of the session.
     pub(crate) rules: &'a [&'a [Rule]],
+    /// The answer is wanted through a tool.
+    pub(crate) structured: bool,
     /// What the user's message adds.
     pub(crate) user: Option<&'a str>,
     /// Today, as [`today`] gives it.
@@ -97,6 +103,7 @@ pub(crate) fn prompt(sources: &Sources<'_>) -> String {
             .map(|one| format!("Instructions from: {}\n{}", one.path.display(), one.text)),
     );
     pieces.extend(skills(sources));
+    pieces.extend(sources.structured.then(|| STRUCTURED.to_owned()));
     pieces.extend(sources.user.map(str::to_owned));
     pieces.retain(|piece| !piece.is_empty());
     pieces.join("\n")

@@ -15,6 +15,7 @@ pub mod question;
 pub mod read;
 pub mod registry;
 pub mod skill;
+pub mod structured_output;
 pub mod task;
 #[cfg(test)]
 mod testing;

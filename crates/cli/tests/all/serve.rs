@@ -382,3 +382,36 @@ async fn commands_are_filled_and_answered() {
     let project = server.send("GET", "/project/current", None).await.json();
     assert!(project["time"]["initialized"].is_number(), "{project}");
 }
+
+#[tokio::test]
+async fn answers_come_in_the_wanted_form() {
+    let (home, model) = with_model([
+        Step::tool("StructuredOutput", json!({ "city": "Oslo" })),
+        Step::text("just words"),
+    ])
+    .await;
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    let path = format!("/session/{session}/message");
+    let schema = json!({ "$schema": "s", "type": "object", "properties": { "city": { "type": "string" } } });
+    let wanted = json!({ "type": "json_schema", "schema": schema });
+    let ask = json!({ "parts": [{ "type": "text", "text": "where?" }], "format": wanted });
+    let answer = server.send("POST", &path, Some(ask.clone())).await.json();
+    assert_eq!(
+        answer["info"]["structured"],
+        json!({ "city": "Oslo" }),
+        "{answer}"
+    );
+    let words = server.send("POST", &path, Some(ask)).await.json();
+    assert_eq!(words["info"]["error"]["name"], "StructuredOutputError");
+    let requests = model.requests();
+    assert_eq!(requests.len(), 2, "the turn ends with the answer");
+    assert_eq!(requests[0].body["tool_choice"], "required");
+    let tool = &requests[0].body["tools"][0]["function"];
+    assert_eq!(
+        (&tool["name"], &tool["parameters"]["$schema"]),
+        (&json!("StructuredOutput"), &Value::Null)
+    );
+    let messages = server.send("GET", &path, None).await;
+    assert_eq!(messages.status, 200, "a format can be read back");
+}

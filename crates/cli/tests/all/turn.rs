@@ -336,3 +336,55 @@ async fn a_task_cannot_go_on_with_the_session_that_gives_it() {
         .unwrap();
     assert_eq!(children, 1);
 }
+
+#[tokio::test]
+async fn a_full_conversation_is_shortened_and_goes_on() {
+    let full = json!({ "input": 1900, "output": 10 });
+    let (home, model) = with_model([
+        Step::text("First answer.").usage(full),
+        Step::text("## Objective\nThe blue door."),
+        Step::text("Nothing left to do."),
+        Step::text("Second answer."),
+    ])
+    .await;
+    let limits = json!({ "scripted": { "limit": { "context": 2000, "output": 100 } } });
+    home.configure(
+        &model.url(),
+        json!({ "provider": { "scripted": { "models": limits } } }),
+    );
+    home.run(["run", "remember the blue door"]).await.success();
+    let session = only_session(&home);
+    home.run(["run", "--session", &session, "which door?"])
+        .await
+        .success();
+
+    let requests = model.requests();
+    let summary = requests[1].conversation();
+    let asked = summary[0]["content"].to_string();
+    assert!(
+        asked.contains("[User]: ")
+            && asked.contains("blue door")
+            && asked.contains("[Assistant]: First answer."),
+        "{asked}"
+    );
+    assert!(requests[1].body["tools"].is_null(), "a summary needs no tools");
+    let last = requests[3].conversation();
+    let texts: Vec<String> = last
+        .iter()
+        .map(|message| message["content"].to_string())
+        .collect();
+    assert!(
+        !texts.iter().any(|text| text.contains("First answer")),
+        "{texts:?}"
+    );
+    assert!(
+        texts[1].contains("The blue door.") && texts.last().unwrap().contains("which door?"),
+        "{texts:?}"
+    );
+    let stored = stored(&home, &session);
+    let summaries = stored
+        .iter()
+        .filter(|(message, _)| message["summary"] == true)
+        .count();
+    assert_eq!(summaries, 1);
+}

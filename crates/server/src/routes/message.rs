@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use opencode_catalog::Choice;
 use opencode_schema::agent::AgentModel;
 use opencode_schema::input::PartInput;
+use opencode_schema::message::OutputFormat;
 use opencode_schema::{MessageId, MessageWithParts, Part, PartId, SessionId};
 use opencode_session::{CommandCall, Prompt, UserCommand};
 use opencode_store::Cursor;
@@ -124,6 +125,7 @@ pub(crate) struct Said {
     variant: Option<String>,
     system: Option<String>,
     tools: Option<IndexMap<String, bool>>,
+    format: Option<OutputFormat>,
     #[serde(default)]
     no_reply: bool,
 }
@@ -139,6 +141,7 @@ impl Said {
             variant: self.variant,
             system: self.system,
             tools: self.tools,
+            format: self.format,
             no_reply: self.no_reply,
             parts: self.parts,
         })

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use indexmap::IndexMap;
+use opencode_catalog::Choice;
 use opencode_schema::permission::Ruleset;
 use opencode_schema::session::{FileDiff, SessionModel, Status, Todo};
 use opencode_schema::time::Millis;
@@ -234,4 +235,24 @@ pub(crate) async fn unrevert(
     Named(id): Named<SessionId>,
 ) -> Result<Json<Session>, ApiError> {
     Ok(Json(app.engine.unrevert(&location, &id).await?))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Shortening {
+    #[serde(flatten)]
+    model: Choice,
+    #[serde(default)]
+    auto: bool,
+}
+
+/// Answers when the conversation is shortened.
+pub(crate) async fn summarize(
+    State(app): State<App>,
+    At(location): At,
+    Named(id): Named<SessionId>,
+    Body(wanted): Body<Shortening>,
+) -> Result<Json<bool>, ApiError> {
+    let done = app.engine.summarize(&location, &id, wanted.model, wanted.auto);
+    done.await?;
+    Ok(Json(true))
 }

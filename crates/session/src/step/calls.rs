@@ -13,7 +13,7 @@ use opencode_permission::{Question, Refusal};
 use opencode_schema::part::{CompletedTime, Span, ToolPart};
 use opencode_schema::time::now;
 use opencode_schema::{Object, Part, PartBody, PartId, ToolState};
-use opencode_tool::{Call, Failure, Output};
+use opencode_tool::{Call, Failure, Output, structured_output};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -220,7 +220,8 @@ impl Step<'_> {
     /// Starts a call beside the stream. It begins its work once the files are recorded as they were.
     fn start(&mut self, call_id: String, name: &str, input: Value) {
         self.calls.any_ran = true;
-        let Some(tool) = self.location.tools.get(name).map(Arc::clone) else {
+        let of_prompt = self.answer_tool.as_ref().filter(|tool| tool.name() == name);
+        let Some(tool) = of_prompt.or_else(|| self.location.tools.get(name)).cloned() else {
             return;
         };
         let host = StepHost::new(self, self.calls.reporter.clone());
@@ -312,6 +313,9 @@ impl Step<'_> {
         let start = started(&part.state);
         let state = match result {
             Ok(output) => {
+                if part.tool == structured_output::NAME {
+                    self.structured.get_or_insert_with(|| input.clone());
+                }
                 let attachments: Vec<Part> = output
                     .attachments
                     .into_iter()

@@ -36,6 +36,9 @@ const LAST_STEP: &str = "The limit of steps is reached: tools are switched off f
 
 pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     let location = input.location;
+    if let Some(question) = &input.summary_of {
+        return for_summary(input, question);
+    }
     let own = input.session.permission.as_deref().unwrap_or_default();
     let rules: [&[Rule]; 2] = [&input.agent.permission, own];
     let scope = Arc::new(location.scope(&subagents(input, &rules)));
@@ -57,6 +60,7 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
         instructions: &instructions,
         skills: &location.skills,
         rules: &rules,
+        structured: input.answer_tool.is_some(),
         user: input.user.system.as_deref(),
         date: &system::today(),
     });
@@ -75,6 +79,24 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
         scope,
         offered,
         seen_rules: Arc::new(Mutex::new(seen)),
+    }
+}
+
+/// A request that has nothing but a question: no conversation, no tools.
+fn for_summary(input: &StepInput<'_>, question: &str) -> Prepared {
+    let location = input.location;
+    let mut prompt = vec![
+        Message::system(input.agent.prompt.clone().unwrap_or_default()),
+        Message::user(question),
+    ];
+    transform::conversation(&mut prompt, &input.model);
+    let target = location.catalog.target(&input.model);
+    Prepared {
+        request: assemble(input, target.as_ref().ok(), prompt, Vec::new()),
+        target,
+        scope: Arc::new(location.scope(&[])),
+        offered: Vec::new(),
+        seen_rules: Arc::default(),
     }
 }
 
@@ -101,7 +123,11 @@ fn assemble(
     let parameters = provider
         .map(|provider| request::parameters(&input.model, &provider, purpose))
         .unwrap_or_default();
-    let choice = (!tools.is_empty()).then_some(ToolChoice::Auto);
+    let choice = match (&input.answer_tool, tools.is_empty()) {
+        (_, true) => None,
+        (Some(_), false) => Some(ToolChoice::Required),
+        (None, false) => Some(ToolChoice::Auto),
+    };
     let parent = input.session.parent_id.as_ref().map(SessionId::as_str);
     build(
         parameters,
@@ -172,9 +198,11 @@ fn offered_tools(input: &StepInput<'_>, rules: &[&[Rule]], scope: &Scope) -> Vec
     let switched_off =
         |name: &str| input.user.tools.as_ref().and_then(|tools| tools.get(name)) == Some(&false);
     let visible = input.location.tools.visible(rules);
-    visible
-        .into_iter()
-        .filter(|tool| !switched_off(tool.name()))
+    let visible = visible.into_iter().filter(|tool| !switched_off(tool.name()));
+    input
+        .answer_tool
+        .iter()
+        .chain(visible)
         .map(|tool| {
             let definition = tool.definition(scope);
             Tool::Function {

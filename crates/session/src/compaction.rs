@@ -1,0 +1,344 @@
+//! Shortening a conversation: older messages give way to a summary (reference `agent-loop.md` §10).
+//!
+//! A request is a message of the user with a part of its own ([`request`]); the run of the session deals
+//! with it ([`run`]): what is kept word by word ([`budget`]), the rest as text ([`transcript`]), one call of
+//! the model for the summary, and what the conversation goes on with.
+
+pub(crate) mod budget;
+mod prune;
+mod transcript;
+
+use std::sync::Arc;
+
+use opencode_catalog::Choice;
+use opencode_config::environment::variable;
+use opencode_schema::message::{MessageModel, UserMessage, UserTime};
+use opencode_schema::model::Model;
+use opencode_schema::part::{CompactionPart, TextPart};
+use opencode_schema::time::now;
+use opencode_schema::{
+    EventBody, Message, MessageBody, MessageId, MessageWithParts, Object, Part, PartBody, PartId, SessionId,
+};
+use opencode_store::Role;
+
+pub(crate) use self::budget::Budget;
+use self::budget::is_request;
+pub(crate) use self::prune::prune;
+use crate::coordinator::Running;
+use crate::step::{self, StepInput, Verdict};
+use crate::{Engine, Error, Location, revert};
+
+/// What a summary is to look like.
+const PROMPT: &str = include_str!("compaction/prompt.md");
+/// How it goes together with an earlier one.
+const PRIOR: &str = include_str!("compaction/prior.md");
+/// What the conversation goes on with when nobody asked for anything.
+const GO_ON: &str = "Go on with the next step if there is one. If something is unclear, stop and ask.";
+/// The same when attached files filled the context.
+const TOO_LARGE: &str = "What was attached did not fit and is left out. Tell the user that files of this size \
+    cannot be dealt with, and suggest smaller ones.";
+
+impl Engine {
+    /// Shortens a conversation and gives back when that is done. Where something runs, it is done after the
+    /// step that goes on.
+    ///
+    /// # Errors
+    /// [`Error::SessionNotFound`]; no agent; the database failed.
+    pub async fn summarize(
+        &self,
+        location: &Arc<Location>,
+        session_id: &SessionId,
+        model: Choice,
+        automatic: bool,
+    ) -> Result<(), Error> {
+        let session = self.session(session_id).await?;
+        revert::commit(location, &session).await?;
+        let id = session_id.clone();
+        let newest = location
+            .store
+            .read(move |view| view.newest_of(&id, Role::User))
+            .await?;
+        let of_last = newest.and_then(|message| message.as_user().map(|user| user.agent.clone()));
+        let agent = match of_last {
+            Some(agent) => agent,
+            None => location.default_agent()?.name.clone(),
+        };
+        let model = MessageModel {
+            provider_id: model.provider_id,
+            model_id: model.model_id,
+            variant: None,
+        };
+        request(location, session_id, agent, model, automatic, false).await?;
+        self.run(location, session_id).await.map(drop)
+    }
+}
+
+impl Location {
+    /// What a model can take here.
+    pub(crate) fn budget(&self, model: &Model) -> Budget<'_> {
+        let limit = self
+            .environment
+            .positive(variable::OUTPUT_TOKEN_MAX)
+            .unwrap_or(opencode_catalog::request::OUTPUT_TOKEN_MAX);
+        Budget::new(model, self.config.compaction.as_ref(), limit)
+    }
+}
+
+/// Stores the request to shorten a session.
+pub(crate) async fn request(
+    location: &Location,
+    session_id: &SessionId,
+    agent: String,
+    model: MessageModel,
+    auto: bool,
+    overflow: bool,
+) -> Result<(), Error> {
+    let user = UserMessage {
+        agent,
+        model,
+        ..UserMessage::default()
+    };
+    let part = PartBody::Compaction(CompactionPart {
+        auto,
+        overflow: overflow.then_some(true),
+        tail_start_id: None,
+    });
+    say(location, session_id, user, vec![part]).await
+}
+
+/// Stores a message as if the user had said it now.
+async fn say(
+    location: &Location,
+    session_id: &SessionId,
+    mut user: UserMessage,
+    parts: Vec<PartBody>,
+) -> Result<(), Error> {
+    user.time = UserTime { created: now() };
+    let message = Message {
+        id: MessageId::new(),
+        session_id: session_id.clone(),
+        body: MessageBody::User(Box::new(user)),
+    };
+    let id = session_id.clone();
+    let stored = location.store.write(move |transaction| {
+        let message_id = message.id.clone();
+        transaction.publish(EventBody::MessageUpdated {
+            session_id: id.clone(),
+            info: Box::new(message),
+        })?;
+        for body in parts {
+            let part = Part {
+                id: PartId::new(),
+                session_id: id.clone(),
+                message_id: message_id.clone(),
+                body,
+            };
+            transaction.publish(EventBody::PartUpdated {
+                session_id: id.clone(),
+                part: Box::new(part),
+                time: now(),
+            })?;
+        }
+        Ok(())
+    });
+    Ok(stored.await?)
+}
+
+/// A request that a run found.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) message: MessageWithParts,
+    pub(crate) part: CompactionPart,
+}
+
+/// Deals with a request: `history` is what counts of the session, the request in it.
+pub(crate) async fn run(
+    engine: &Engine,
+    location: &Arc<Location>,
+    session_id: &SessionId,
+    history: &[MessageWithParts],
+    request: &Request,
+    running: &Running,
+) -> Result<Verdict, Error> {
+    let Some(user) = request.message.info.as_user() else {
+        return Ok(Verdict::Stop);
+    };
+    let agent = location.agent("compaction")?;
+    let model = match &agent.model {
+        Some(own) => location.catalog.model(&own.provider_id, &own.model_id)?,
+        None => location
+            .catalog
+            .model(&user.model.provider_id, &user.model.model_id)?,
+    };
+    let before: Vec<&MessageWithParts> = history
+        .iter()
+        .take_while(|message| message.info.id != request.message.info.id)
+        .collect();
+    let (before, replayed) = if request.part.overflow == Some(true) {
+        without_last_prompt(&before)
+    } else {
+        (before.as_slice(), None)
+    };
+    let prior = before.iter().rev().find(|message| is_summary(message)).copied();
+    let plain: Vec<&MessageWithParts> = before
+        .iter()
+        .filter(|message| !is_request(message) && !is_summary(message))
+        .copied()
+        .collect();
+    let tail_start = location.budget(&model).tail_start(&plain, &model);
+    let (head, tail) = plain.split_at(tail_start);
+    if let Some(first) = tail.first() {
+        keep_from(location, request, &first.info.id).await?;
+    }
+    let step = StepInput {
+        engine,
+        location,
+        session: engine.session(session_id).await?,
+        agent,
+        model,
+        user_id: request.message.info.id.clone(),
+        user,
+        history: &[],
+        summary_of: Some(question(&transcript::text(head), prior)),
+        answer_tool: None,
+        is_last: false,
+        user_named_agent: false,
+        known_tree: None,
+        cancel: running.cancel.clone(),
+    };
+    let outcome = Box::pin(step::run(step)).await?;
+    if outcome.failed {
+        return Ok(Verdict::Stop);
+    }
+    if request.part.auto {
+        match replayed {
+            Some(prompt) => replay(location, session_id, prompt).await?,
+            None => go_on(location, session_id, user, request.part.overflow == Some(true)).await?,
+        }
+    }
+    let event = EventBody::SessionCompacted {
+        session_id: session_id.clone(),
+    };
+    location.store.announce(event).await?;
+    Ok(Verdict::Continue)
+}
+
+/// The messages before the newest prompt of the user, and that prompt; all of them when nothing would be left
+/// to summarise.
+fn without_last_prompt<'a, 'b>(
+    messages: &'a [&'b MessageWithParts],
+) -> (&'a [&'b MessageWithParts], Option<&'b MessageWithParts>) {
+    let is_prompt = |message: &&MessageWithParts| message.info.as_user().is_some() && !is_request(message);
+    let Some(at) = messages.iter().rposition(|message| is_prompt(message)) else {
+        return (messages, None);
+    };
+    if messages[..at].iter().any(is_prompt) {
+        (&messages[..at], Some(messages[at]))
+    } else {
+        (messages, None)
+    }
+}
+
+fn is_summary(message: &MessageWithParts) -> bool {
+    message
+        .info
+        .as_assistant()
+        .is_some_and(|one| one.summary == Some(true))
+}
+
+/// What the model is asked.
+fn question(conversation: &str, prior: Option<&MessageWithParts>) -> String {
+    let mut text = format!("<conversation>\n{conversation}\n</conversation>\n\n");
+    let texts = prior.into_iter().flat_map(|message| &message.parts);
+    let prior: Vec<&str> = texts
+        .filter_map(|part| match &part.body {
+            PartBody::Text(part) => Some(part.text.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !prior.is_empty() {
+        text.push_str(&format!(
+            "<prior-summary>\n{}\n</prior-summary>\n\n{PRIOR}\n",
+            prior.join("\n")
+        ));
+    }
+    text.push_str(PROMPT.trim_end());
+    text
+}
+
+/// The request says from which message on the conversation is kept word by word.
+async fn keep_from(location: &Location, request: &Request, first: &MessageId) -> Result<(), Error> {
+    let part = request.message.parts.iter().find_map(|part| match &part.body {
+        PartBody::Compaction(body) => Some((part, body)),
+        _ => None,
+    });
+    let Some((part, body)) = part else { return Ok(()) };
+    let body = CompactionPart {
+        tail_start_id: Some(first.clone()),
+        ..body.clone()
+    };
+    let part = Part {
+        body: PartBody::Compaction(body),
+        ..part.clone()
+    };
+    let event = EventBody::PartUpdated {
+        session_id: part.session_id.clone(),
+        part: Box::new(part),
+        time: now(),
+    };
+    Ok(location.store.publish(event).await?)
+}
+
+/// The prompt that did not fit is given again; pictures and the like are only named.
+async fn replay(location: &Location, session_id: &SessionId, prompt: &MessageWithParts) -> Result<(), Error> {
+    let Some(user) = prompt.info.as_user() else {
+        return Ok(());
+    };
+    let user = UserMessage {
+        summary: None,
+        ..user.clone()
+    };
+    let parts = prompt.parts.iter().map(|part| match &part.body {
+        PartBody::File(file) if is_media(&file.mime) => {
+            let name = file.filename.as_deref().unwrap_or("file");
+            PartBody::Text(TextPart {
+                text: format!("[Attached {}: {name}]", file.mime),
+                ..TextPart::default()
+            })
+        }
+        body => body.clone(),
+    });
+    say(location, session_id, user, parts.collect()).await
+}
+
+fn is_media(mime: &str) -> bool {
+    mime.starts_with("image/") || mime == "application/pdf"
+}
+
+async fn go_on(
+    location: &Location,
+    session_id: &SessionId,
+    user: &UserMessage,
+    overflow: bool,
+) -> Result<(), Error> {
+    let text = if overflow {
+        format!("{TOO_LARGE}\n\n{GO_ON}")
+    } else {
+        GO_ON.to_owned()
+    };
+    let next = UserMessage {
+        agent: user.agent.clone(),
+        model: user.model.clone(),
+        ..UserMessage::default()
+    };
+    let part = PartBody::Text(TextPart {
+        text,
+        synthetic: Some(true),
+        metadata: Some(Object::from_iter([(
+            "compaction_continue".to_owned(),
+            true.into(),
+        )])),
+        ..TextPart::default()
+    });
+    say(location, session_id, next, vec![part]).await
+}
