@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexSet;
-use opencode_config::credential::{Credential, Credentials};
+use opencode_config::credential::{self, Credential, Credentials};
 use opencode_config::environment::variable;
 use opencode_config::{Environment, Paths};
 use opencode_llm::adapter::{self, Adapter};
@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::build;
-use crate::convert::DEFAULT_ADAPTER;
+use crate::convert::{self, DEFAULT_ADAPTER};
 use crate::demo::{self, DEMO_PROVIDER};
 use crate::snapshot::Snapshot;
 
@@ -168,6 +168,28 @@ impl Catalog {
             .chain([DEMO_PROVIDER.to_owned()])
             .collect();
         all.into_iter().filter(|id| self.provider(id).is_some()).collect()
+    }
+
+    /// Every provider that may be used here: those of the public catalogue as it has them, connected ones as
+    /// they are here, and at the end those that the catalogue does not know. One is made at a time.
+    pub fn known(&self) -> impl Iterator<Item = Arc<Provider>> + '_ {
+        let connected: IndexSet<String> = self.connected().into_iter().collect();
+        let public: IndexSet<String> = self.snapshot().heads().map(|(id, _)| id.to_owned()).collect();
+        let own: Vec<String> = connected.difference(&public).cloned().collect();
+        public.into_iter().chain(own).filter_map(move |id| {
+            if connected.contains(&id) {
+                return self.provider(&id);
+            }
+            let entry = self.snapshot().provider(&id).filter(|_| self.is_allowed(&id))?;
+            Some(Arc::new(convert::provider(&id, &entry)))
+        })
+    }
+
+    /// Ids of the providers that have a stored credential, as it is now.
+    #[must_use]
+    pub fn with_credential(&self) -> Vec<String> {
+        let stored = credential::read(&self.sources.paths, &self.sources.environment);
+        stored.into_keys().collect()
     }
 
     /// A connected provider with its models.

@@ -15,6 +15,7 @@ mod catalog;
 mod convert;
 pub mod cost;
 mod demo;
+pub mod login;
 mod merge;
 pub mod request;
 mod select;

@@ -85,6 +85,12 @@ impl Catalog {
         best(&provider).cloned()
     }
 
+    /// The model of a provider that lists show as its first: the best usable one, else the best of all.
+    #[must_use]
+    pub fn first_model(provider: &Provider) -> Option<&Model> {
+        best(provider).or_else(|| provider.models.values().max_by_key(|model| rank(model)))
+    }
+
     /// Models that were used last, the newest first, as the terminal face keeps them.
     fn recent(&self) -> Vec<Choice> {
         #[derive(Deserialize)]
@@ -165,10 +171,12 @@ fn usable(provider: &Provider) -> impl Iterator<Item = &Model> {
 
 /// The best model of a provider (reference: preferred names, then `latest`, then the greatest id).
 fn best(provider: &Provider) -> Option<&Model> {
-    usable(provider).max_by_key(|model| {
-        let preferred = PREFERRED.iter().position(|name| model.id.contains(name));
-        (preferred, model.id.contains("latest"), model.id.clone())
-    })
+    usable(provider).max_by_key(|model| rank(model))
+}
+
+fn rank(model: &Model) -> (Option<usize>, bool, &str) {
+    let preferred = PREFERRED.iter().position(|name| model.id.contains(name));
+    (preferred, model.id.contains("latest"), &model.id)
 }
 
 /// Up to three ids that `wanted` may have meant: those that have its letters in order, best fit first;

@@ -5,6 +5,7 @@
 //! Handlers turn requests into calls of the engine and answers into JSON; they hold no rule of their own.
 
 mod access;
+mod compress;
 mod doc;
 mod error;
 mod events;

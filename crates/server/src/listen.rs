@@ -11,7 +11,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::{access, operations};
+use crate::routes::provider::Providers;
+use crate::{access, compress, operations};
 
 pub use crate::access::Password;
 
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) directory: PathBuf,
     pub(crate) version: &'static str,
+    pub(crate) providers: Providers,
     /// Ends streams that would go on for ever.
     pub(crate) ending: CancellationToken,
 }
@@ -89,6 +91,7 @@ impl Server {
             engine,
             directory: options.directory,
             version: options.version,
+            providers: Providers::default(),
             ending: ending.clone(),
         }));
         let access = Arc::new(Access {
@@ -98,6 +101,7 @@ impl Server {
         });
         let router = operations::router()
             .with_state(app)
+            .layer(axum::middleware::from_fn(compress::layer))
             .layer(axum::middleware::from_fn_with_state(access, access::guard));
         Ok(Self {
             listener,

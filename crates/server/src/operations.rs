@@ -6,8 +6,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::listen::App;
 use crate::routes::{
-    config, control, file, find, global, instance, message, permission, project, provider, question, session,
-    tui, vcs,
+    config, control, file, find, global, instance, lists, message, permission, project, provider, question,
+    session, tui, vcs,
 };
 use crate::{doc, error, events};
 
@@ -113,6 +113,16 @@ pub(crate) fn all() -> Vec<Operation> {
         patch "/config" "config.update" config::change;
         get "/global/config" "global.config.get" config::get_global;
         patch "/global/config" "global.config.update" config::change_global;
+        get "/provider" "provider.list" provider::list;
+        get "/provider/auth" "provider.auth" provider::login_methods;
+        get "/lsp" "lsp.status" lists::language_servers;
+        get "/mcp" "mcp.status" lists::mcp;
+        get "/experimental/tool" "tool.list" lists::tools;
+        get "/experimental/tool/ids" "tool.ids" lists::tool_ids;
+        get "/experimental/resource" "experimental.resource.list" lists::resources;
+        get "/experimental/capabilities" "experimental.capabilities.get" lists::capabilities;
+        get "/experimental/console" "experimental.console.get" lists::console;
+        get "/experimental/console/orgs" "experimental.console.listOrgs" lists::console_organisations;
 
         post "/tui/append-prompt" "tui.appendPrompt" tui::append_prompt;
         post "/tui/open-help" "tui.openHelp" tui::open_help;

@@ -6,6 +6,7 @@ pub(crate) mod file;
 pub(crate) mod find;
 pub(crate) mod global;
 pub(crate) mod instance;
+pub(crate) mod lists;
 pub(crate) mod message;
 pub(crate) mod permission;
 pub(crate) mod project;

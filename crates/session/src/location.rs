@@ -23,12 +23,13 @@ use opencode_schema::skill::Skill;
 use opencode_schema::time::now;
 use opencode_store::Store;
 use opencode_tool::Scope;
-use opencode_tool::contract::Subagent;
+use opencode_tool::contract::{Definition, Subagent};
 use opencode_tool::registry::Registry;
 use opencode_tool::truncation::Truncation;
 use serde_json::Value;
 
 use crate::Error;
+use crate::step::request::subagents;
 
 /// A folder and everything that depends on it.
 pub struct Location {
@@ -168,6 +169,19 @@ impl Location {
             temporary: self.paths.temporary.clone(),
             version: self.version,
         }
+    }
+
+    /// Every tool with what a model is told of it when the usual agent works, in the order of registration.
+    ///
+    /// # Errors
+    /// Those of [`Location::default_agent`].
+    pub fn tool_definitions(&self) -> Result<Vec<(String, Definition)>, Error> {
+        let agent = self.default_agent()?;
+        let scope = self.scope(&subagents(self, &[&agent.permission]));
+        let tools = self.tools.all().iter();
+        Ok(tools
+            .map(|tool| (tool.name().to_owned(), tool.definition(&scope)))
+            .collect())
     }
 
     pub(crate) fn place(&self) -> Place<'_> {

@@ -2,7 +2,7 @@
 
 mod calls;
 mod draft;
-mod request;
+pub(crate) mod request;
 mod snapshot;
 
 use std::path::PathBuf;

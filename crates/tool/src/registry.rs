@@ -44,6 +44,12 @@ impl Registry {
         self.tools.iter().find(|tool| tool.name() == name)
     }
 
+    /// All tools, also those that no model is told of.
+    #[must_use]
+    pub fn all(&self) -> &[Arc<dyn Tool>] {
+        &self.tools
+    }
+
     /// Names of all tools, also of those that no model is told of.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tools.iter().map(|tool| tool.name())

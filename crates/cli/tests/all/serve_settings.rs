@@ -108,3 +108,52 @@ async fn the_agent_that_is_taken_comes_first() {
         ]
     );
 }
+
+#[tokio::test]
+async fn all_providers_are_listed_and_those_with_a_key_are_connected() {
+    let (home, _model) = with_model([]).await;
+    let server = home.serve().await;
+    let list = || async { server.send("GET", "/provider", None).await.json() };
+    let before = list().await;
+    let all = before["all"].as_array().unwrap();
+    assert!(all.len() > 100 && all.iter().any(|one| one["id"] == "anthropic"));
+    assert_eq!(before["default"]["scripted"], "scripted");
+    let connected = |list: &Value, id: &str| list["connected"].as_array().unwrap().contains(&json!(id));
+    assert!(connected(&before, "scripted") && !connected(&before, "anthropic"));
+    let key = json!({ "type": "api", "key": "k" });
+    server.send("PUT", "/auth/anthropic", Some(key)).await;
+    assert!(connected(&list().await, "anthropic"));
+
+    let packed = server
+        .send_with("GET", "/provider", &[("accept-encoding", "gzip")], None)
+        .await;
+    assert!(packed.head.contains("content-encoding: gzip"), "{}", packed.head);
+    assert!(packed.text.len() < 1_000_000);
+}
+
+#[tokio::test]
+async fn lists_say_what_is_there() {
+    let home = home();
+    home.write(
+        "opencode.json",
+        r#"{"mcp": {"off": {"enabled": false}, "on": {"type": "local", "command": ["x"]}}}"#,
+    );
+    let server = home.serve().await;
+    let get = |path: &'static str| async { server.send("GET", path, None).await.json() };
+    let mcp = get("/mcp").await;
+    assert_eq!(mcp["off"], json!({ "status": "disabled" }));
+    assert_eq!(mcp["on"]["status"], "failed");
+    assert_eq!(get("/lsp").await, json!([]));
+    let ids = get("/experimental/tool/ids").await;
+    let tools = get("/experimental/tool?provider=a&model=b").await;
+    let listed: Value = tools
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tool| tool["id"].clone())
+        .collect();
+    assert_eq!(listed, ids);
+    assert_eq!(tools[1]["parameters"]["type"], "object");
+    let missing = server.send("GET", "/experimental/tool?provider=a", None).await;
+    assert_eq!(missing.status, 400);
+}

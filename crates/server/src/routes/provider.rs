@@ -1,14 +1,36 @@
 //! Providers and models (reference `http-api.md` §6.2).
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Weak};
 
 use axum::Json;
-use indexmap::IndexMap;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use futures_util::stream;
+use indexmap::{IndexMap, IndexSet};
+use opencode_catalog::{Catalog, login};
 use opencode_schema::model::Provider;
+use opencode_session::Location;
 use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
+use crate::compress;
 use crate::error::ApiError;
 use crate::extract::At;
+use crate::listen::App;
+
+/// Lists of locations that are kept.
+const KEPT: usize = 4;
+/// Bytes that a list is unpacked by.
+const PIECE: usize = 64 * 1024;
 
 #[derive(Serialize)]
 pub(crate) struct Connected {
@@ -31,4 +53,103 @@ pub(crate) async fn connected(At(location): At) -> Result<Json<Connected>, ApiEr
         }
     });
     made.await.map(Json).map_err(|error| ApiError::unexpected(&error))
+}
+
+/// How one can log in, by provider.
+pub(crate) async fn login_methods(At(location): At) -> Json<Value> {
+    let methods: IndexMap<_, _> = login::methods(&location.config).collect();
+    Json(json!(methods))
+}
+
+/// Lists of all providers, packed: a list is some megabytes, and its parts take a second to make.
+#[derive(Default)]
+pub(crate) struct Providers(Mutex<VecDeque<Packed>>);
+
+struct Packed {
+    location: Weak<Location>,
+    /// What the list was made with.
+    stored: Vec<String>,
+    bytes: Bytes,
+}
+
+impl Providers {
+    /// The packed list of a location. Who comes while it is made waits for it.
+    async fn of(&self, location: Arc<Location>) -> Result<Bytes, ApiError> {
+        let mut kept = self.0.lock().await;
+        kept.retain(|packed| packed.location.strong_count() > 0);
+        let asked = Arc::clone(&location);
+        let stored = tokio::task::spawn_blocking(move || asked.catalog.with_credential());
+        let stored = stored.await.map_err(|error| ApiError::unexpected(&error))?;
+        let of_location = Arc::downgrade(&location);
+        let same = |packed: &&Packed| packed.location.ptr_eq(&of_location) && packed.stored == stored;
+        if let Some(packed) = kept.iter().find(same) {
+            return Ok(packed.bytes.clone());
+        }
+        let credentials = stored.clone();
+        let made = tokio::task::spawn_blocking(move || pack(&location.catalog, &credentials));
+        let bytes: Bytes = made
+            .await
+            .map_err(|error| ApiError::unexpected(&error))?
+            .map_err(|error| ApiError::unexpected(&error))?
+            .into();
+        kept.retain(|packed| !packed.location.ptr_eq(&of_location));
+        kept.truncate(KEPT - 1);
+        kept.push_front(Packed {
+            location: of_location,
+            stored,
+            bytes: bytes.clone(),
+        });
+        Ok(bytes)
+    }
+}
+
+/// Every provider that may be used, the first model of each, and which are connected.
+pub(crate) async fn list(
+    State(app): State<App>,
+    At(location): At,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let packed = app.providers.of(location).await?;
+    let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    let kind = [(CONTENT_TYPE, "application/json")];
+    if compress::accepts(accepted.unwrap_or_default(), "gzip") {
+        let encoded = [(CONTENT_ENCODING, "gzip"), (VARY, "Accept-Encoding")];
+        return Ok((kind, encoded, packed).into_response());
+    }
+    let pieces = stream::unfold(Some(GzDecoder::new(io::Cursor::new(packed))), |decoder| async {
+        let mut decoder = decoder?;
+        let mut piece = Vec::with_capacity(PIECE);
+        match decoder.by_ref().take(PIECE as u64).read_to_end(&mut piece) {
+            Ok(0) => None,
+            Ok(_) => Some((Ok(Bytes::from(piece)), Some(decoder))),
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    Ok((kind, [(VARY, "Accept-Encoding")], Body::from_stream(pieces)).into_response())
+}
+
+fn pack(catalog: &Catalog, stored: &[String]) -> io::Result<Vec<u8>> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    let mut default: IndexMap<String, String> = IndexMap::new();
+    packed.write_all(b"{\"all\":[")?;
+    let mut separator = "";
+    for provider in catalog.known() {
+        packed.write_all(separator.as_bytes())?;
+        serde_json::to_writer(&mut packed, &provider)?;
+        let first = Catalog::first_model(&provider);
+        default.extend(first.map(|model| (provider.id.clone(), model.id.clone())));
+        separator = ",";
+    }
+    let known = |id: &&String| default.contains_key(*id);
+    let connected: IndexSet<String> = catalog
+        .connected()
+        .into_iter()
+        .chain(stored.iter().filter(known).cloned())
+        .collect();
+    packed.write_all(b"],\"default\":")?;
+    serde_json::to_writer(&mut packed, &default)?;
+    packed.write_all(b",\"connected\":")?;
+    serde_json::to_writer(&mut packed, &connected)?;
+    packed.write_all(b"}")?;
+    packed.finish()
 }

@@ -17,7 +17,7 @@ use opencode_tool::contract::Subagent;
 use serde_json::Value;
 
 use super::StepInput;
-use crate::{history, reminder, system};
+use crate::{Location, history, reminder, system};
 
 /// Everything that a step needs before it asks.
 pub(super) struct Prepared {
@@ -41,7 +41,7 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     }
     let own = input.session.permission.as_deref().unwrap_or_default();
     let rules: [&[Rule]; 2] = [&input.agent.permission, own];
-    let scope = Arc::new(location.scope(&subagents(input, &rules)));
+    let scope = Arc::new(location.scope(&subagents(location, &rules)));
     let tools = offered_tools(input, &rules, &scope);
     let offered = tools
         .iter()
@@ -174,9 +174,8 @@ pub(crate) fn build(
 }
 
 /// Agents that tasks can be given to, by name.
-fn subagents(input: &StepInput<'_>, rules: &[&[Rule]]) -> Vec<Subagent> {
-    let mut all: Vec<Subagent> = input
-        .location
+pub(crate) fn subagents(location: &Location, rules: &[&[Rule]]) -> Vec<Subagent> {
+    let mut all: Vec<Subagent> = location
         .agents
         .values()
         .filter(|agent| agent.mode != Mode::Primary)

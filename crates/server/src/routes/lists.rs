@@ -1,0 +1,76 @@
+//! What a location has besides sessions: tools, servers that it talks to, accounts
+//! (reference `http-api.md` §6.2, §6.8).
+
+use axum::Json;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::error::ApiError;
+use crate::extract::{At, Query};
+
+/// What schemas of tools are written in.
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+pub(crate) async fn tool_ids(At(location): At) -> Json<Value> {
+    Json(location.tools.names().collect())
+}
+
+/// The model that tools are wanted for. All models are told the same of the tools that there are.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "both must be there")]
+pub(crate) struct ForModel {
+    provider: String,
+    model: String,
+}
+
+pub(crate) async fn tools(At(location): At, Query(_): Query<ForModel>) -> Result<Json<Value>, ApiError> {
+    let rows = location.tool_definitions()?.into_iter().map(|(id, definition)| {
+        let mut parameters = Map::from_iter([("$schema".to_owned(), json!(DIALECT))]);
+        if let Value::Object(own) = definition.parameters {
+            parameters.extend(own);
+        }
+        json!({ "id": id, "description": definition.description, "parameters": parameters })
+    });
+    Ok(Json(rows.collect()))
+}
+
+/// Language servers that run: this version starts none.
+pub(crate) async fn language_servers(At(_): At) -> Json<Value> {
+    Json(json!([]))
+}
+
+/// MCP servers of the configuration, and that this version does not talk to them.
+pub(crate) async fn mcp(At(location): At) -> Json<Value> {
+    let servers = location.effective_config["mcp"].as_object();
+    let status = |config: &Value| {
+        if config["enabled"] == false {
+            json!({ "status": "disabled" })
+        } else {
+            json!({ "status": "failed", "error": "This version does not connect to MCP servers" })
+        }
+    };
+    let rows = servers.into_iter().flatten();
+    Json(
+        rows.map(|(name, config)| (name.clone(), status(config)))
+            .collect(),
+    )
+}
+
+/// Resources of connected MCP servers, of which there are none.
+pub(crate) async fn resources(At(_): At) -> Json<Value> {
+    Json(json!({}))
+}
+
+/// What only some builds and settings can do.
+pub(crate) async fn capabilities(At(_): At) -> Json<Value> {
+    Json(json!({ "backgroundSubagents": false }))
+}
+
+/// The console account, which nobody can log in to here.
+pub(crate) async fn console(At(_): At) -> Json<Value> {
+    Json(json!({ "consoleManagedProviders": [], "switchableOrgCount": 0 }))
+}
+
+pub(crate) async fn console_organisations(At(_): At) -> Json<Value> {
+    Json(json!({ "orgs": [] }))
+}
