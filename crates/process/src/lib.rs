@@ -1,12 +1,13 @@
-//! Child processes, process groups and the parsing of shell commands.
+//! Child processes, process groups, pseudo-terminals and the parsing of shell commands.
 //!
-//! Three doors: [`Program`] runs a known program and collects what it says (git, say), [`ShellCommand`]
-//! runs a user's or a model's command line and hands its output over while it comes, [`script`] says
-//! what a command line would run without running it. Whatever a child does — prints without end, ignores
+//! Four doors: [`Program`] runs a known program and collects what it says (git, say), [`ShellCommand`]
+//! runs a user's or a model's command line and hands its output over while it comes, [`Terminal`] gives a
+//! program a terminal that a person sits at, [`script`] says what a command line would run without running
+//! it. Whatever a child does — prints without end, ignores
 //! signals, leaves children of its own behind — memory stays bounded and every wait ends.
 //!
 //! No rule about what may run lives here, and no text for a model; the environment of this process is
-//! never changed. Pseudo-terminals will move in here too.
+//! never changed.
 
 mod environment;
 mod group;
@@ -14,8 +15,11 @@ mod merged;
 pub mod program;
 pub mod script;
 pub mod shell;
+pub mod shells;
+pub mod terminal;
 
 pub use environment::Environment;
 pub use program::{Finished, Program};
 pub use script::Script;
 pub use shell::{Ending, Event, Running, ShellCommand};
+pub use terminal::{Terminal, TerminalCommand};

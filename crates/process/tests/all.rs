@@ -6,3 +6,4 @@ mod program;
 mod script;
 #[cfg(unix)]
 mod shell;
+mod terminal;

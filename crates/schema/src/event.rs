@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::permission::{Reply, Request};
 use crate::project::Project;
+use crate::pty::Pty;
 use crate::session::{FileDiff, Status, Todo};
 use crate::time::Millis;
 use crate::{
-    EventId, Message, MessageError, MessageId, Part, PartId, PermissionId, QuestionId, Session, SessionId,
+    EventId, Message, MessageError, MessageId, Part, PartId, PermissionId, PtyId, QuestionId, Session, SessionId,
     question,
 };
 
@@ -213,6 +214,28 @@ events! {
         /// What was asked.
         #[serde(rename = "requestID")] request_id: QuestionId,
     }
+    /// A terminal was opened.
+    PtyCreated = "pty.created" {
+        /// All of it.
+        info: Box<Pty>,
+    }
+    /// A terminal has another title or size.
+    PtyUpdated = "pty.updated" {
+        /// All of it.
+        info: Box<Pty>,
+    }
+    /// The program in a terminal has ended, and the terminal with it.
+    PtyExited = "pty.exited" {
+        /// Which terminal.
+        id: PtyId,
+        /// The program's exit code.
+        #[serde(rename = "exitCode")] exit_code: u32,
+    }
+    /// A terminal was closed.
+    PtyDeleted = "pty.deleted" {
+        /// Which.
+        id: PtyId,
+    }
     /// A location is given up: it is read anew when it is next asked for.
     InstanceDisposed = "server.instance.disposed" {
         /// Its folder.
@@ -355,6 +378,10 @@ impl EventBody {
             | Self::TuiCommandExecute { .. }
             | Self::TuiToastShow { .. }
             | Self::TuiSessionSelect { .. }
+            | Self::PtyCreated { .. }
+            | Self::PtyUpdated { .. }
+            | Self::PtyExited { .. }
+            | Self::PtyDeleted { .. }
             | Self::FileEdited { .. }
             | Self::FileWatcherUpdated { .. }
             | Self::ProjectUpdated { .. } => None,

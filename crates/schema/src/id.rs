@@ -185,6 +185,8 @@ ids! {
     PermissionId = "per", Ascending;
     /// A question to the user.
     QuestionId = "que", Ascending;
+    /// A terminal.
+    PtyId = "pty", Ascending;
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod number;
 pub mod part;
 pub mod permission;
 pub mod project;
+pub mod pty;
 pub mod question;
 pub mod session;
 pub mod skill;
@@ -25,7 +26,7 @@ pub mod time;
 
 pub use error::MessageError;
 pub use event::{Event, EventBody};
-pub use id::{EventId, MessageId, PartId, PermissionId, QuestionId, SessionId};
+pub use id::{EventId, MessageId, PartId, PermissionId, PtyId, QuestionId, SessionId};
 pub use message::{AssistantMessage, Message, MessageBody, MessageWithParts, UserMessage};
 pub use part::{Part, PartBody, ToolState};
 pub use session::Session;

@@ -46,7 +46,7 @@ pub(crate) struct Access {
 }
 
 /// Stands before every operation.
-pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
     let origin = request.headers().get(ORIGIN).cloned();
     let allowed = origin
         .as_ref()

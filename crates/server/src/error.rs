@@ -127,6 +127,10 @@ impl From<opencode_session::Error> for ApiError {
             | Error::Catalog(_)
             | Error::Import(_) => Self::bad_request(Kind::Payload, error.to_string()),
             Error::Files(_) | Error::Broken(_) => Self::unexpected(&error),
+            Error::Terminal(opencode_process::terminal::Error::TooMany) => {
+                Self::tagged(StatusCode::TOO_MANY_REQUESTS, "RateLimitError", error.to_string())
+            }
+            Error::Terminal(_) => Self::bad_request(Kind::Payload, error.to_string()),
             Error::Ending => Self::tagged(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "ServiceUnavailableError",

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use http_body_util::LengthLimitError;
-use opencode_schema::{MessageId, PartId, PermissionId, QuestionId, SessionId};
+use opencode_schema::{MessageId, PartId, PermissionId, PtyId, QuestionId, SessionId};
 use opencode_session::Location;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -181,6 +181,7 @@ ids! {
     MessageId = "messageID";
     PartId = "partID";
     QuestionId = "requestID";
+    PtyId = "ptyID";
 }
 
 /// Takes an id that stands in a body.

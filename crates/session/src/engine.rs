@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use opencode_config::{Environment, Paths};
 use opencode_llm::{Client, ClientOptions};
 use opencode_schema::EventBody;
@@ -148,6 +149,7 @@ impl Engine {
             let mut locations = inner.locations.lock().unwrap_or_else(PoisonError::into_inner);
             locations.remove(&location.directory);
         }
+        location.terminals.close().await;
         let directory = location.directory.to_string_lossy().into_owned();
         Ok(location
             .store
@@ -160,15 +162,7 @@ impl Engine {
     /// # Errors
     /// The database is closed.
     pub async fn dispose_all(&self) -> Result<(), Error> {
-        let all: Vec<_> = {
-            let inner = &self.inner;
-            let locations = inner.locations.lock().unwrap_or_else(PoisonError::into_inner);
-            locations
-                .values()
-                .filter_map(|cell| cell.get().cloned())
-                .collect()
-        };
-        for location in all {
+        for location in self.opened() {
             self.dispose(&location).await?;
         }
         let everywhere = self.inner.store.at(Origin {
@@ -178,13 +172,25 @@ impl Engine {
         Ok(everywhere.announce(EventBody::GlobalDisposed {}).await?)
     }
 
+    /// The locations that were asked for and not given up since.
+    fn opened(&self) -> Vec<Arc<Location>> {
+        let locations = &self.inner.locations;
+        let locations = locations.lock().unwrap_or_else(PoisonError::into_inner);
+        locations
+            .values()
+            .filter_map(|cell| cell.get().cloned())
+            .collect()
+    }
+
     /// Ends everything that runs: turns are stopped and leave their sessions consistent, background work
     /// gets a little time to end.
     pub async fn shutdown(&self) {
         self.inner.housekeeping.cancel();
         self.inner.tasks.close();
+        let opened = self.opened();
         let rest = async {
-            self.inner.coordinator.stop_all().await;
+            let terminals = opened.iter().map(|location| location.terminals.close());
+            tokio::join!(join_all(terminals), self.inner.coordinator.stop_all());
             self.inner.tasks.wait().await;
         };
         if tokio::time::timeout(ENDING_LIMIT, rest).await.is_err() {

@@ -56,6 +56,9 @@ pub enum Error {
     /// Something broke down, which is a bug.
     #[error("the work broke down: {0}")]
     Broken(String),
+    /// A terminal cannot be opened.
+    #[error(transparent)]
+    Terminal(#[from] opencode_process::terminal::Error),
     /// The program is ending.
     #[error("the program is ending")]
     Ending,

@@ -30,6 +30,7 @@ mod step;
 mod subagent;
 mod summary;
 mod system;
+mod terminals;
 mod title;
 mod transfer;
 
@@ -40,4 +41,5 @@ pub use lifecycle::{NewSession, SessionChange};
 pub use location::Location;
 pub use prompt::Prompt;
 pub use shell::UserCommand;
+pub use terminals::{NewTerminal, OpenTerminal, TerminalChange, Terminals};
 pub use transfer::{Transcript, sanitize};

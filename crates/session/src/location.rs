@@ -28,8 +28,8 @@ use opencode_tool::registry::Registry;
 use opencode_tool::truncation::Truncation;
 use serde_json::Value;
 
-use crate::Error;
 use crate::step::request::subagents;
+use crate::{Error, Terminals};
 
 /// A folder and everything that depends on it.
 pub struct Location {
@@ -59,6 +59,8 @@ pub struct Location {
     pub questions: Arc<Questions>,
     /// Its tools.
     pub tools: Registry,
+    /// Its terminals.
+    pub terminals: Terminals,
     /// What a user should know of it: a repository that git refuses, for example.
     pub warnings: Vec<String>,
     pub(crate) snapshots: Option<Snapshots>,
@@ -128,6 +130,7 @@ impl Location {
             project_id: identity.id,
             permissions: Permissions::new(store.clone()),
             questions: Questions::new(store.clone()),
+            terminals: Terminals::new(store.clone()),
             tools: Registry::built_in(
                 environment
                     .positive(variable::BASH_TIMEOUT)
@@ -289,6 +292,16 @@ impl Location {
         let users = self.environment.get("SHELL").filter(|path| users_will_do(path));
         let wanted = configured.or(users).and_then(|path| self.program(path));
         wanted
+            .or_else(|| self.program("bash"))
+            .unwrap_or_else(|| PathBuf::from("/bin/sh"))
+    }
+
+    /// The shell that a terminal is opened with: the configured one, else the user's, else bash, else sh.
+    pub(crate) fn terminal_shell(&self) -> PathBuf {
+        let configured = self.config.shell.as_deref();
+        let wanted = configured.or_else(|| self.environment.get("SHELL"));
+        wanted
+            .and_then(|path| self.program(path))
             .or_else(|| self.program("bash"))
             .unwrap_or_else(|| PathBuf::from("/bin/sh"))
     }
