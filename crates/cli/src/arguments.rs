@@ -134,6 +134,9 @@ pub(crate) struct Serve {
     /// Origins of pages that may use the server, beside those of this machine
     #[arg(long, value_name = "ORIGIN", num_args = 1..)]
     pub(crate) cors: Vec<String>,
+    /// Let other machines have things executed although no password is set
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }
 
 /// `opencode session`

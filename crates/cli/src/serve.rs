@@ -15,7 +15,11 @@ pub(crate) async fn run(context: &Context, arguments: Serve) -> Result<(), Failu
     let password = environment
         .get(variable::SERVER_PASSWORD)
         .filter(|word| !word.is_empty());
+    let safety = opencode_config::server_safety(&context.paths, environment)
+        .map_err(|error| Failure::told(error.to_string()))?;
     let options = Options {
+        audit: safety.audit,
+        insecure: arguments.insecure || safety.insecure,
         hostname: arguments.hostname.clone(),
         port: arguments.port,
         cors: arguments.cors,

@@ -25,7 +25,7 @@ pub mod text;
 
 pub use environment::Environment;
 pub use error::{Error, Issue};
-pub use load::{Loaded, global, load};
+pub use load::{Loaded, ServerSafety, global, load, server_safety};
 pub use paths::Paths;
 
 use std::path::Path;

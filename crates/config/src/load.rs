@@ -115,6 +115,28 @@ pub(crate) fn read(path: &Path, environment: &Environment, paths: &Paths) -> Res
     Ok(Some(value))
 }
 
+/// What only the global files say of the server's safety (reference `seed-http.md` §6, §8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerSafety {
+    /// It is written down who had what executed or changed.
+    pub audit: bool,
+    /// Other machines may have things executed without a password.
+    pub insecure: bool,
+}
+
+/// Reads it.
+///
+/// # Errors
+/// The first file that cannot be read or is wrong.
+pub fn server_safety(paths: &Paths, environment: &Environment) -> Result<ServerSafety, Error> {
+    let global = global(paths, environment)?;
+    let server = &global["server"];
+    Ok(ServerSafety {
+        audit: server["audit"].as_bool().unwrap_or(true),
+        insecure: server["insecure"].as_bool().unwrap_or(false),
+    })
+}
+
 /// Folders that hold agents, skills and so on (reference `config.md` §2.1).
 fn directories(place: Place<'_>, paths: &Paths, environment: &Environment, project: bool) -> Vec<PathBuf> {
     let mut all = vec![paths.config.clone()];

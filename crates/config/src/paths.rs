@@ -81,6 +81,12 @@ impl Paths {
         self.data.join("log").join("opencode.log")
     }
 
+    /// Who had the server execute or change what.
+    #[must_use]
+    pub fn audit(&self) -> PathBuf {
+        self.data.join("log").join("audit.jsonl")
+    }
+
     /// `path` with a leading `~/` or `$HOME/` expanded.
     #[must_use]
     pub fn expand(&self, path: &str) -> String {

@@ -16,8 +16,12 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use serde_json::json;
+
+use crate::audit::{Actor, Audit, Auth, Outcome, Record};
 use crate::error::ApiError;
 use crate::extract::query_value;
+use crate::{audit, execution};
 
 /// What a client must know.
 #[derive(Clone)]
@@ -43,6 +47,9 @@ pub(crate) struct Access {
     pub(crate) cors: Vec<String>,
     /// The name that the server was told to listen on.
     pub(crate) hostname: String,
+    /// Other machines can connect and nobody has to know anything: they may not have things executed.
+    pub(crate) is_open_to_all: bool,
+    pub(crate) audit: Audit,
 }
 
 /// Stands before every operation.
@@ -54,13 +61,19 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, mut request: Reques
     let is_preflight = request.method() == Method::OPTIONS
         && origin.is_some()
         && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let actor = access.actor(&request);
     let mut response = if is_preflight {
         preflight(request.headers())
-    } else if !access.knows(&request) {
+    } else if !access.knows(&request) && !has_ticket(&request) {
+        access.told(&actor, "auth.fail", &request, StatusCode::UNAUTHORIZED);
         refusal(request.uri().path())
+    } else if access.is_open_to_all && execution::executes(request.method(), request.uri().path()) {
+        access.told(&actor, "auth.fail", &request, StatusCode::FORBIDDEN);
+        open_to_all()
     } else if !access.is_addressed(&request) || (!allowed && !is_harmless(request.method())) {
         forbidden()
     } else {
+        request.extensions_mut().insert(actor);
         next.run(request).await
     };
     if let Some(origin) = origin.filter(|_| allowed) {
@@ -73,6 +86,42 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, mut request: Reques
 }
 
 impl Access {
+    /// Who asks, as far as is known.
+    fn actor(&self, request: &Request) -> Actor {
+        let user = self.password.as_ref().map(|password| password.username.clone());
+        let (auth, user) = match user {
+            Some(_) if !self.knows(request) => {
+                let auth = if has_ticket(request) { Auth::Ticket } else { Auth::None };
+                (auth, None)
+            }
+            Some(user) => (Auth::Basic, Some(user)),
+            None => (Auth::None, None),
+        };
+        Actor {
+            auth,
+            user,
+            peer: audit::peer(request.extensions().get()),
+        }
+    }
+
+    /// Writes down that a request was refused.
+    fn told(&self, actor: &Actor, action: &'static str, request: &Request, status: StatusCode) {
+        // Without the query, in which there may be tokens.
+        let detail = json!({ "method": request.method().as_str(), "path": request.uri().path() });
+        let record = Record::new(actor, action, detail).with(Outcome::Denied, Some(status.as_u16()));
+        self.audit.record(&record);
+    }
+
+    /// Whether a page may open a socket: unlike answers, what comes over one can be read by every page. Programs
+    /// that are no browsers send no origin.
+    pub(crate) fn may_connect(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(ORIGIN) else { return true };
+        let Ok(origin) = origin.to_str() else { return false };
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let is_own = host.is_some() && origin.split_once("://").map(|(_, host)| host) == host;
+        is_own || self.allows(origin)
+    }
+
     /// Pages of this machine, of the desktop program, of the project's own site, and of the configuration.
     fn allows(&self, origin: &str) -> bool {
         let begins = ["http://localhost:", "http://127.0.0.1:", "oc://renderer"];
@@ -138,6 +187,17 @@ impl Access {
     }
 }
 
+/// Whether a request brings a ticket to where tickets are looked at.
+fn has_ticket(request: &Request) -> bool {
+    let path = request.uri().path();
+    let id = path
+        .strip_prefix("/pty/")
+        .and_then(|rest| rest.strip_suffix("/connect"));
+    id.is_some_and(|id| !id.contains('/'))
+        && query_value(request.uri().query().unwrap_or_default(), "ticket")
+            .is_some_and(|ticket| !ticket.is_empty())
+}
+
 /// A host without its port.
 fn name_of(host: &str) -> &str {
     match host.rsplit_once(':') {
@@ -179,6 +239,16 @@ fn forbidden() -> Response {
         StatusCode::FORBIDDEN,
         "ForbiddenError",
         "This page may not use the server; start it with `--cors <origin>` if it should",
+    )
+    .into_response()
+}
+
+fn open_to_all() -> Response {
+    ApiError::tagged(
+        StatusCode::FORBIDDEN,
+        "ForbiddenError",
+        "Other machines can reach this server and nobody needs a password, so nothing is executed or written. \
+         Set OPENCODE_SERVER_PASSWORD, or start it with `--insecure`",
     )
     .into_response()
 }

@@ -6,12 +6,17 @@
 
 mod access;
 mod compress;
+mod audit;
 mod doc;
 mod error;
 mod events;
+mod execution;
 mod extract;
 mod listen;
 mod operations;
 mod routes;
+mod secrets;
+mod socket;
+mod ticket;
 
 pub use listen::{Error, Options, Password, Server};

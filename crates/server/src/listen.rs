@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use opencode_session::Engine;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::audit::{Audit, Writing};
 use crate::routes::provider::Providers;
+use crate::ticket::Tickets;
 use crate::{access, compress, operations};
 
 pub use crate::access::Password;
@@ -36,6 +40,10 @@ pub struct Options {
     pub directory: PathBuf,
     /// Version of the program.
     pub version: &'static str,
+    /// Whether it is written down who had what executed or changed.
+    pub audit: bool,
+    /// Whether other machines may have things executed without a password.
+    pub insecure: bool,
 }
 
 /// Why nothing listens.
@@ -62,6 +70,11 @@ pub(crate) struct Shared {
     pub(crate) providers: Providers,
     /// Ends streams that would go on for ever.
     pub(crate) ending: CancellationToken,
+    /// Connections that have become sockets.
+    pub(crate) sockets: TaskTracker,
+    pub(crate) access: Arc<Access>,
+    pub(crate) tickets: Tickets,
+    pub(crate) audit: Audit,
 }
 
 impl std::ops::Deref for App {
@@ -77,6 +90,8 @@ pub struct Server {
     listener: TcpListener,
     router: Router,
     ending: CancellationToken,
+    sockets: TaskTracker,
+    writing: Writing,
 }
 
 impl Server {
@@ -87,18 +102,30 @@ impl Server {
     pub async fn bind(engine: Engine, options: Options) -> Result<Self, Error> {
         let listener = listen(&options.hostname, options.port).await?;
         let ending = CancellationToken::new();
+        let sockets = TaskTracker::new();
+        let log = options.audit.then(|| engine.paths().audit());
+        let (audit, writing) = Audit::begin(log, &engine);
+        let is_exposed = listener
+            .local_addr()
+            .is_ok_and(|address| !address.ip().is_loopback());
+        let access = Arc::new(Access {
+            is_open_to_all: is_exposed && options.password.is_none() && !options.insecure,
+            password: options.password,
+            cors: options.cors,
+            hostname: options.hostname,
+            audit: audit.clone(),
+        });
         let app = App(Arc::new(Shared {
             engine,
             directory: options.directory,
             version: options.version,
             providers: Providers::default(),
             ending: ending.clone(),
+            sockets: sockets.clone(),
+            access: Arc::clone(&access),
+            tickets: Tickets::default(),
+            audit,
         }));
-        let access = Arc::new(Access {
-            password: options.password,
-            cors: options.cors,
-            hostname: options.hostname,
-        });
         let router = operations::router()
             .with_state(app)
             .layer(axum::middleware::from_fn(compress::layer))
@@ -107,6 +134,8 @@ impl Server {
             listener,
             router,
             ending,
+            sockets,
+            writing,
         })
     }
 
@@ -124,6 +153,8 @@ impl Server {
             listener,
             router,
             ending,
+            sockets,
+            writing,
         } = self;
         let graceful = {
             let ending = ending.clone();
@@ -132,6 +163,11 @@ impl Server {
                 ending.cancel();
             }
         };
+        // Keys that are typed are small pieces, which must not wait for more.
+        let listener = listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        });
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let serving = axum::serve(listener, router).with_graceful_shutdown(graceful);
         let limit = async {
             ending.cancelled().await;
@@ -145,6 +181,11 @@ impl Server {
             }
             () = limit => tracing::info!("answers that took too long were cut"),
         }
+        sockets.close();
+        if tokio::time::timeout(GRACE, sockets.wait()).await.is_err() {
+            tracing::info!("sockets that took too long were cut");
+        }
+        writing.end().await;
     }
 }
 

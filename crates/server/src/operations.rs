@@ -6,7 +6,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::listen::App;
 use crate::routes::{
-    config, control, file, find, global, instance, lists, message, permission, project, provider, question,
+    config, control, file, find, global, instance, lists, message, permission, project, provider, pty, question,
     session, tui, vcs,
 };
 use crate::{doc, error, events};
@@ -123,6 +123,14 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/experimental/capabilities" "experimental.capabilities.get" lists::capabilities;
         get "/experimental/console" "experimental.console.get" lists::console;
         get "/experimental/console/orgs" "experimental.console.listOrgs" lists::console_organisations;
+        get "/pty/shells" "pty.shells" pty::shells;
+        get "/pty" "pty.list" pty::list;
+        post "/pty" "pty.create" pty::create;
+        get "/pty/{ptyID}" "pty.get" pty::get;
+        put "/pty/{ptyID}" "pty.update" pty::update;
+        delete "/pty/{ptyID}" "pty.remove" pty::remove;
+        post "/pty/{ptyID}/connect-token" "pty.connectToken" pty::connect_token;
+        get "/pty/{ptyID}/connect" "pty.connect" pty::connect;
 
         post "/tui/append-prompt" "tui.appendPrompt" tui::append_prompt;
         post "/tui/open-help" "tui.openHelp" tui::open_help;

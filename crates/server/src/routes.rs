@@ -11,6 +11,7 @@ pub(crate) mod message;
 pub(crate) mod permission;
 pub(crate) mod project;
 pub(crate) mod provider;
+pub(crate) mod pty;
 pub(crate) mod question;
 pub(crate) mod session;
 pub(crate) mod tui;

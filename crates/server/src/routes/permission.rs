@@ -1,14 +1,18 @@
 //! Questions that wait for the user (reference `http-api.md` §6.5).
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::StatusCode;
 use opencode_schema::PermissionId;
 use opencode_schema::permission::{Reply, Request};
 use opencode_session::Location;
 use serde::Deserialize;
+use serde_json::json;
 
+use crate::audit::{Actor, Outcome, Record};
 use crate::error::ApiError;
 use crate::extract::{AskedPermission, At, Body};
+use crate::listen::App;
 
 pub(crate) async fn list(At(location): At) -> Json<Vec<Request>> {
     Json(location.permissions.pending())
@@ -21,11 +25,13 @@ pub(crate) struct Answer {
 }
 
 pub(crate) async fn reply(
+    State(app): State<App>,
+    actor: Actor,
     At(location): At,
     AskedPermission(id): AskedPermission,
     Body(answer): Body<Answer>,
 ) -> Result<Json<bool>, ApiError> {
-    settle(&location, &id, answer.reply, answer.message).await
+    settle(&app, &actor, &location, &id, answer.reply, answer.message).await
 }
 
 #[derive(Deserialize)]
@@ -35,20 +41,28 @@ pub(crate) struct Response {
 
 /// The older form of [`reply`].
 pub(crate) async fn respond(
+    State(app): State<App>,
+    actor: Actor,
     At(location): At,
     AskedPermission(id): AskedPermission,
     Body(answer): Body<Response>,
 ) -> Result<Json<bool>, ApiError> {
-    settle(&location, &id, answer.response, None).await
+    settle(&app, &actor, &location, &id, answer.response, None).await
 }
 
-async fn settle(
+pub(crate) async fn settle(
+    app: &App,
+    actor: &Actor,
     location: &Location,
     id: &PermissionId,
     reply: Reply,
     message: Option<String>,
 ) -> Result<Json<bool>, ApiError> {
     let settled = location.permissions.reply(id, reply, message).await;
+    let outcome = if settled.is_ok() { Outcome::Ok } else { Outcome::Error };
+    let detail = json!({ "request": id, "reply": reply });
+    app.audit
+        .record(&Record::new(actor, "permission.reply", detail).at(location).with(outcome, None));
     settled.map(|()| Json(true)).map_err(|unknown| {
         ApiError::tagged(
             StatusCode::NOT_FOUND,

@@ -1,6 +1,7 @@
 //! The state of the working tree (reference `http-api.md` §6.7).
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -8,8 +9,10 @@ use opencode_project::vcs::{self, Branches, Change, Kind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::audit::{Actor, Outcome, Record};
 use crate::error::ApiError;
 use crate::extract::{At, Body, Query};
+use crate::listen::App;
 
 pub(crate) async fn get(At(location): At) -> Result<Json<Value>, ApiError> {
     let branches = if location.is_git {
@@ -102,6 +105,8 @@ pub(crate) struct Patch {
 }
 
 pub(crate) async fn apply(
+    State(app): State<App>,
+    actor: Actor,
     At(location): At,
     Body(Patch { patch }): Body<Patch>,
 ) -> Result<Json<Value>, ApiError> {
@@ -114,6 +119,10 @@ pub(crate) async fn apply(
     let applied = vcs::apply(&location.worktree, &patch)
         .await
         .map_err(|error| ApiError::unexpected(&error))?;
+    let outcome = if applied.is_ok() { Outcome::Ok } else { Outcome::Error };
+    let detail = json!({ "bytes": patch.len() });
+    app.audit
+        .record(&Record::new(&actor, "vcs.apply", detail).at(&location).with(outcome, None));
     applied
         .map(|()| Json(json!({ "applied": true })))
         .map_err(|reason| refused(&reason, "not-clean"))
