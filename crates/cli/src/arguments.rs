@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::remote::Access;
+
 /// An agent that works on software from a terminal.
 #[derive(Debug, Parser)]
 #[command(
@@ -105,9 +107,14 @@ pub(crate) struct Run {
     /// Show what the model thinks
     #[arg(long)]
     pub(crate) thinking: bool,
-    /// Work in this folder
+    /// Work in this folder; with --attach, a folder of the server
     #[arg(long, value_name = "PATH")]
     pub(crate) dir: Option<PathBuf>,
+    /// Let the server at this address do the work
+    #[arg(long, value_name = "URL")]
+    pub(crate) attach: Option<String>,
+    #[command(flatten)]
+    pub(crate) access: Access,
     /// Allow whatever needs permission and is not forbidden
     #[arg(long, aliases = ["yolo", "dangerously-skip-permissions"])]
     pub(crate) auto: bool,

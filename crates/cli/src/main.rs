@@ -10,6 +10,7 @@ mod log;
 mod models;
 mod output;
 mod provider_help;
+mod remote;
 mod run;
 mod serve;
 mod session;

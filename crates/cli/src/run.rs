@@ -1,7 +1,8 @@
 //! `opencode run` (reference `cli.md` §3): a prompt, shown while it is worked on.
 
 mod message;
-mod show;
+mod remote;
+pub(crate) mod show;
 mod tool_line;
 
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use opencode_catalog::Choice;
 use opencode_schema::agent::Mode;
-use opencode_schema::permission::{Action, Reply, Rule};
+use opencode_schema::permission::{Action, Reply, Request, Rule, Ruleset};
 use opencode_schema::{EventBody, MessageError, Session, SessionId};
 use opencode_session::{Engine, Location, NewSession, Prompt};
 use opencode_store::{SessionFilter, Subscription};
@@ -23,11 +24,14 @@ use show::Show;
 
 /// Sends a message and shows what comes of it.
 pub(crate) async fn run(context: &Context, arguments: Run) -> Result<(), Failure> {
-    let directory = working_directory(context, &arguments)?;
-    let message = message::read(&arguments, &directory)?;
     if arguments.fork && !arguments.continue_last && arguments.session.is_none() {
         return Err(Failure::told("--fork requires --continue or --session"));
     }
+    if let Some(url) = arguments.attach.clone() {
+        return remote::run(context, arguments, &url).await;
+    }
+    let directory = working_directory(context, &arguments)?;
+    let message = message::read(&arguments, &directory, message::attach)?;
     let engine = context.engine().await?;
     let location = engine.location(&directory).await?;
     location
@@ -101,15 +105,20 @@ async fn session(engine: &Engine, location: &Location, arguments: &Run) -> Resul
 }
 
 /// Parity: cli.md §3.3, nobody sits there to answer questions or to approve plans.
+fn denied() -> Ruleset {
+    ["question", "plan_enter", "plan_exit"]
+        .map(|name| Rule::new(name, "*", Action::Deny))
+        .into()
+}
+
 async fn new_session(
     engine: &Engine,
     location: &Location,
     title: Option<String>,
 ) -> Result<Session, Failure> {
-    let denied = ["question", "plan_enter", "plan_exit"].map(|name| Rule::new(name, "*", Action::Deny));
     let new = NewSession {
         title,
-        permission: Some(denied.into()),
+        permission: Some(denied()),
         ..NewSession::default()
     };
     Ok(engine.create_session(location, new).await?)
@@ -134,15 +143,36 @@ fn title(arguments: &Run, message: &str) -> Option<String> {
 /// The agent if it can be used, else none with a warning.
 fn agent(context: &Context, location: &Location, wanted: Option<&str>) -> Option<String> {
     let wanted = wanted?;
-    let reason = match location.agents.get(wanted) {
-        Some(agent) if agent.mode != Mode::Subagent => return Some(wanted.to_owned()),
-        Some(_) => "is a subagent, not a primary agent",
+    usable(
+        context,
+        wanted,
+        location.agents.get(wanted).map(|agent| agent.mode),
+    )
+}
+
+fn usable(context: &Context, wanted: &str, mode: Option<Mode>) -> Option<String> {
+    let reason = match mode {
+        Some(Mode::Subagent) => "is a subagent, not a primary agent",
+        Some(_) => return Some(wanted.to_owned()),
         None => "not found",
     };
     context.output.warning(format_args!(
         "agent \"{wanted}\" {reason}. Falling back to default agent"
     ));
     None
+}
+
+/// How a request for permission is answered, with nobody there to ask.
+fn reply_to(context: &Context, auto: bool, request: &Request) -> Reply {
+    if auto {
+        return Reply::Once;
+    }
+    let patterns = request.patterns.join(", ");
+    let what = &request.permission;
+    context.output.warning(format_args!(
+        "permission requested: {what} ({patterns}); auto-rejecting"
+    ));
+    Reply::Reject
 }
 
 /// Sees to it that the model that will be asked exists, before the prompt is stored.
@@ -283,14 +313,7 @@ impl<'a> Watch<'a> {
         match event {
             // Whoever asks, asks for this turn: nothing else runs in this engine.
             EventBody::PermissionAsked { request } => {
-                let reply = if self.auto { Reply::Once } else { Reply::Reject };
-                if !self.auto {
-                    let patterns = request.patterns.join(", ");
-                    let what = &request.permission;
-                    self.context.output.warning(format_args!(
-                        "permission requested: {what} ({patterns}); auto-rejecting"
-                    ));
-                }
+                let reply = reply_to(self.context, self.auto, request);
                 if let Err(error) = self.location.permissions.reply(&request.id, reply, None).await {
                     tracing::debug!(%error, "nobody waits for the answer any more");
                 }

@@ -52,6 +52,12 @@ impl Home {
 }
 
 impl Served {
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// Sends a request, with a body of JSON if there is one, and reads the whole answer.
     pub async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         self.send_with(method, path, &[], body.map(|body| body.to_string()))

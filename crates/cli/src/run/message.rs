@@ -3,6 +3,8 @@
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use opencode_schema::input::PartInput;
 use opencode_schema::part::FilePart;
 use url::Url;
@@ -16,8 +18,15 @@ pub(super) struct Message {
     pub(super) parts: Vec<PartInput>,
 }
 
-/// Puts the message together.
-pub(super) fn read(arguments: &Run, directory: &Path) -> Result<Message, Failure> {
+/// Most bytes of a file that is sent to a server elsewhere.
+const SENT_LIMIT: u64 = 10 * 1024 * 1024;
+
+/// Puts the message together. Files lie under `directory`; `attach` makes parts of them.
+pub(super) fn read(
+    arguments: &Run,
+    directory: &Path,
+    attach: impl Fn(&str, &Path) -> Result<PartInput, Failure>,
+) -> Result<Message, Failure> {
     let (files, words) = split_files(&arguments.file, &arguments.message, directory);
     let mut parts = files
         .iter()
@@ -81,7 +90,8 @@ fn with_input(words: String, input: String) -> String {
     }
 }
 
-fn attach(name: &str, directory: &Path) -> Result<PartInput, Failure> {
+/// A file as a program on this machine finds it.
+pub(super) fn attach(name: &str, directory: &Path) -> Result<PartInput, Failure> {
     let path = opencode_project::path::absolute(directory, name);
     let missing = || Failure::told(format!("File not found: {name}"));
     let metadata = fs_err::metadata(&path).map_err(|_| missing())?;
@@ -100,11 +110,82 @@ fn attach(name: &str, directory: &Path) -> Result<PartInput, Failure> {
     }))
 }
 
+/// A file with its content, for a server elsewhere.
+pub(super) fn enclose(name: &str, directory: &Path) -> Result<PartInput, Failure> {
+    let path = opencode_project::path::absolute(directory, name);
+    let metadata = fs_err::metadata(&path).map_err(|_| Failure::told(format!("File not found: {name}")))?;
+    if !metadata.is_file() {
+        return Err(Failure::told(format!(
+            "{name} is no regular file, and only those can be sent to a server"
+        )));
+    }
+    let unreadable = |error: std::io::Error| Failure::told(error.to_string());
+    let mut bytes = Vec::new();
+    fs_err::File::open(&path)
+        .map_err(unreadable)?
+        // It may grow while it is read.
+        .take(SENT_LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > SENT_LIMIT {
+        let limit = SENT_LIMIT / 1024 / 1024;
+        return Err(Failure::told(format!(
+            "{name} is larger than {limit} MiB, which is the most that is sent to a server"
+        )));
+    }
+    let mime = mime(&path, &bytes);
+    Ok(PartInput::file(FilePart {
+        mime: mime.to_owned(),
+        filename: path.file_name().map(|name| name.to_string_lossy().into_owned()),
+        url: format!("data:{mime};base64,{}", STANDARD.encode(&bytes)),
+        source: None,
+    }))
+}
+
+fn mime(path: &Path, bytes: &[u8]) -> &'static str {
+    if std::str::from_utf8(bytes).is_ok() {
+        return "text/plain";
+    }
+    let extension = path.extension().map(|name| name.to_string_lossy().to_lowercase());
+    match extension.as_deref().unwrap_or_default() {
+        "png" => "image/png",
+        "jpg" | "jpeg" | "jpe" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "bmp" => "image/bmp",
+        "avif" => "image/avif",
+        "tif" | "tiff" => "image/tiff",
+        "ico" => "image/vnd.microsoft.icon",
+        "pdf" => "application/pdf",
+        "zip" => "application/zip",
+        "gz" => "application/gzip",
+        "mp3" => "audio/mpeg",
+        "wav" => "audio/wav",
+        "ogg" => "audio/ogg",
+        "mp4" => "video/mp4",
+        "webm" => "video/webm",
+        _ => "application/octet-stream",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
+
+    #[test]
+    fn what_is_sent_is_named() {
+        for (path, bytes, wanted) in [
+            ("a.png", b"\x89PNG".as_slice(), "image/png"),
+            ("a.png", b"only words", "text/plain"),
+            ("a.PDF", b"%PDF\xff", "application/pdf"),
+            ("a", b"\xff\xfe", "application/octet-stream"),
+            ("empty.zip", b"", "text/plain"),
+        ] {
+            assert_eq!(mime(Path::new(path), bytes), wanted, "{path}");
+        }
+    }
 
     fn owned(words: &[&str]) -> Vec<String> {
         words.iter().map(|word| (*word).to_owned()).collect()

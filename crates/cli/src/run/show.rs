@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Style};
 
 /// Shows what happens in a session.
-pub(super) struct Show {
+pub(crate) struct Show {
     output: Output,
     session_id: SessionId,
     /// Paths are shown as seen from here.
@@ -29,10 +29,12 @@ pub(super) struct Show {
     /// Tasks whose beginning was shown.
     begun: HashSet<PartId>,
     failed: bool,
+    /// Standard output cannot be written.
+    broken: bool,
 }
 
 impl Show {
-    pub(super) fn new(
+    pub(crate) fn new(
         output: Output,
         session_id: SessionId,
         directory: PathBuf,
@@ -49,15 +51,26 @@ impl Show {
             shown: HashSet::new(),
             begun: HashSet::new(),
             failed: false,
+            broken: false,
         }
     }
 
     /// Whether something failed.
-    pub(super) fn failed(&self) -> bool {
+    pub(crate) fn failed(&self) -> bool {
         self.failed
     }
 
-    pub(super) fn event(&mut self, event: &EventBody) {
+    /// Whether that was because standard output cannot be written.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Whether lines of JSON are shown.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    pub(crate) fn event(&mut self, event: &EventBody) {
         if event.session_id() != Some(&self.session_id) {
             return;
         }
@@ -88,7 +101,7 @@ impl Show {
     }
 
     /// Shows what was not shown yet of these messages.
-    pub(super) fn transcript(&mut self, messages: &[MessageWithParts]) {
+    pub(crate) fn transcript(&mut self, messages: &[MessageWithParts]) {
         let Some(prompt) = messages
             .iter()
             .rposition(|message| message.info.as_user().is_some())
@@ -138,7 +151,7 @@ impl Show {
         }
     }
 
-    pub(super) fn error(&mut self, error: &MessageError) {
+    pub(crate) fn error(&mut self, error: &MessageError) {
         self.failed = true;
         match self.format {
             Format::Json => self.line("error", "error", json!(error)),
@@ -156,8 +169,9 @@ impl Show {
     /// turn goes on.
     fn data(&mut self, line: impl Display) {
         if let Err(failure) = self.output.data(line)
-            && !std::mem::replace(&mut self.failed, true)
+            && !std::mem::replace(&mut self.broken, true)
         {
+            self.failed = true;
             self.output.error(failure);
         }
     }
