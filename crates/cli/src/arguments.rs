@@ -58,6 +58,9 @@ pub(crate) enum Command {
     Run(Run),
     /// Answer over HTTP, for editors and other programs
     Serve(Serve),
+    /// Talk to a session of a running server, line by line
+    #[command(after_help = ATTACH_HELP)]
+    Attach(Attach),
     /// List and delete sessions
     #[command(subcommand, arg_required_else_help = true)]
     Session(Session),
@@ -144,6 +147,32 @@ pub(crate) struct Serve {
     /// Let other machines have things executed although no password is set
     #[arg(long)]
     pub(crate) insecure: bool,
+}
+
+const ATTACH_HELP: &str = "\
+Each line of standard input is a prompt, or the answer to what is asked. The answer is shown while it comes. \
+Lines that begin with a slash are orders: /help lists them. Ctrl-C stops the turn, Ctrl-D ends.";
+
+/// `opencode attach`
+#[derive(Debug, Args)]
+pub(crate) struct Attach {
+    /// Address of the server, as `opencode serve` prints it
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// Work in this folder of the server
+    #[arg(long, value_name = "PATH")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Continue the last session of the folder
+    #[arg(short = 'c', long = "continue")]
+    pub(crate) continue_last: bool,
+    /// Continue this session
+    #[arg(short, long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Continue in a copy of the session (with --continue or --session)
+    #[arg(long)]
+    pub(crate) fork: bool,
+    #[command(flatten)]
+    pub(crate) access: Access,
 }
 
 /// `opencode session`

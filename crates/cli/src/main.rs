@@ -1,6 +1,7 @@
 //! The binary: reads the command line, does what it says, and ends with the right code.
 
 mod arguments;
+mod attach;
 mod completion;
 mod context;
 mod export;
@@ -65,6 +66,7 @@ async fn perform(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(arguments) => run::run(context, arguments).await,
         Command::Serve(arguments) => serve::run(context, arguments).await,
+        Command::Attach(arguments) => attach::run(context, arguments).await,
         Command::Session(command) => session::run(context, command).await,
         Command::Export(arguments) => export::run(context, arguments).await,
         Command::Import(arguments) => import::run(context, arguments).await,

@@ -72,13 +72,24 @@ impl Output {
 
     /// A line of data. What cannot be written is told; only when the reader has gone is nobody left to tell.
     pub(crate) fn data(self, line: impl Display) -> Result<(), Failure> {
+        self.piece(format_args!("{line}\n"))
+    }
+
+    /// Data that is no whole line yet.
+    pub(crate) fn piece(self, text: impl Display) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
-        match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        match write!(out, "{text}").and_then(|()| out.flush()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
                 Err(Failure::told(format!("cannot write to standard output: {error}")))
             }
             _ => Ok(()),
         }
+    }
+
+    /// The beginning of a line, behind which the user writes.
+    pub(crate) fn ask(self, text: impl Display) {
+        let mut out = std::io::stderr().lock();
+        let _ = write!(out, "{text}").and_then(|()| out.flush());
     }
 
     /// A line of talk.

@@ -1,5 +1,6 @@
 //! `opencode run` (reference `cli.md` §3): a prompt, shown while it is worked on.
 
+mod growing;
 mod message;
 mod remote;
 pub(crate) mod show;

@@ -221,11 +221,20 @@ impl Home {
         arguments: impl IntoIterator<Item = S>,
         input: &str,
     ) -> Finished {
+        self.start_with_input(arguments, input).finish().await
+    }
+
+    /// Starts the binary with text on standard input.
+    pub fn start_with_input<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+        input: &str,
+    ) -> Running {
         let mut command = self.command(arguments);
         let file = self.root().join("stdin");
         fs_err::write(&file, input).expect("a file");
         command.stdin(fs_err::File::open(&file).expect("a file").into_file());
-        Running::start(command).finish().await
+        Running::start(command)
     }
 
     /// Starts the binary and leaves it running.
@@ -272,7 +281,20 @@ impl Running {
         line
     }
 
-    /// The same of standard error.
+    /// Waits until standard output begins with `text`, which need not be a whole line.
+    pub async fn begins_with(&mut self, text: &str) {
+        let mut stdout = self.child.stdout.take().expect("it is read once at a time");
+        let text = text.to_owned();
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut bytes = vec![0; text.len()];
+            stdout.read_exact(&mut bytes).expect("so many bytes");
+            assert_eq!(String::from_utf8_lossy(&bytes), text);
+            stdout
+        });
+        self.child.stdout = Some(within_limit("the beginning", self.child.id(), reading).await);
+    }
+
+    /// Waits for a line of standard error that holds `text`, and gives it.
     pub async fn talk_with(&mut self, text: &str) -> String {
         let stderr = self.child.stderr.take().expect("it is read once at a time");
         let (stderr, line) = line_with(stderr, text, self.child.id()).await;

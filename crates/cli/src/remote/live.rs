@@ -245,7 +245,8 @@ impl Live {
         };
         match result.await {
             Ok((statuses, messages, permissions, questions)) => {
-                self.rests = !statuses.contains_key(&self.id);
+                // A prompt that is on its way is not in the list yet.
+                self.rests = !statuses.contains_key(&self.id) && self.answer.is_none();
                 self.ready.push_back(Happening::Transcript(messages));
                 let permissions = permissions.into_iter().map(Box::new).map(Asked::Permission);
                 self.unsorted.extend(permissions);

@@ -153,6 +153,7 @@ impl<'a> Attached<'a> {
     ) -> Result<(), Failure> {
         match result {
             Ok(answer) => {
+                self.show.answer(&answer);
                 let error = answer
                     .info
                     .as_assistant()

@@ -11,6 +11,7 @@ use opencode_schema::{
 };
 use serde_json::{Value, json};
 
+use super::growing::Growing;
 use super::tool_line;
 use crate::arguments::Format;
 use crate::failure::Failure;
@@ -31,6 +32,8 @@ pub(crate) struct Show {
     failed: bool,
     /// Standard output cannot be written.
     broken: bool,
+    /// The text that is shown while it grows, where somebody watches.
+    growing: Option<Growing>,
 }
 
 impl Show {
@@ -52,7 +55,14 @@ impl Show {
             begun: HashSet::new(),
             failed: false,
             broken: false,
+            growing: None,
         }
+    }
+
+    /// Shows texts while they grow.
+    pub(crate) fn live(mut self) -> Self {
+        self.growing = Some(Growing::default());
+        self
     }
 
     /// Whether something failed.
@@ -77,6 +87,11 @@ impl Show {
         match event {
             EventBody::MessageUpdated { info, .. } => self.introduce(info),
             EventBody::PartUpdated { part, .. } => self.part(part),
+            EventBody::PartDelta { part_id, delta, .. } => {
+                if let Some(more) = self.growing.as_mut().and_then(|text| text.grow(part_id, delta)) {
+                    self.piece(more);
+                }
+            }
             EventBody::SessionError {
                 error: Some(error), ..
             } => self.error(error),
@@ -100,6 +115,37 @@ impl Show {
         }
     }
 
+    /// Shows messages from before.
+    pub(crate) fn history(&mut self, messages: &[MessageWithParts]) {
+        for message in messages {
+            if message.info.as_user().is_some() {
+                self.said(message);
+                self.begin();
+            } else {
+                self.answer(message);
+            }
+        }
+    }
+
+    /// The next answer may be another agent's.
+    pub(crate) fn begin(&mut self) {
+        self.introduced = false;
+    }
+
+    /// What the user said; what was added for the model is not shown.
+    fn said(&mut self, message: &MessageWithParts) {
+        for part in &message.parts {
+            if let PartBody::Text(text) = &part.body
+                && text.synthetic != Some(true)
+                && self.shown.insert(part.id.clone())
+            {
+                let words = text.text.trim().replace('\n', "\n  ");
+                self.output
+                    .say(self.output.styled(Style::Dim, format_args!("› {words}")));
+            }
+        }
+    }
+
     /// Shows what was not shown yet of these messages.
     pub(crate) fn transcript(&mut self, messages: &[MessageWithParts]) {
         let Some(prompt) = messages
@@ -108,10 +154,15 @@ impl Show {
         else {
             return;
         };
-        for message in &messages[prompt + 1..] {
-            self.introduce(&message.info);
-            message.parts.iter().for_each(|part| self.part(part));
-        }
+        messages[prompt + 1..]
+            .iter()
+            .for_each(|message| self.answer(message));
+    }
+
+    /// Shows what was not shown yet of an answer.
+    pub(crate) fn answer(&mut self, message: &MessageWithParts) {
+        self.introduce(&message.info);
+        message.parts.iter().for_each(|part| self.part(part));
     }
 
     fn introduce(&mut self, message: &Message) {
@@ -127,6 +178,11 @@ impl Show {
     }
 
     fn part(&mut self, part: &Part) {
+        if let (Some(growing), PartBody::Text(text)) = (&mut self.growing, &part.body)
+            && text.time.as_ref().is_some_and(|time| time.end.is_none())
+        {
+            growing.begin(part.id.clone(), &text.text);
+        }
         let done = match &part.body {
             PartBody::Text(text) => text.time.as_ref().is_some_and(|time| time.end.is_some()),
             PartBody::Reasoning(reasoning) => self.thinking && reasoning.time.end.is_some(),
@@ -165,10 +221,20 @@ impl Show {
         self.data(line);
     }
 
+    fn piece(&mut self, text: String) {
+        let written = self.output.piece(text);
+        self.check(written);
+    }
+
     /// A line of standard output. That it cannot be written is told once, and makes the command fail; the
     /// turn goes on.
     fn data(&mut self, line: impl Display) {
-        if let Err(failure) = self.output.data(line)
+        let written = self.output.data(line);
+        self.check(written);
+    }
+
+    fn check(&mut self, written: Result<(), Failure>) {
+        if let Err(failure) = written
             && !std::mem::replace(&mut self.broken, true)
         {
             self.failed = true;
@@ -181,7 +247,16 @@ impl Show {
             return;
         }
         match &part.body {
-            PartBody::Text(text) => self.words(Style::Plain, text.text.trim()),
+            PartBody::Text(text) => {
+                match self
+                    .growing
+                    .as_mut()
+                    .and_then(|growing| growing.end(&part.id, &text.text))
+                {
+                    Some(rest) => self.data(rest),
+                    None => self.words(Style::Plain, text.text.trim()),
+                }
+            }
             PartBody::Reasoning(reasoning) if !reasoning.text.trim().is_empty() => {
                 self.words(Style::Thought, &format!("Thinking: {}", reasoning.text.trim()));
             }

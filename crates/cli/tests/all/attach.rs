@@ -205,3 +205,97 @@ async fn ctrl_c_stops_the_turn_at_the_server() {
         json!({})
     );
 }
+
+#[tokio::test]
+async fn lines_are_prompts_and_answers() {
+    let question = json!({ "questions": [
+        { "question": "Which colour?", "header": "Colour", "options": [{ "label": "Red", "description": "warm" }, { "label": "Blue", "description": "" }] },
+        { "question": "How many?", "header": "Number", "options": [{ "label": "One", "description": "" }] },
+    ] });
+    let (home, model) = with_model([
+        Step::tool("question", question),
+        Step::tool("bash", json!({ "command": "echo allowed" }))
+            .and_tool("bash", json!({ "command": "echo also" })),
+        Step::text("\nAll done.\n"),
+        Step::text("Second answer."),
+    ])
+    .await;
+    home.configure(&model.url(), json!({ "permission": { "bash": "ask" } }));
+    let server = home.serve().await;
+    let url = server.url();
+    let input = "first prompt\n2\nseven of them\nwhat?\nonce\nr\n\nsecond prompt\nthird prompt\n/no such order\n/rename Renamed here";
+    let talk = home.run_with_input(["attach", &url], input).await;
+    assert_eq!(talk.stdout, "All done.\nSecond answer.\n", "{talk:?}");
+    // An unknown order is the only thing that failed.
+    assert_eq!(talk.code(), Some(1));
+    for said in [
+        "? Which colour?",
+        "  1. Red – warm",
+        "? bash: echo allowed",
+        "[o]nce, [a]lways (echo *), [r]eject:",
+        "$ echo allowed\nallowed",
+        "> build · scripted",
+        "Error: There is no /no; /help lists what there is",
+    ] {
+        assert!(talk.stderr.contains(said), "{said}: {}", talk.stderr);
+    }
+    let id = only_session(&home);
+    let calls = crate::stored_calls(&home, &id);
+    assert_eq!(
+        calls[0]["state"]["metadata"]["answers"],
+        json!([["Blue"], ["seven of them"]])
+    );
+    assert_eq!(calls[1]["state"]["output"], "allowed\n");
+    assert_eq!(calls[2]["state"]["status"], "error");
+    let session = server.send("GET", &format!("/session/{id}"), None).await.json();
+    assert_eq!(session["title"], "Renamed here");
+
+    // What was said is shown again, and the talk goes on.
+    model.now_answers([Step::text("Last answer.")]);
+    let input = "last prompt\n/sessions\n/agent\n/model\n/help\n/new\n";
+    let again = home.run_with_input(["attach", &url, "-c"], input).await.success();
+    assert_eq!(
+        again.stdout, "All done.\nSecond answer.\nLast answer.\n",
+        "{again:?} {}",
+        again.stderr
+    );
+    for said in [
+        "› first prompt",
+        "Renamed here",
+        "scripted/scripted",
+        "/rename TITLE",
+        "plan",
+    ] {
+        assert!(again.stderr.contains(said), "{said}: {}", again.stderr);
+    }
+    assert_eq!(model.requests().last().unwrap().conversation().len(), 11);
+}
+
+#[tokio::test]
+async fn without_anybody_to_answer_nothing_is_allowed() {
+    let (home, model) = with_model([
+        Step::tool("bash", json!({ "command": "echo allowed" })),
+        Step::text("Never asked for."),
+    ])
+    .await;
+    home.configure(&model.url(), json!({ "permission": { "bash": "ask" } }));
+    let server = home.serve().await;
+    let talk = home.run_with_input(["attach", &server.url()], "go").await;
+    assert_eq!(talk.stdout, "", "{talk:?}");
+    let calls = crate::stored_calls(&home, &only_session(&home));
+    assert_eq!(calls[0]["state"]["status"], "error");
+}
+
+#[tokio::test]
+async fn ctrl_c_stops_the_turn_and_then_the_talk() {
+    let (step, _gate) = Step::text("never said in full").held();
+    let (home, _model) = with_model([step]).await;
+    let server = home.serve().await;
+    let mut talk = home.start_with_input(["attach", &server.url()], "go\n");
+    talk.begins_with("never").await;
+    talk.signal("INT");
+    let finished = talk.finish().await;
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    let (answer, _) = stored(&home, &only_session(&home)).pop().unwrap();
+    assert_eq!(answer["error"]["name"], "MessageAbortedError", "{answer}");
+}
