@@ -4,6 +4,7 @@
 //! Nothing here knows of sessions or tools. git is asked through its command line, because its own
 //! output is what both programs store (reference `sessions.md` §6 and §8).
 
+pub mod carry;
 pub mod diff;
 pub mod files;
 pub mod git;
@@ -12,3 +13,4 @@ pub mod path;
 pub mod search;
 pub mod snapshot;
 pub mod vcs;
+pub mod worktree;
