@@ -48,6 +48,12 @@ pub mod variable {
     pub const ENABLE_QUESTION_TOOL: &str = "OPENCODE_ENABLE_QUESTION_TOOL";
     /// Milliseconds that a command may take when the call does not say.
     pub const BASH_TIMEOUT: &str = "OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS";
+    /// Switches on what is not ready.
+    pub const EXPERIMENTAL: &str = "OPENCODE_EXPERIMENTAL";
+    /// Switches workspaces on.
+    pub const WORKSPACES: &str = "OPENCODE_EXPERIMENTAL_WORKSPACES";
+    /// The workspace that the program works for.
+    pub const WORKSPACE_ID: &str = "OPENCODE_WORKSPACE_ID";
     /// Ignores `CLAUDE.md` and `.claude/skills`.
     pub const DISABLE_CLAUDE_CODE: &str = "OPENCODE_DISABLE_CLAUDE_CODE";
     /// Ignores `CLAUDE.md`.

@@ -106,7 +106,9 @@ impl Terminal {
     /// # Errors
     /// [`Error::NoDirectory`], [`Error::Start`], [`Error::TooMany`].
     pub fn start(command: TerminalCommand) -> Result<Self, Error> {
-        let room = Arc::clone(&ROOM).try_acquire_owned().map_err(|_| Error::TooMany)?;
+        let room = Arc::clone(&ROOM)
+            .try_acquire_owned()
+            .map_err(|_| Error::TooMany)?;
         if !command.directory.is_dir() {
             return Err(Error::NoDirectory(command.directory));
         }
@@ -141,10 +143,7 @@ impl Terminal {
         let (input, waiting) = mpsc::channel(INPUT_QUEUE);
         let shared = Arc::new(Shared {
             history: Mutex::new(History::new(HISTORY_LIMIT)),
-            state: watch::Sender::new(State {
-                end: 0,
-                exit: None,
-            }),
+            state: watch::Sender::new(State { end: 0, exit: None }),
         });
         let terminal = Self {
             id: child.process_id().unwrap_or_default(),

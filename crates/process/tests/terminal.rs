@@ -35,7 +35,8 @@ async fn said(terminal: &Terminal, text: &str) -> String {
 
 #[tokio::test]
 async fn a_program_has_a_terminal_of_the_wanted_size() {
-    let script = "echo $GREETING; test -t 0 && echo typed; stty size; read x; stty size; echo \"got $x\"; exit 3";
+    let script =
+        "echo $GREETING; test -t 0 && echo typed; stty size; read x; stty size; echo \"got $x\"; exit 3";
     let terminal = Terminal::start(command(script)).unwrap();
     let shown = said(&terminal, "24 80").await;
     assert!(
@@ -56,7 +57,13 @@ async fn what_ignores_the_hangup_is_killed_with_all_that_it_started() {
     let script = "trap '' HUP; set -m; sleep 1000 & echo job $!; echo ready; while :; do sleep 1; done";
     let terminal = Terminal::start(command(script)).unwrap();
     let shown = said(&terminal, "ready").await;
-    let job = shown.split("job ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let job = shown
+        .split("job ")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
     let stat = PathBuf::from(format!("/proc/{job}/stat"));
     timeout(LIMIT, terminal.stop()).await.unwrap();
     assert!(terminal.is_over());

@@ -11,8 +11,8 @@ use crate::pty::Pty;
 use crate::session::{FileDiff, Status, Todo};
 use crate::time::Millis;
 use crate::{
-    EventId, Message, MessageError, MessageId, Part, PartId, PermissionId, PtyId, QuestionId, Session, SessionId,
-    question,
+    EventId, Message, MessageError, MessageId, Part, PartId, PermissionId, PtyId, QuestionId, Session,
+    SessionId, WorkspaceId, question,
 };
 
 /// An event on the bus: `{id, type, properties}`.
@@ -38,6 +38,21 @@ pub struct Origin {
     pub directory: String,
     /// Id of its project, if it has one.
     pub project_id: Option<String>,
+    /// Id of its workspace, if it is in one.
+    pub workspace_id: Option<WorkspaceId>,
+}
+
+impl Origin {
+    /// The place of what happens to a project, a workspace or the program as a whole
+    /// (reference `http-api.md` §5).
+    #[must_use]
+    pub fn everywhere(project_id: Option<String>, workspace_id: Option<WorkspaceId>) -> Self {
+        Self {
+            directory: "global".to_owned(),
+            project_id,
+            workspace_id,
+        }
+    }
 }
 
 macro_rules! events {
@@ -286,6 +301,61 @@ events! {
         /// All of it.
         #[serde(flatten)] project: Box<Project>,
     }
+    /// The folders of a project changed: a copy was made or removed.
+    ProjectDirectoriesUpdated = "project.directories.updated" {
+        /// Of which project.
+        #[serde(rename = "projectID")] project_id: String,
+    }
+    /// A new worktree can be worked in.
+    WorktreeReady = "worktree.ready" {
+        /// Its name.
+        name: String,
+        /// Its branch, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")] branch: Option<String>,
+    }
+    /// A new worktree did not become one.
+    WorktreeFailed = "worktree.failed" {
+        /// Why.
+        message: String,
+    }
+    /// Whether a workspace can be reached.
+    WorkspaceStatus = "workspace.status" {
+        /// Which.
+        #[serde(rename = "workspaceID")] workspace_id: WorkspaceId,
+        /// Whether.
+        status: Connection,
+    }
+    /// A session goes on in another folder.
+    SessionMoved = "session.next.moved" {
+        /// When.
+        timestamp: Millis,
+        /// Which.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// Where it is now.
+        location: Place,
+        /// That folder relative to its worktree.
+        #[serde(default, skip_serializing_if = "Option::is_none")] subdirectory: Option<String>,
+    }
+}
+
+/// A folder, and the workspace that it is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Absolute path.
+    pub directory: String,
+    /// The workspace, if it is in one.
+    #[serde(rename = "workspaceID", default, skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<WorkspaceId>,
+}
+
+/// Whether something elsewhere can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Connection {
+    /// It can.
+    Connected,
+    /// It cannot.
+    Error,
 }
 
 /// How a notice looks.
@@ -340,7 +410,8 @@ impl EventBody {
             | Self::MessageUpdated { session_id, .. }
             | Self::MessageRemoved { session_id, .. }
             | Self::PartUpdated { session_id, .. }
-            | Self::PartRemoved { session_id, .. } => Some(Durable {
+            | Self::PartRemoved { session_id, .. }
+            | Self::SessionMoved { session_id, .. } => Some(Durable {
                 aggregate: session_id,
                 version: 1,
             }),
@@ -365,6 +436,7 @@ impl EventBody {
             | Self::SessionCompacted { session_id }
             | Self::CommandExecuted { session_id, .. }
             | Self::SessionDiff { session_id, .. }
+            | Self::SessionMoved { session_id, .. }
             | Self::TodoUpdated { session_id, .. }
             | Self::QuestionReplied { session_id, .. }
             | Self::QuestionRejected { session_id, .. }
@@ -384,7 +456,11 @@ impl EventBody {
             | Self::PtyDeleted { .. }
             | Self::FileEdited { .. }
             | Self::FileWatcherUpdated { .. }
-            | Self::ProjectUpdated { .. } => None,
+            | Self::ProjectUpdated { .. }
+            | Self::ProjectDirectoriesUpdated { .. }
+            | Self::WorktreeReady { .. }
+            | Self::WorktreeFailed { .. }
+            | Self::WorkspaceStatus { .. } => None,
         }
     }
 }

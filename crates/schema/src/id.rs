@@ -187,6 +187,8 @@ ids! {
     QuestionId = "que", Ascending;
     /// A terminal.
     PtyId = "pty", Ascending;
+    /// A workspace.
+    WorkspaceId = "wrk", Ascending;
 }
 
 #[cfg(test)]

@@ -23,13 +23,15 @@ pub mod question;
 pub mod session;
 pub mod skill;
 pub mod time;
+pub mod workspace;
 
 pub use error::MessageError;
 pub use event::{Event, EventBody};
-pub use id::{EventId, MessageId, PartId, PermissionId, PtyId, QuestionId, SessionId};
+pub use id::{EventId, MessageId, PartId, PermissionId, PtyId, QuestionId, SessionId, WorkspaceId};
 pub use message::{AssistantMessage, Message, MessageBody, MessageWithParts, UserMessage};
 pub use part::{Part, PartBody, ToolState};
 pub use session::Session;
+pub use workspace::Workspace;
 
 /// A JSON object with its keys in the order in which they were written.
 pub type Object = serde_json::Map<String, serde_json::Value>;

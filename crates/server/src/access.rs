@@ -91,7 +91,11 @@ impl Access {
         let user = self.password.as_ref().map(|password| password.username.clone());
         let (auth, user) = match user {
             Some(_) if !self.knows(request) => {
-                let auth = if has_ticket(request) { Auth::Ticket } else { Auth::None };
+                let auth = if has_ticket(request) {
+                    Auth::Ticket
+                } else {
+                    Auth::None
+                };
                 (auth, None)
             }
             Some(user) => (Auth::Basic, Some(user)),
@@ -115,7 +119,9 @@ impl Access {
     /// Whether a page may open a socket: unlike answers, what comes over one can be read by every page. Programs
     /// that are no browsers send no origin.
     pub(crate) fn may_connect(&self, headers: &HeaderMap) -> bool {
-        let Some(origin) = headers.get(ORIGIN) else { return true };
+        let Some(origin) = headers.get(ORIGIN) else {
+            return true;
+        };
         let Ok(origin) = origin.to_str() else { return false };
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let is_own = host.is_some() && origin.split_once("://").map(|(_, host)| host) == host;

@@ -200,7 +200,11 @@ impl Audit {
             lost: Arc::default(),
         };
         let written = file::write(path, waiting, Arc::clone(&audit.lost));
-        tokio::spawn(deeds::listen(audit.clone(), engine.subscribe(), listening.clone()));
+        tokio::spawn(deeds::listen(
+            audit.clone(),
+            engine.subscribe(),
+            listening.clone(),
+        ));
         let writing = Writing {
             audit: audit.clone(),
             written,

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use opencode_session::{CopyError, MoveError, WorkspaceError, WorktreeError};
 use serde_json::{Value, json};
 
 /// Most characters of a reason that are sent.
@@ -45,6 +46,19 @@ impl ApiError {
             }
         });
         Self::bad_request(Kind::Payload, told.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The same in the form of the newer requests.
+    pub(crate) fn tagged_form(mut self) -> Self {
+        if self.body["name"] == "BadRequest" {
+            let mut data = self.body["data"].take();
+            self.body = json!({
+                "_tag": "InvalidRequestError",
+                "message": data["message"].take(),
+                "kind": data["kind"].take(),
+            });
+        }
+        self
     }
 
     /// A request that does not make sense as a whole.
@@ -150,6 +164,67 @@ impl From<opencode_config::Error> for ApiError {
     }
 }
 
+/// The shape that errors of worktrees, copies and workspaces share.
+fn said(name: &str, error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::named(
+        StatusCode::BAD_REQUEST,
+        name,
+        &json!({ "message": error.to_string() }),
+    )
+}
+
+impl From<WorktreeError> for ApiError {
+    fn from(error: WorktreeError) -> Self {
+        let name = match error {
+            WorktreeError::NotGit => "WorktreeNotGitError",
+            WorktreeError::NoName => "WorktreeNameGenerationFailedError",
+            WorktreeError::Create(_) => "WorktreeCreateFailedError",
+            WorktreeError::Remove(_) => "WorktreeRemoveFailedError",
+            WorktreeError::Reset(_) => "WorktreeResetFailedError",
+            WorktreeError::Engine(error) => return error.into(),
+        };
+        said(name, &error)
+    }
+}
+
+impl From<CopyError> for ApiError {
+    fn from(error: CopyError) -> Self {
+        // Parity: http-api.md §6.7, written as `null` when force would not help.
+        let force = match error {
+            CopyError::Engine(error) => return error.into(),
+            CopyError::ForceRequired(_) => Some(true),
+            _ => None,
+        };
+        let data = json!({ "message": error.to_string(), "forceRequired": force });
+        Self::named(StatusCode::BAD_REQUEST, "ProjectCopyError", &data)
+    }
+}
+
+impl From<MoveError> for ApiError {
+    fn from(error: MoveError) -> Self {
+        match error {
+            MoveError::Engine(error) => error.into(),
+            other => said("MoveSessionError", &other),
+        }
+    }
+}
+
+impl From<WorkspaceError> for ApiError {
+    fn from(error: WorkspaceError) -> Self {
+        match error {
+            WorkspaceError::Engine(error) => error.into(),
+            WorkspaceError::NotFound(_) => Self::not_found(error.to_string()),
+            WorkspaceError::Create(_) => said("WorkspaceCreateError", &error),
+            WorkspaceError::Warp(_) => said("WorkspaceWarpError", &error),
+            WorkspaceError::Apply(message) => Self::named(
+                StatusCode::BAD_REQUEST,
+                "VcsApplyError",
+                &json!({ "message": message, "reason": "not-clean" }),
+            ),
+        }
+    }
+}
+
 impl From<opencode_store::Error> for ApiError {
     fn from(error: opencode_store::Error) -> Self {
         use opencode_store::Error;
@@ -160,6 +235,7 @@ impl From<opencode_store::Error> for ApiError {
                 Self::not_found(format!("{what} not found: {id}"))
             }
             Error::Taken { .. } => Self::senseless(),
+            Error::Refused(reason) => Self::bad_request(Kind::Payload, reason),
             _ => Self::unexpected(&error),
         }
     }

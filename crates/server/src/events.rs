@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use opencode_schema::time::iso;
 use opencode_schema::{Event, EventBody, EventId};
 use opencode_store::Subscription;
 use serde_json::{Value, json};
@@ -44,7 +45,7 @@ impl Scope {
         let origin = event.origin.as_deref();
         match self {
             Self::Location(own) if origin.is_some_and(|origin| origin.directory == *own) => {
-                vec![json!(event)]
+                vec![written_event(event)]
             }
             Self::Location(_) => Vec::new(),
             Self::Everywhere => {
@@ -53,13 +54,16 @@ impl Scope {
                     if let Some(origin) = origin {
                         frame["directory"] = json!(origin.directory);
                     }
+                    if let Some(workspace) = origin.and_then(|origin| origin.workspace_id.as_ref()) {
+                        frame["workspace"] = json!(workspace);
+                    }
                     if let Some(project) = origin.and_then(|origin| origin.project_id.as_ref()) {
                         frame["project"] = json!(project);
                     }
                     frame
                 };
                 let twin = sync_twin(event).map(wrapped);
-                [Some(wrapped(json!(event))), twin]
+                [Some(wrapped(written_event(event))), twin]
                     .into_iter()
                     .flatten()
                     .collect()
@@ -77,10 +81,25 @@ impl Scope {
     }
 }
 
+/// An event as it is sent.
+fn written_event(event: &Event) -> Value {
+    let mut value = json!(event);
+    write_time(&event.body, &mut value["properties"]);
+    value
+}
+
+/// Parity: v2.md §3.1, streams write the times of these events as text, the log as numbers.
+fn write_time(body: &EventBody, properties: &mut Value) {
+    if let EventBody::SessionMoved { timestamp, .. } = body {
+        properties["timestamp"] = json!(iso(*timestamp));
+    }
+}
+
 /// A stored event once more, with its place in the log.
 fn sync_twin(event: &Event) -> Option<Value> {
     let durable = event.body.durable()?;
-    let properties = serde_json::to_value(&event.body).ok()?["properties"].take();
+    let mut properties = serde_json::to_value(&event.body).ok()?["properties"].take();
+    write_time(&event.body, &mut properties);
     Some(json!({
         "type": "sync",
         "id": event.id,

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::Method;
 use axum::http::request::Parts;
 use http_body_util::LengthLimitError;
-use opencode_schema::{MessageId, PartId, PermissionId, PtyId, QuestionId, SessionId};
+use opencode_schema::{MessageId, PartId, PermissionId, PtyId, QuestionId, SessionId, WorkspaceId};
 use opencode_session::Location;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -31,35 +32,112 @@ pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     /// The query named it, which some lists take for a filter.
     pub(crate) is_in_query: bool,
+    /// The workspace whose folder it is.
+    pub(crate) workspace: Option<WorkspaceId>,
 }
 
 impl FromRequestParts<App> for Folder {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let workspace = workspace_of(parts, app).await?;
+        if let Some(id) = &workspace
+            && app.engine.own_workspace().is_none()
+        {
+            return Ok(Self {
+                path: app.engine.workspace_folder(id).await?,
+                is_in_query: false,
+                workspace,
+            });
+        }
         let in_query = query_value(parts.uri.query().unwrap_or_default(), "directory");
-        let is_in_query = in_query.is_some();
+        let is_in_query = in_query.as_ref().is_some_and(|named| !named.is_empty());
         let in_header = || {
             let header = parts.headers.get("x-opencode-directory")?;
             Some(header.to_str().ok()?.to_owned())
         };
-        let Some(named) = in_query.or_else(in_header).filter(|named| !named.is_empty()) else {
-            return Ok(Self {
-                path: app.directory.clone(),
-                is_in_query: false,
-            });
-        };
-        // Clients encode it once more than addresses need.
-        let decoded = percent_decode_str(&named)
-            .decode_utf8()
-            .map_or_else(|_| named.clone(), |text| text.into_owned());
-        if decoded.contains('\0') {
-            return Err(ApiError::bad_request(Kind::Query, "directory: a path has no NUL"));
-        }
         Ok(Self {
-            path: opencode_project::path::absolute(&app.directory, &decoded),
+            path: folder_named(app, in_query.or_else(in_header))?,
             is_in_query,
+            workspace,
         })
+    }
+}
+
+/// The folder that a client names, or the server's own.
+fn folder_named(app: &App, named: Option<String>) -> Result<PathBuf, ApiError> {
+    let Some(named) = named.filter(|named| !named.is_empty()) else {
+        return Ok(app.directory.clone());
+    };
+    // Clients encode it once more than addresses need.
+    let decoded = percent_decode_str(&named)
+        .decode_utf8()
+        .map_or_else(|_| named.clone(), |text| text.into_owned());
+    if decoded.contains('\0') {
+        return Err(ApiError::bad_request(Kind::Query, "directory: a path has no NUL"));
+    }
+    Ok(opencode_project::path::absolute(&app.directory, &decoded))
+}
+
+/// The workspace that a request is sent to: the one that this program works for, else the session's, else
+/// the one that the query names. Parity: http-api.md §3, what is read of sessions and what is done to
+/// workspaces is answered here.
+async fn workspace_of(parts: &Parts, app: &App) -> Result<Option<WorkspaceId>, ApiError> {
+    if let Some(own) = app.engine.own_workspace() {
+        return Ok(Some(own));
+    }
+    let path = parts.uri.path();
+    let of_session = path.strip_prefix("/session/").or_else(|| {
+        let rest = path.strip_prefix("/experimental/session/")?;
+        rest.ends_with("/background").then_some(rest)
+    });
+    let reads_sessions =
+        parts.method == Method::GET && path.starts_with("/session") && path != "/session/status";
+    if reads_sessions || path.starts_with("/experimental/workspace") {
+        return Ok(None);
+    }
+    if let Some(rest) = of_session.filter(|rest| *rest != "status") {
+        let id = rest.split('/').next().unwrap_or_default();
+        let Ok(id) = SessionId::parse(id) else {
+            return Ok(None);
+        };
+        let found = app.engine.store().read(move |view| {
+            let session = view.find_session(&id)?;
+            let Some(workspace) = session.and_then(|session| session.workspace_id) else {
+                return Ok(None);
+            };
+            // One that is gone leaves the session where it was.
+            Ok(view
+                .workspace(&WorkspaceId::trusted(workspace))?
+                .map(|workspace| workspace.id))
+        });
+        if let Some(found) = found.await? {
+            return Ok(Some(found));
+        }
+    }
+    let named = query_value(parts.uri.query().unwrap_or_default(), "workspace");
+    let Some(named) = named.filter(|named| !named.is_empty()) else {
+        return Ok(None);
+    };
+    let id = WorkspaceId::parse(named)
+        .map_err(|error| ApiError::bad_request(Kind::Query, format!("{error}\n  at [\"workspace\"]")))?;
+    Ok(Some(id))
+}
+
+/// The location of a request of the newer kind, which names its folder by another name
+/// (reference `http-api.md` §3).
+pub(crate) struct LocationAt(pub(crate) Arc<Location>);
+
+impl FromRequestParts<App> for LocationAt {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let in_query = query_value(parts.uri.query().unwrap_or_default(), "location[directory]");
+        let path = match in_query {
+            Some(named) => folder_named(app, Some(named))?,
+            None => Folder::from_request_parts(parts, app).await?.path,
+        };
+        Ok(Self(app.engine.location(&path).await?))
     }
 }
 
@@ -97,6 +175,18 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
         let bytes = read(request).await?;
         Ok(Self(parse(&bytes)?))
+    }
+}
+
+/// The same for requests of the newer kind, whose mistakes have another form.
+pub(crate) struct TaggedBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for TaggedBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let body = Body::from_request(request, app).await;
+        body.map(|Body(value)| Self(value)).map_err(ApiError::tagged_form)
     }
 }
 
@@ -182,6 +272,7 @@ ids! {
     PartId = "partID";
     QuestionId = "requestID";
     PtyId = "ptyID";
+    WorkspaceId = "id";
 }
 
 /// Takes an id that stands in a body.

@@ -5,8 +5,8 @@
 //! Handlers turn requests into calls of the engine and answers into JSON; they hold no rule of their own.
 
 mod access;
-mod compress;
 mod audit;
+mod compress;
 mod doc;
 mod error;
 mod events;
@@ -14,6 +14,7 @@ mod execution;
 mod extract;
 mod listen;
 mod operations;
+mod orders;
 mod routes;
 mod secrets;
 mod socket;

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
 use crate::audit::{Audit, Writing};
+use crate::orders::Orders;
 use crate::routes::provider::Providers;
 use crate::ticket::Tickets;
 use crate::{access, compress, operations};
@@ -68,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) directory: PathBuf,
     pub(crate) version: &'static str,
     pub(crate) providers: Providers,
+    /// What terminal faces are to do.
+    pub(crate) orders: Orders,
     /// Ends streams that would go on for ever.
     pub(crate) ending: CancellationToken,
     /// Connections that have become sockets.
@@ -120,6 +123,7 @@ impl Server {
             directory: options.directory,
             version: options.version,
             providers: Providers::default(),
+            orders: Orders::default(),
             ending: ending.clone(),
             sockets: sockets.clone(),
             access: Arc::clone(&access),

@@ -6,8 +6,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::listen::App;
 use crate::routes::{
-    config, control, file, find, global, instance, lists, message, permission, project, provider, pty, question,
-    session, tui, vcs,
+    config, control, copy, experimental, file, find, global, instance, lists, message, permission, project,
+    provider, pty, question, session, sync, tui, vcs, workspace, worktree,
 };
 use crate::{doc, error, events};
 
@@ -143,6 +143,33 @@ pub(crate) fn all() -> Vec<Operation> {
         post "/tui/show-toast" "tui.showToast" tui::show_toast;
         post "/tui/publish" "tui.publish" tui::publish;
         post "/tui/select-session" "tui.selectSession" tui::select_session;
+
+        get "/tui/control/next" "tui.control.next" tui::next_order;
+        post "/tui/control/response" "tui.control.response" tui::answer_order;
+        get "/experimental/session" "experimental.session.list" experimental::sessions;
+        post "/experimental/session/{sessionID}/background" "experimental.session.background" experimental::background;
+
+        get "/experimental/worktree" "worktree.list" worktree::list;
+        post "/experimental/worktree" "worktree.create" worktree::create;
+        delete "/experimental/worktree" "worktree.remove" worktree::remove;
+        post "/experimental/worktree/reset" "worktree.reset" worktree::reset;
+        post "/experimental/project/{projectID}/copy" "v2.projectCopy.create" copy::create;
+        delete "/experimental/project/{projectID}/copy" "v2.projectCopy.remove" copy::remove;
+        post "/experimental/project/{projectID}/copy/refresh" "v2.projectCopy.refresh" copy::refresh;
+        post "/experimental/project/{projectID}/copy/generate-name" "experimental.projectCopy.generateName" copy::generate_name;
+        post "/experimental/control-plane/move-session" "experimental.controlPlane.moveSession" workspace::move_session;
+
+        post "/sync/history" "sync.history.list" sync::history;
+        post "/sync/replay" "sync.replay" sync::replay;
+        post "/sync/steal" "sync.steal" sync::steal;
+        post "/sync/start" "sync.start" sync::start;
+        get "/experimental/workspace/adapter" "experimental.workspace.adapter.list" workspace::adapters;
+        get "/experimental/workspace" "experimental.workspace.list" workspace::list;
+        post "/experimental/workspace" "experimental.workspace.create" workspace::create;
+        get "/experimental/workspace/status" "experimental.workspace.status" workspace::statuses;
+        post "/experimental/workspace/sync-list" "experimental.workspace.syncList" workspace::list_anew;
+        delete "/experimental/workspace/{id}" "experimental.workspace.remove" workspace::remove;
+        post "/experimental/workspace/warp" "experimental.workspace.warp" workspace::warp;
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod config;
 pub(crate) mod control;
+pub(crate) mod copy;
+pub(crate) mod experimental;
 pub(crate) mod file;
 pub(crate) mod find;
 pub(crate) mod global;
@@ -14,5 +16,8 @@ pub(crate) mod provider;
 pub(crate) mod pty;
 pub(crate) mod question;
 pub(crate) mod session;
+pub(crate) mod sync;
 pub(crate) mod tui;
 pub(crate) mod vcs;
+pub(crate) mod workspace;
+pub(crate) mod worktree;

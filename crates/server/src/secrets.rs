@@ -12,7 +12,16 @@ const SECRET_NAMES: &[&str] = &["apikey", "token", "password", "passwd", "secret
 const SECRET_TABLES: &[&str] = &["headers", "environment", "env"];
 /// What keys of well-known services begin with.
 const SECRET_STARTS: &[&str] = &[
-    "sk-", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "AKIA", "AIza",
+    "sk-",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "AKIA",
+    "AIza",
 ];
 
 fn names_secret(name: &str) -> bool {
@@ -56,15 +65,18 @@ pub(crate) fn masked(line: &str) -> String {
             out.push_str(piece);
             continue;
         }
-        let is_scheme = ["bearer", "basic"].iter().any(|scheme| bare.eq_ignore_ascii_case(scheme));
+        let is_scheme = ["bearer", "basic"]
+            .iter()
+            .any(|scheme| bare.eq_ignore_ascii_case(scheme));
         if hide_next && !is_scheme {
             let quote = word.chars().next_back().filter(|last| matches!(last, '"' | '\''));
             out.push_str(HIDDEN);
             out.extend(quote);
             hide_next = false;
         } else {
-            hide_next = is_scheme || (names_secret(bare) && (bare.starts_with('-') || bare.ends_with(':')))
-                && !bare.contains('=');
+            hide_next = is_scheme
+                || (names_secret(bare) && (bare.starts_with('-') || bare.ends_with(':')))
+                    && !bare.contains('=');
             out.push_str(&masked_word(word));
         }
         out.push_str(space);
@@ -105,13 +117,19 @@ mod tests {
         for (line, wanted) in [
             ("ls -la  /tmp", "ls -la  /tmp"),
             ("API_KEY=abc make test", "API_KEY=*** make test"),
-            ("login --password hunter2 --user me", "login --password *** --user me"),
+            (
+                "login --password hunter2 --user me",
+                "login --password *** --user me",
+            ),
             ("login --token=abc", "login --token=***"),
             (
                 "curl -H 'Authorization: Bearer abc' https://x",
                 "curl -H 'Authorization: Bearer ***' https://x",
             ),
-            ("git clone https://me:pw@host/x.git", "git clone https://***@host/x.git"),
+            (
+                "git clone https://me:pw@host/x.git",
+                "git clone https://***@host/x.git",
+            ),
             ("echo sk-live-1234", "echo ***"),
             ("echo tokens are nice", "echo tokens are nice"),
         ] {

@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) ending: CancellationToken,
     /// Stops what nobody waits for.
     pub(crate) housekeeping: CancellationToken,
+    /// Held while a name for a worktree is chosen and taken.
+    pub(crate) worktrees: tokio::sync::Mutex<()>,
     locations: Mutex<HashMap<PathBuf, Arc<OnceCell<Arc<Location>>>>>,
 }
 
@@ -76,6 +78,7 @@ impl Engine {
             tasks: TaskTracker::new(),
             housekeeping: CancellationToken::new(),
             ending: CancellationToken::new(),
+            worktrees: tokio::sync::Mutex::default(),
             locations: Mutex::default(),
         };
         Ok(Self {
@@ -157,29 +160,37 @@ impl Engine {
             .await?)
     }
 
+    /// The locations that were asked for and not given up.
+    pub(crate) fn open_locations(&self) -> Vec<Arc<Location>> {
+        let inner = &self.inner;
+        let locations = inner.locations.lock().unwrap_or_else(PoisonError::into_inner);
+        locations
+            .values()
+            .filter_map(|cell| cell.get().cloned())
+            .collect()
+    }
+
+    /// Does something that nobody waits for; the end of the program ends it.
+    pub(crate) fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let ending = self.inner.housekeeping.clone();
+        self.inner.tasks.spawn(async move {
+            tokio::select! {
+                () = ending.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+
     /// Gives all locations up.
     ///
     /// # Errors
     /// The database is closed.
     pub async fn dispose_all(&self) -> Result<(), Error> {
-        for location in self.opened() {
+        for location in self.open_locations() {
             self.dispose(&location).await?;
         }
-        let everywhere = self.inner.store.at(Origin {
-            directory: "global".to_owned(),
-            project_id: None,
-        });
+        let everywhere = self.inner.store.at(Origin::everywhere(None, None));
         Ok(everywhere.announce(EventBody::GlobalDisposed {}).await?)
-    }
-
-    /// The locations that were asked for and not given up since.
-    fn opened(&self) -> Vec<Arc<Location>> {
-        let locations = &self.inner.locations;
-        let locations = locations.lock().unwrap_or_else(PoisonError::into_inner);
-        locations
-            .values()
-            .filter_map(|cell| cell.get().cloned())
-            .collect()
     }
 
     /// Ends everything that runs: turns are stopped and leave their sessions consistent, background work
@@ -187,7 +198,7 @@ impl Engine {
     pub async fn shutdown(&self) {
         self.inner.housekeeping.cancel();
         self.inner.tasks.close();
-        let opened = self.opened();
+        let opened = self.open_locations();
         let rest = async {
             let terminals = opened.iter().map(|location| location.terminals.close());
             tokio::join!(join_all(terminals), self.inner.coordinator.stop_all());

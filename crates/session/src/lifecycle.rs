@@ -7,6 +7,7 @@ use opencode_schema::session::{Cost, Session, SessionModel, Times, Tokens, defau
 use opencode_schema::time::{Millis, now};
 use opencode_schema::{
     EventBody, Message, MessageBody, MessageId, MessageWithParts, Object, Part, PartBody, PartId, SessionId,
+    WorkspaceId,
 };
 use opencode_store::{SessionFilter, Store, View};
 
@@ -27,6 +28,8 @@ pub struct NewSession {
     pub permission: Option<Ruleset>,
     /// Anything a client keeps with it.
     pub metadata: Option<Object>,
+    /// The workspace that it works in.
+    pub workspace_id: Option<WorkspaceId>,
 }
 
 /// What a client may change of a session; what is left out stays.
@@ -69,6 +72,7 @@ impl Engine {
             model: new.model,
             permission: new.permission,
             metadata: new.metadata,
+            workspace_id: new.workspace_id.map(|id| id.to_string()),
             cost: Some(Cost::default()),
             tokens: Some(Tokens::default()),
             version: self.inner.options.version.to_owned(),

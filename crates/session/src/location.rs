@@ -87,9 +87,12 @@ impl Location {
         version: &'static str,
     ) -> Result<Self, Error> {
         let identity = identity::discover(directory).await;
+        let text = directory.to_string_lossy().into_owned();
+        let of_folder = text.clone();
         let store = store.at(Origin {
-            directory: directory.to_string_lossy().into_owned(),
+            directory: text,
             project_id: Some(identity.id.clone()),
+            workspace_id: store.read(move |view| view.workspace_at(&of_folder)).await?,
         });
         register_project(&store, &identity, directory).await?;
 

@@ -13,7 +13,7 @@ use opencode_schema::session::Session;
 use opencode_schema::time::now;
 use opencode_schema::{
     EventBody, Message, MessageBody, MessageId, MessageWithParts, Object, Part, PartBody, PartId, SessionId,
-    ToolState,
+    ToolState, WorkspaceId,
 };
 use opencode_tool::contract::{Delegated, Task};
 use opencode_tool::{Call, Failure, task};
@@ -90,6 +90,7 @@ async fn begin(
                 model: None,
                 permission: Some(child_rules(location, &caller.session, agent)),
                 metadata: None,
+                workspace_id: caller.session.workspace_id.clone().map(WorkspaceId::trusted),
             };
             engine.create_session(location, new).await.map_err(told)?
         }

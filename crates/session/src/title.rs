@@ -177,7 +177,7 @@ impl Task {
     }
 }
 
-async fn collect(
+pub(crate) async fn collect(
     client: &Client,
     target: &opencode_llm::Target,
     request: &opencode_llm::Request,

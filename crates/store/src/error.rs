@@ -83,6 +83,9 @@ pub enum Error {
         /// Where it is.
         owner: String,
     },
+    /// An event of another log does not fit this one.
+    #[error("{0}")]
+    Refused(String),
     /// A stored value does not fit its type.
     #[error("the {what} {id} cannot be read: {reason}")]
     Unreadable {

@@ -12,19 +12,24 @@
 //! - [`Transaction`] is what a write works on, [`View`] what a read works on.
 //! - [`Subscription`] hears every event, in one order.
 
+mod directory;
 mod error;
 mod feed;
 mod import;
 mod migration;
 mod project;
 mod projection;
+mod replay;
 mod store;
 mod transaction;
 mod view;
+mod workspace;
 mod writer;
 
+pub use directory::ProjectFolder;
 pub use error::Error;
 pub use feed::{Lost, Subscription};
+pub use replay::{ForeignEvent, LogEntry};
 pub use store::{Database, Store};
 pub use transaction::Transaction;
 pub use view::{Cursor, MessagePage, Role, SessionFilter, View};

@@ -1,8 +1,9 @@
 //! What durable events change in the tables: the read models (reference `sessions.md` §5).
 
+use opencode_schema::event::Place;
 use opencode_schema::session::{Session, Tokens};
 use opencode_schema::time::{Millis, now};
-use opencode_schema::{EventBody, Message, MessageId, Part, PartBody, PartId, SessionId};
+use opencode_schema::{EventBody, Message, MessageId, Part, PartBody, PartId, SessionId, WorkspaceId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
@@ -28,8 +29,41 @@ pub(crate) fn apply(connection: &Connection, event: &EventBody) -> Result<(), Er
         EventBody::PartRemoved {
             session_id, part_id, ..
         } => remove_part(connection, session_id, part_id),
+        EventBody::SessionMoved {
+            session_id,
+            location,
+            subdirectory,
+            timestamp,
+        } => move_session(
+            connection,
+            session_id,
+            location,
+            subdirectory.as_deref(),
+            *timestamp,
+        ),
         _ => Ok(()),
     }
+}
+
+fn move_session(
+    connection: &Connection,
+    id: &SessionId,
+    place: &Place,
+    path: Option<&str>,
+    at: Millis,
+) -> Result<(), Error> {
+    connection
+        .prepare_cached(
+            "UPDATE session SET directory = ?2, path = ?3, workspace_id = ?4, time_updated = ?5 WHERE id = ?1",
+        )?
+        .execute(params![
+            id.as_str(),
+            place.directory,
+            path.unwrap_or_default(),
+            place.workspace_id.as_ref().map(WorkspaceId::as_str),
+            at
+        ])?;
+    Ok(())
 }
 
 fn json<T: Serialize>(value: Option<&T>) -> Result<Option<String>, Error> {

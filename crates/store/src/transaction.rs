@@ -59,10 +59,11 @@ impl<'a> Transaction<'a> {
                 .prepare_cached("DELETE FROM event_sequence WHERE aggregate_id = ?1")?
                 .execute([session_id.as_str()])?;
         }
+        let origin = origin_of(&body, &self.origin);
         self.outbox.push(Arc::new(Event {
             id,
             body,
-            origin: self.origin.clone(),
+            origin,
             seq,
         }));
         Ok(())
@@ -159,6 +160,18 @@ impl<'a> Transaction<'a> {
             session_id: session_id.clone(),
             todos,
         })
+    }
+}
+
+/// Where an event is told to come from. Parity: http-api.md §5, what happens to a project comes from
+/// everywhere, and a session that moves from nowhere: it is in two places.
+fn origin_of(body: &EventBody, own: &Option<Arc<Origin>>) -> Option<Arc<Origin>> {
+    match body {
+        EventBody::ProjectUpdated { project } => {
+            Some(Arc::new(Origin::everywhere(Some(project.id.clone()), None)))
+        }
+        EventBody::SessionMoved { .. } => None,
+        _ => own.clone(),
     }
 }
 

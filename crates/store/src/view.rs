@@ -46,6 +46,8 @@ pub enum Role {
 pub struct SessionFilter {
     /// Of this project.
     pub project_id: Option<String>,
+    /// In this workspace.
+    pub workspace_id: Option<String>,
     /// In exactly this folder.
     pub directory: Option<String>,
     /// In this folder of the worktree or below it.
@@ -117,6 +119,7 @@ impl<'a> View<'a> {
             }
         };
         with("project_id = ?", filter.project_id.clone().map(Into::into));
+        with("workspace_id = ?", filter.workspace_id.clone().map(Into::into));
         with("directory = ?", filter.directory.clone().map(Into::into));
         // One value, two uses: the folder itself, and everything below it.
         with(

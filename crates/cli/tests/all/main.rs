@@ -8,11 +8,13 @@ mod crash;
 mod demo;
 mod faults;
 mod interrupt;
+mod places;
 mod serve;
 mod serve_settings;
+mod sync;
 mod turn;
 
-use opencode_testkit::{Home, ScriptedModel, Step};
+use opencode_testkit::{Home, ScriptedModel, Served, Step};
 use serde_json::{Value, json};
 
 /// A home with a project in it.
@@ -26,6 +28,13 @@ async fn with_model(steps: impl IntoIterator<Item = Step>) -> (Home, ScriptedMod
     let home = home();
     home.configure(&model.url(), json!({}));
     (home, model)
+}
+
+/// A new session of a server.
+async fn new_session(server: &Served) -> String {
+    let made = server.send("POST", "/session", Some(json!({}))).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    made.json()["id"].as_str().unwrap().to_owned()
 }
 
 /// Everything stored of a session: messages with their parts, the oldest first, ids and times taken out.

@@ -1,16 +1,10 @@
 //! The server as a client meets it.
 
-use opencode_testkit::{Served, Step};
+use opencode_testkit::Step;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::{home, stored, with_model};
-
-async fn new_session(server: &Served) -> String {
-    let made = server.send("POST", "/session", Some(json!({}))).await;
-    assert_eq!(made.status, 200, "{made:?}");
-    made.json()["id"].as_str().unwrap().to_owned()
-}
+use crate::{home, new_session, stored, with_model};
 
 fn said(text: &str) -> Option<Value> {
     Some(json!({ "parts": [{ "type": "text", "text": text }] }))

@@ -91,5 +91,9 @@ fn executed(call: &ToolPart) -> Option<Record> {
         "truncated": fact("truncated"),
     });
     let took = Duration::from_millis(u64::try_from(end - start).unwrap_or_default());
-    Some(Record::new(&Actor::internal(), "shell.exec", detail).with(outcome, None).took(took))
+    Some(
+        Record::new(&Actor::internal(), "shell.exec", detail)
+            .with(outcome, None)
+            .took(took),
+    )
 }

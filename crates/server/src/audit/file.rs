@@ -24,11 +24,13 @@ pub(super) fn write(
     lost: Arc<AtomicU64>,
 ) -> Option<oneshot::Receiver<()>> {
     let (done, written) = oneshot::channel();
-    let started = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
-        run(&path, waiting, &lost, SIZE_LIMIT);
-        // Nobody waits any more when the end took too long.
-        let _ = done.send(());
-    });
+    let started = std::thread::Builder::new()
+        .name("audit".to_owned())
+        .spawn(move || {
+            run(&path, waiting, &lost, SIZE_LIMIT);
+            // Nobody waits any more when the end took too long.
+            let _ = done.send(());
+        });
     match started {
         Ok(_) => Some(written),
         Err(error) => {
@@ -132,6 +134,9 @@ mod tests {
         drop(queue);
         run(&path, waiting, &AtomicU64::new(3), SIZE_LIMIT);
         let text = fs_err::read_to_string(&path).unwrap();
-        assert!(text.contains("\"audit.lost\"") && text.contains("\"records\":3"), "{text}");
+        assert!(
+            text.contains("\"audit.lost\"") && text.contains("\"records\":3"),
+            "{text}"
+        );
     }
 }

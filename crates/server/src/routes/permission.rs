@@ -59,10 +59,17 @@ pub(crate) async fn settle(
     message: Option<String>,
 ) -> Result<Json<bool>, ApiError> {
     let settled = location.permissions.reply(id, reply, message).await;
-    let outcome = if settled.is_ok() { Outcome::Ok } else { Outcome::Error };
+    let outcome = if settled.is_ok() {
+        Outcome::Ok
+    } else {
+        Outcome::Error
+    };
     let detail = json!({ "request": id, "reply": reply });
-    app.audit
-        .record(&Record::new(actor, "permission.reply", detail).at(location).with(outcome, None));
+    app.audit.record(
+        &Record::new(actor, "permission.reply", detail)
+            .at(location)
+            .with(outcome, None),
+    );
     settled.map(|()| Json(true)).map_err(|unknown| {
         ApiError::tagged(
             StatusCode::NOT_FOUND,

@@ -55,16 +55,20 @@ pub(crate) async fn create(
     At(location): At,
     Body(wanted): Body<Creation>,
 ) -> Result<Json<Pty>, ApiError> {
-    let bad = wanted.env.iter().find(|(name, value)| {
-        name.is_empty() || name.contains(['=', '\0']) || value.contains('\0')
-    });
+    let bad = wanted
+        .env
+        .iter()
+        .find(|(name, value)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0'));
     if let Some((name, _)) = bad {
         let reason = format!("a variable cannot be set\n  at [\"env\"][{name:?}]");
         return Err(ApiError::bad_request(Kind::Payload, reason));
     }
     let texts = wanted.args.iter().chain(&wanted.command).chain(&wanted.cwd);
     if texts.into_iter().any(|text| text.contains('\0')) {
-        return Err(ApiError::bad_request(Kind::Payload, "a program and its arguments have no NUL"));
+        return Err(ApiError::bad_request(
+            Kind::Payload,
+            "a program and its arguments have no NUL",
+        ));
     }
     let asked = json!({ "command": wanted.command, "args": wanted.args, "cwd": wanted.cwd });
     let new = NewTerminal {
@@ -79,8 +83,11 @@ pub(crate) async fn create(
         Ok(info) => (of(info), Outcome::Ok),
         Err(_) => (asked, Outcome::Error),
     };
-    app.audit
-        .record(&Record::new(&actor, "pty.create", detail).at(&location).with(outcome, None));
+    app.audit.record(
+        &Record::new(&actor, "pty.create", detail)
+            .at(&location)
+            .with(outcome, None),
+    );
     Ok(Json(opened?))
 }
 
@@ -141,7 +148,8 @@ pub(crate) async fn update(
     };
     let updated = location.terminals.update(&id, change).await?;
     let updated = updated.ok_or_else(|| unknown(&id))?;
-    app.audit.record(&Record::new(&actor, "pty.update", detail).at(&location));
+    app.audit
+        .record(&Record::new(&actor, "pty.update", detail).at(&location));
     Ok(Json(updated))
 }
 
@@ -155,7 +163,8 @@ pub(crate) async fn remove(
         return Err(unknown(&id));
     }
     let detail = json!({ "pty": id });
-    app.audit.record(&Record::new(&actor, "pty.remove", detail).at(&location));
+    app.audit
+        .record(&Record::new(&actor, "pty.remove", detail).at(&location));
     Ok(Json(true))
 }
 
@@ -179,7 +188,9 @@ pub(crate) async fn connect_token(
     };
     let ticket = app.tickets.give(admission);
     let ticket = ticket.ok_or_else(|| ApiError::unexpected(&"there is no source of randomness"))?;
-    Ok(Json(json!({ "ticket": ticket, "expires_in": ticket::LIFE.as_secs() })))
+    Ok(Json(
+        json!({ "ticket": ticket, "expires_in": ticket::LIFE.as_secs() }),
+    ))
 }
 
 async fn find(
@@ -239,7 +250,8 @@ pub(crate) async fn connect(
     let upgrade = upgrade.max_message_size(FRAME_LIMIT).max_frame_size(FRAME_LIMIT);
     let upgraded = upgrade.on_upgrade(move |socket| async move {
         let detail = json!({ "pty": id });
-        app.audit.record(&Record::new(&actor, "pty.connect", detail).at(&location));
+        app.audit
+            .record(&Record::new(&actor, "pty.connect", detail).at(&location));
         let began = std::time::Instant::now();
         let traffic = connection::serve(socket, &open, from, &app.ending).await;
         let detail = json!({ "pty": id, "bytes_in": traffic.typed, "bytes_out": traffic.shown });

@@ -7,7 +7,7 @@ use opencode_catalog::Choice;
 use opencode_schema::permission::Ruleset;
 use opencode_schema::session::{FileDiff, SessionModel, Status, Todo};
 use opencode_schema::time::Millis;
-use opencode_schema::{MessageId, Object, PartId, Session, SessionId};
+use opencode_schema::{MessageId, Object, PartId, Session, SessionId, WorkspaceId};
 use opencode_session::{NewSession, SessionChange};
 use opencode_store::SessionFilter;
 use serde::Deserialize;
@@ -66,10 +66,13 @@ pub(crate) struct Creation {
     model: Option<SessionModel>,
     metadata: Option<Object>,
     permission: Option<Ruleset>,
+    #[serde(rename = "workspaceID")]
+    workspace_id: Option<WorkspaceId>,
 }
 
 pub(crate) async fn create(
     State(app): State<App>,
+    folder: Folder,
     At(location): At,
     OptionalBody(wanted): OptionalBody<Creation>,
 ) -> Result<Json<Session>, ApiError> {
@@ -80,6 +83,7 @@ pub(crate) async fn create(
         model: wanted.model,
         permission: wanted.permission,
         metadata: wanted.metadata,
+        workspace_id: folder.workspace.or(wanted.workspace_id),
     };
     Ok(Json(app.engine.create_session(&location, new).await?))
 }

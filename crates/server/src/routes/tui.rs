@@ -1,16 +1,18 @@
-//! What other programs make a terminal face do (reference `http-api.md` §6.10): each is an event.
+//! What other programs make a terminal face do (reference `http-api.md` §6.10): each is an event, and an
+//! order for faces that ask for them.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use opencode_schema::event::{ToastVariant, toast_duration};
 use opencode_schema::{EventBody, SessionId};
-use opencode_session::Location;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::{ApiError, Kind};
 use crate::extract::{At, Body};
 use crate::listen::App;
+use crate::orders::Order;
 
 /// Commands by the names that they had before.
 const OLD_NAMES: &[(&str, &str)] = &[
@@ -29,14 +31,43 @@ const OLD_NAMES: &[(&str, &str)] = &[
     ("agent_cycle", "agent.cycle"),
 ];
 
-async fn tell(location: &Location, event: EventBody) -> Result<Json<bool>, ApiError> {
-    location.store.announce(event).await?;
-    Ok(Json(true))
+/// The terminal faces of a location.
+pub(crate) struct Faces {
+    app: App,
+    at: At,
 }
 
-async fn command(location: &Location, name: &str) -> Result<Json<bool>, ApiError> {
-    let command = Some(name.to_owned());
-    tell(location, EventBody::TuiCommandExecute { command }).await
+impl FromRequestParts<App> for Faces {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        Ok(Self {
+            at: At::from_request_parts(parts, app).await?,
+            app: app.clone(),
+        })
+    }
+}
+
+impl Faces {
+    async fn tell(&self, event: EventBody) -> Result<Json<bool>, ApiError> {
+        let path = match event {
+            EventBody::TuiPromptAppend { .. } => "/tui/append-prompt",
+            EventBody::TuiToastShow { .. } => "/tui/show-toast",
+            EventBody::TuiSessionSelect { .. } => "/tui/select-session",
+            _ => "/tui/execute-command",
+        };
+        self.app.orders.give(Order {
+            path: path.to_owned(),
+            body: json!(event)["properties"].take(),
+        });
+        self.at.0.store.announce(event).await?;
+        Ok(Json(true))
+    }
+
+    async fn command(&self, name: &str) -> Result<Json<bool>, ApiError> {
+        let command = Some(name.to_owned());
+        self.tell(EventBody::TuiCommandExecute { command }).await
+    }
 }
 
 #[derive(Deserialize)]
@@ -45,34 +76,34 @@ pub(crate) struct Text {
 }
 
 pub(crate) async fn append_prompt(
-    At(location): At,
+    faces: Faces,
     Body(Text { text }): Body<Text>,
 ) -> Result<Json<bool>, ApiError> {
-    tell(&location, EventBody::TuiPromptAppend { text }).await
+    faces.tell(EventBody::TuiPromptAppend { text }).await
 }
 
-pub(crate) async fn open_help(At(location): At) -> Result<Json<bool>, ApiError> {
-    command(&location, "help.show").await
+pub(crate) async fn open_help(faces: Faces) -> Result<Json<bool>, ApiError> {
+    faces.command("help.show").await
 }
 
-pub(crate) async fn open_sessions(At(location): At) -> Result<Json<bool>, ApiError> {
-    command(&location, "session.list").await
+pub(crate) async fn open_sessions(faces: Faces) -> Result<Json<bool>, ApiError> {
+    faces.command("session.list").await
 }
 
-pub(crate) async fn open_themes(At(location): At) -> Result<Json<bool>, ApiError> {
-    command(&location, "theme.switch").await
+pub(crate) async fn open_themes(faces: Faces) -> Result<Json<bool>, ApiError> {
+    faces.command("theme.switch").await
 }
 
-pub(crate) async fn open_models(At(location): At) -> Result<Json<bool>, ApiError> {
-    command(&location, "model.list").await
+pub(crate) async fn open_models(faces: Faces) -> Result<Json<bool>, ApiError> {
+    faces.command("model.list").await
 }
 
-pub(crate) async fn submit_prompt(At(location): At) -> Result<Json<bool>, ApiError> {
-    command(&location, "prompt.submit").await
+pub(crate) async fn submit_prompt(faces: Faces) -> Result<Json<bool>, ApiError> {
+    faces.command("prompt.submit").await
 }
 
-pub(crate) async fn clear_prompt(At(location): At) -> Result<Json<bool>, ApiError> {
-    command(&location, "prompt.clear").await
+pub(crate) async fn clear_prompt(faces: Faces) -> Result<Json<bool>, ApiError> {
+    faces.command("prompt.clear").await
 }
 
 #[derive(Deserialize)]
@@ -81,11 +112,11 @@ pub(crate) struct Command {
 }
 
 pub(crate) async fn execute_command(
-    At(location): At,
+    faces: Faces,
     Body(wanted): Body<Command>,
 ) -> Result<Json<bool>, ApiError> {
     let known = OLD_NAMES.iter().find(|(old, _)| *old == wanted.command);
-    command(&location, known.map_or(&wanted.command, |(_, new)| new)).await
+    faces.command(known.map_or(&wanted.command, |(_, new)| new)).await
 }
 
 #[derive(Deserialize)]
@@ -97,24 +128,24 @@ pub(crate) struct Toast {
     duration: u64,
 }
 
-pub(crate) async fn show_toast(At(location): At, Body(toast): Body<Toast>) -> Result<Json<bool>, ApiError> {
+pub(crate) async fn show_toast(faces: Faces, Body(toast): Body<Toast>) -> Result<Json<bool>, ApiError> {
     let event = EventBody::TuiToastShow {
         title: toast.title,
         message: toast.message,
         variant: toast.variant,
         duration: toast.duration,
     };
-    tell(&location, event).await
+    faces.tell(event).await
 }
 
 /// Any of the events above, as it is.
-pub(crate) async fn publish(At(location): At, Body(event): Body<Value>) -> Result<Json<bool>, ApiError> {
+pub(crate) async fn publish(faces: Faces, Body(event): Body<Value>) -> Result<Json<bool>, ApiError> {
     let bad = |reason: String| ApiError::bad_request(Kind::Payload, reason);
     let event: EventBody = serde_json::from_value(event).map_err(|error| bad(error.to_string()))?;
     if !event.kind().starts_with("tui.") {
         return Err(bad(format!("{} is no event of a terminal face", event.kind())));
     }
-    tell(&location, event).await
+    faces.tell(event).await
 }
 
 #[derive(Deserialize)]
@@ -125,11 +156,27 @@ pub(crate) struct Selection {
 
 pub(crate) async fn select_session(
     State(app): State<App>,
-    At(location): At,
+    faces: Faces,
     Body(selection): Body<Selection>,
 ) -> Result<Json<bool>, ApiError> {
     let selected = SessionId::parse(selection.session_id)
         .map_err(|error| ApiError::bad_request(Kind::Payload, error.to_string()))?;
     app.engine.session(&selected).await?;
-    tell(&location, EventBody::TuiSessionSelect { selected }).await
+    faces.tell(EventBody::TuiSessionSelect { selected }).await
+}
+
+/// Waits for what a terminal face is to do next. Ends with the client or with the server.
+pub(crate) async fn next_order(State(app): State<App>) -> Result<Json<Order>, ApiError> {
+    tokio::select! {
+        order = app.orders.next() => Ok(Json(order)),
+        () = app.ending.cancelled() => Err(opencode_session::Error::Ending.into()),
+    }
+}
+
+/// Parity: http-api.md §6.10, true also when no answer is waited for.
+pub(crate) async fn answer_order(State(app): State<App>, Body(answer): Body<Value>) -> Json<bool> {
+    if !app.orders.answer() {
+        tracing::debug!(%answer, "an answer to no command");
+    }
+    Json(true)
 }

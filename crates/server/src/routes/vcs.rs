@@ -119,10 +119,17 @@ pub(crate) async fn apply(
     let applied = vcs::apply(&location.worktree, &patch)
         .await
         .map_err(|error| ApiError::unexpected(&error))?;
-    let outcome = if applied.is_ok() { Outcome::Ok } else { Outcome::Error };
+    let outcome = if applied.is_ok() {
+        Outcome::Ok
+    } else {
+        Outcome::Error
+    };
     let detail = json!({ "bytes": patch.len() });
-    app.audit
-        .record(&Record::new(&actor, "vcs.apply", detail).at(&location).with(outcome, None));
+    app.audit.record(
+        &Record::new(&actor, "vcs.apply", detail)
+            .at(&location)
+            .with(outcome, None),
+    );
     applied
         .map(|()| Json(json!({ "applied": true })))
         .map_err(|reason| refused(&reason, "not-clean"))

@@ -135,6 +135,7 @@ async fn passing_events_are_heard_in_order_and_not_stored() {
     let origin = Origin {
         directory: "/work/p".into(),
         project_id: None,
+        workspace_id: None,
     };
     let mut listener = store.at(origin.clone()).subscribe();
     let message = user(&session.id, 11);
