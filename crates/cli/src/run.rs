@@ -114,7 +114,7 @@ fn denied() -> Ruleset {
 
 async fn new_session(
     engine: &Engine,
-    location: &Location,
+    location: &Arc<Location>,
     title: Option<String>,
 ) -> Result<Session, Failure> {
     let new = NewSession {

@@ -107,7 +107,7 @@ fn when(at: Millis) -> String {
 async fn delete(context: &Context, id: &str) -> Result<(), Failure> {
     let (engine, location) = context.here().await?;
     let id = SessionId::parse(id).map_err(|_| Failure::told(format!("Session not found: {id}")))?;
-    engine.delete_session(&location.store, &id).await?;
+    engine.delete_session(&location, &id).await?;
     engine.shutdown().await;
     context.output.say(
         context

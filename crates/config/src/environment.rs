@@ -24,6 +24,10 @@ pub mod variable {
     pub const DISABLE_AUTOCOMPACT: &str = "OPENCODE_DISABLE_AUTOCOMPACT";
     /// Old results of tools stay in conversations.
     pub const DISABLE_PRUNE: &str = "OPENCODE_DISABLE_PRUNE";
+    /// Nothing is shared.
+    pub const DISABLE_SHARE: &str = "OPENCODE_DISABLE_SHARE";
+    /// Every session is shared when it is made.
+    pub const AUTO_SHARE: &str = "OPENCODE_AUTO_SHARE";
     /// Credentials as JSON, read instead of `auth.json`.
     pub const AUTH_CONTENT: &str = "OPENCODE_AUTH_CONTENT";
     /// Stands in for the home folder.

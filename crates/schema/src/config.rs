@@ -62,12 +62,39 @@ pub struct Config {
     /// Limits of tool results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_output: Option<ToolOutput>,
+    /// Who may see sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<ShareMode>,
+    /// Services of an organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enterprise: Option<Enterprise>,
     /// Shortening of long conversations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compaction: Option<Compaction>,
     /// Things that may change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub experimental: Option<Experimental>,
+}
+
+/// Who may see sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShareMode {
+    /// Whoever has the address of a session that was shared.
+    Manual,
+    /// The same, and every session is shared when it is made.
+    Auto,
+    /// Nobody.
+    Disabled,
+}
+
+/// Services of an organisation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Enterprise {
+    /// Where sessions are shared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// Shortening of long conversations.

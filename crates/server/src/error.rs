@@ -140,6 +140,13 @@ impl From<opencode_session::Error> for ApiError {
             | Error::NoAgent
             | Error::Catalog(_)
             | Error::Import(_) => Self::bad_request(Kind::Payload, error.to_string()),
+            Error::Share(ref reason) => {
+                tracing::warn!(reason, "sharing failed");
+                Self {
+                    status: StatusCode::INTERNAL_SERVER_ERROR,
+                    body: json!({ "_tag": "InternalServerError" }),
+                }
+            }
             Error::Files(_) | Error::Broken(_) => Self::unexpected(&error),
             Error::Terminal(opencode_process::terminal::Error::TooMany) => {
                 Self::tagged(StatusCode::TOO_MANY_REQUESTS, "RateLimitError", error.to_string())

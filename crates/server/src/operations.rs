@@ -97,6 +97,8 @@ pub(crate) fn all() -> Vec<Operation> {
         post "/session/{sessionID}/command" "session.command" message::command;
         post "/session/{sessionID}/init" "session.init" message::init;
         post "/session/{sessionID}/shell" "session.shell" message::shell;
+        post "/session/{sessionID}/share" "session.share" session::share;
+        delete "/session/{sessionID}/share" "session.unshare" session::unshare;
         post "/session/{sessionID}/summarize" "session.summarize" session::summarize;
         post "/session/{sessionID}/revert" "session.revert" session::revert;
         post "/session/{sessionID}/unrevert" "session.unrevert" session::unrevert;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::coordinator::Coordinator;
-use crate::{Error, Location, housekeeping};
+use crate::{Error, Location, housekeeping, share};
 
 /// How long the end of the program waits for what still runs in the background: titles, the end of
 /// stopped commands.
@@ -136,6 +136,7 @@ impl Engine {
                 let location =
                     Arc::new(Location::open(directory, &inner.store, paths, environment, version).await?);
                 housekeeping::begin(self, &location);
+                share::begin(self, &location).await;
                 Ok::<_, Error>(location)
             })
             .await?;

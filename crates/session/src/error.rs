@@ -50,6 +50,9 @@ pub enum Error {
     /// A file of an import is not what it should be.
     #[error("{0}")]
     Import(String),
+    /// A session could not be shared, or taken back.
+    #[error("the session cannot be shared: {0}")]
+    Share(String),
     /// Files could not be brought back.
     #[error("the files could not be brought back: {0}")]
     Files(String),

@@ -27,6 +27,7 @@ mod relocate;
 mod reminder;
 mod revert;
 mod runner;
+mod share;
 mod shell;
 mod slug;
 mod step;

@@ -1,6 +1,7 @@
 //! Sessions from their making to their end (reference `sessions.md` §7).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use opencode_schema::permission::Ruleset;
 use opencode_schema::session::{Cost, Session, SessionModel, Times, Tokens, default_title};
@@ -50,9 +51,10 @@ impl Engine {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn create_session(&self, location: &Location, new: NewSession) -> Result<Session, Error> {
+    pub async fn create_session(&self, location: &Arc<Location>, new: NewSession) -> Result<Session, Error> {
         let session = self.new_session(location, new);
         location.store.publish(created(&session)).await?;
+        self.share_if_automatic(location, &session);
         Ok(session)
     }
 
@@ -116,19 +118,22 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::SessionNotFound`].
-    pub async fn delete_session(&self, store: &Store, id: &SessionId) -> Result<(), Error> {
+    pub async fn delete_session(&self, location: &Location, id: &SessionId) -> Result<(), Error> {
         for id in self.family(id).await? {
             self.inner.coordinator.stop(&id).await;
         }
         let id = id.clone();
-        let deleted = store.write(move |transaction| {
+        let deleted = location.store.write(move |transaction| {
+            let mut shares = Vec::new();
             for id in family_of(transaction, id)?.into_iter().rev() {
+                shares.extend(transaction.share(&id)?);
                 let info = Box::new(transaction.session(&id)?);
                 transaction.publish(EventBody::SessionDeleted { session_id: id, info })?;
             }
-            Ok(())
+            Ok(shares)
         });
-        Ok(deleted.await?)
+        self.forget_shares(location, deleted.await?);
+        Ok(())
     }
 
     /// Makes a session with the messages of another, up to `before` (without it), or all.

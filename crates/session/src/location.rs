@@ -28,6 +28,7 @@ use opencode_tool::registry::Registry;
 use opencode_tool::truncation::Truncation;
 use serde_json::Value;
 
+use crate::share::Sharing;
 use crate::step::request::subagents;
 use crate::{Error, Terminals};
 
@@ -66,6 +67,7 @@ pub struct Location {
     pub(crate) snapshots: Option<Snapshots>,
     /// The store, whose events say that they come from here.
     pub store: Store,
+    pub(crate) sharing: Sharing,
     pub(crate) environment: Environment,
     pub(crate) paths: Paths,
     pub(crate) truncation: Truncation,
@@ -103,6 +105,7 @@ impl Location {
         let loaded = opencode_config::load(place, paths, environment)?;
         let config = Arc::new(loaded.config);
         let skills: Arc<[Skill]> = skill::all(place, paths, environment, &loaded.directories, &config).into();
+        let sharing = Sharing::new(&config, environment);
         let commands = opencode_config::command::all(&config, &skills, &identity.worktree);
         let grounds = opencode_config::agent::Grounds {
             always: always_allowed(paths, &skills),
@@ -155,6 +158,7 @@ impl Location {
             catalog,
             snapshots,
             store,
+            sharing,
             environment: environment.clone(),
             paths: paths.clone(),
             summaries: tokio::sync::Mutex::default(),

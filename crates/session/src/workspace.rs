@@ -255,7 +255,7 @@ impl Engine {
             ..SessionFilter::default()
         };
         for session in self.sessions(filter).await? {
-            match self.delete_session(&location.store, &session.id).await {
+            match self.delete_session(location, &session.id).await {
                 // It went with the session that started it.
                 Ok(()) | Err(Error::SessionNotFound(_)) => {}
                 Err(error) => return Err(error),

@@ -13,6 +13,7 @@
 mod home;
 mod model;
 mod serve;
+mod service;
 mod wire;
 
 /// How long anything is waited for. A test that needs more has failed.
@@ -21,3 +22,4 @@ pub(crate) const LIMIT: std::time::Duration = std::time::Duration::from_secs(60)
 pub use home::{Finished, Home, Running};
 pub use model::{Gate, Received, ScriptedModel, Step};
 pub use serve::{Answer, Served};
+pub use service::{Asked, Service};

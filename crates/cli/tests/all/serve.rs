@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{home, new_session, stored, with_model};
 
-fn said(text: &str) -> Option<Value> {
+pub(crate) fn said(text: &str) -> Option<Value> {
     Some(json!({ "parts": [{ "type": "text", "text": text }] }))
 }
 
@@ -240,7 +240,7 @@ async fn the_document_lists_what_there_is() {
         document["paths"]["/session"]["post"]["operationId"],
         "session.create"
     );
-    assert_eq!(document["paths"]["/pty"], Value::Null);
+    assert_eq!(document["paths"]["/api/session"], Value::Null);
 }
 
 #[tokio::test]

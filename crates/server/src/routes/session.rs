@@ -135,7 +135,7 @@ pub(crate) async fn remove(
     At(location): At,
     Named(id): Named<SessionId>,
 ) -> Result<Json<bool>, ApiError> {
-    app.engine.delete_session(&location.store, &id).await?;
+    app.engine.delete_session(&location, &id).await?;
     Ok(Json(true))
 }
 
@@ -259,4 +259,20 @@ pub(crate) async fn summarize(
     let done = app.engine.summarize(&location, &id, wanted.model, wanted.auto);
     done.await?;
     Ok(Json(true))
+}
+
+pub(crate) async fn share(
+    State(app): State<App>,
+    At(location): At,
+    Named(id): Named<SessionId>,
+) -> Result<Json<Session>, ApiError> {
+    Ok(Json(app.engine.share_session(&location, &id).await?))
+}
+
+pub(crate) async fn unshare(
+    State(app): State<App>,
+    At(location): At,
+    Named(id): Named<SessionId>,
+) -> Result<Json<Session>, ApiError> {
+    Ok(Json(app.engine.unshare_session(&location, &id).await?))
 }
