@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
+use opencode_project::search::names::Names;
 use opencode_session::Engine;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -71,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) providers: Providers,
     /// What terminal faces are to do.
     pub(crate) orders: Orders,
+    /// Lists of files, for searching them by name.
+    pub(crate) names: Names,
     /// Ends streams that would go on for ever.
     pub(crate) ending: CancellationToken,
     /// Connections that have become sockets.
@@ -124,6 +127,7 @@ impl Server {
             version: options.version,
             providers: Providers::default(),
             orders: Orders::default(),
+            names: Names::default(),
             ending: ending.clone(),
             sockets: sockets.clone(),
             access: Arc::clone(&access),

@@ -115,6 +115,10 @@ pub(crate) fn all() -> Vec<Operation> {
         patch "/config" "config.update" config::change;
         get "/global/config" "global.config.get" config::get_global;
         patch "/global/config" "global.config.update" config::change_global;
+        get "/find/file" "find.files" find::names;
+        get "/find/symbol" "find.symbols" find::symbols;
+        patch "/project/{projectID}" "project.update" project::update;
+        get "/project/{projectID}/directories" "project.directories" project::directories;
         get "/provider" "provider.list" provider::list;
         get "/provider/auth" "provider.auth" provider::login_methods;
         get "/lsp" "lsp.status" lists::language_servers;

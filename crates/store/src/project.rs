@@ -35,6 +35,19 @@ impl View<'_> {
         let rows = statement.query_map([], |row| Ok(project_of(row)))?;
         readable(rows)
     }
+
+    /// The folders of a project that were seen, in that order, each with how it was made if the program
+    /// made it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn project_directories(&self, id: &str) -> Result<Vec<(String, Option<String>)>, Error> {
+        let mut statement = self.raw().prepare_cached(
+            "SELECT directory, strategy FROM project_directory WHERE project_id = ?1 ORDER BY time_created, directory",
+        )?;
+        let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
 }
 
 impl Transaction<'_> {

@@ -157,3 +157,92 @@ async fn lists_say_what_is_there() {
     let missing = server.send("GET", "/experimental/tool?provider=a", None).await;
     assert_eq!(missing.status, 400);
 }
+
+#[tokio::test]
+async fn files_are_found_by_what_is_typed() {
+    let home = home();
+    for name in ["src/beta.rs", "gamma/delta.md", ".hid/h.txt", "skip.txt"] {
+        home.write(name, "text");
+    }
+    home.write(".gitignore", "skip.txt\n");
+    let server = home.serve().await;
+    let server = &server;
+    let find = |query: &'static str| async move {
+        let answer = server.send("GET", &format!("/find/file?{query}"), None).await;
+        (answer.status, answer.json())
+    };
+    for (query, wanted) in [
+        ("query=beta", json!(["src/beta.rs"])),
+        ("query=gamma", json!(["gamma/", "gamma/delta.md"])),
+        ("query=gamma&type=directory", json!(["gamma/"])),
+        ("query=gamma&dirs=false", json!(["gamma/delta.md"])),
+        ("query=skip", json!([])),
+        ("query=&limit=1&type=file", json!([".gitignore"])),
+    ] {
+        assert_eq!(find(query).await, (200, wanted), "{query}");
+    }
+    home.write("new/beta.rs", "text");
+    for _ in 0..1000 {
+        if find("query=new").await.1 == json!(["new/", "new/beta.rs"]) {
+            break;
+        }
+    }
+    assert_eq!(find("query=new").await.1, json!(["new/", "new/beta.rs"]));
+    for query in [
+        "query=a&limit=0",
+        "query=a&limit=201",
+        "query=a&limit=x",
+        "query=a&type=link",
+        "limit=1",
+    ] {
+        let (status, answer) = find(query).await;
+        assert_eq!(
+            (status, &answer["data"]["kind"]),
+            (400, &json!("Query")),
+            "{query}"
+        );
+    }
+    assert_eq!(
+        server.send("GET", "/find/symbol?query=main", None).await.json(),
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn a_project_gets_a_name() {
+    let home = home();
+    let server = home.serve().await;
+    let project = server.send("GET", "/project/current", None).await.json();
+    let id = project["id"].as_str().unwrap();
+    let path = format!("/project/{id}");
+    let change = || async {
+        let body = json!({ "name": "Mine", "icon": { "color": "red" }, "commands": { "start": "make" } });
+        assert_eq!(
+            server.send("PATCH", &path, Some(body)).await.json()["name"],
+            "Mine"
+        );
+    };
+    let told = |event: &Value| {
+        event["payload"]["type"] == "project.updated" && event["payload"]["properties"]["name"] == "Mine"
+    };
+    let events = server.events("/global/event", change, told).await;
+    assert_eq!(events.last().unwrap()["directory"], "global");
+    let body = json!({ "icon": { "override": "o" } });
+    let changed = server.send("PATCH", &path, Some(body)).await.json();
+    assert_eq!(changed["icon"], json!({ "override": "o", "color": "red" }));
+    assert_eq!(changed["commands"], json!({ "start": "make" }));
+    let folders = server
+        .send("GET", &format!("{path}/directories"), None)
+        .await
+        .json();
+    assert_eq!(folders, json!([{ "directory": home.project() }]));
+    let unknown = server.send("PATCH", "/project/none", Some(json!({}))).await;
+    assert_eq!(
+        (unknown.status, &unknown.json()["_tag"]),
+        (404, &json!("ProjectNotFoundError"))
+    );
+    assert_eq!(
+        server.send("GET", "/project/none/directories", None).await.json(),
+        json!([])
+    );
+}

@@ -1,6 +1,8 @@
 //! Searching the location's folder (reference `http-api.md` §6.6).
 
 use axum::Json;
+use axum::extract::State;
+use opencode_project::search::names::Named;
 use opencode_project::search::{self, Grep, Match};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -8,9 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{ApiError, Kind};
 use crate::extract::{Folder, Query};
+use crate::listen::App;
 
 /// Lines that are given at most.
 const LIMIT: usize = 10;
+/// Files that are given when nobody says how many, and at most.
+const USUAL_FILES: usize = 10;
+const MOST_FILES: usize = 200;
 
 #[derive(Deserialize)]
 pub(crate) struct Pattern {
@@ -26,13 +32,77 @@ pub(crate) async fn text(folder: Folder, Query(wanted): Query<Pattern>) -> Resul
     };
     // A client that goes away drops the search, which ends it.
     let found = search::grep(query, &CancellationToken::new()).await;
-    let matches = found.map_err(|error| match error {
+    let matches = found.map_err(|error| failure(&error))?;
+    Ok(Json(matches.iter().map(row).collect()))
+}
+
+fn failure(error: &search::Error) -> ApiError {
+    match error {
         search::Error::Pattern(_) | search::Error::Glob(_) | search::Error::Directory { .. } => {
             ApiError::bad_request(Kind::Query, error.to_string())
         }
-        search::Error::Cancelled | search::Error::Broken(_) => ApiError::unexpected(&error),
-    })?;
-    Ok(Json(matches.iter().map(row).collect()))
+        search::Error::Cancelled | search::Error::Broken(_) => ApiError::unexpected(error),
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    query: String,
+    dirs: Option<Choice>,
+    #[serde(rename = "type")]
+    kind: Option<FileKind>,
+    limit: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Choice {
+    True,
+    False,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FileKind {
+    File,
+    Directory,
+}
+
+/// Files and folders by what was typed of their names.
+pub(crate) async fn names(
+    State(app): State<App>,
+    folder: Folder,
+    Query(wanted): Query<Typed>,
+) -> Result<Json<Vec<String>>, ApiError> {
+    let limit = wanted.limit.unwrap_or(USUAL_FILES);
+    if !(1..=MOST_FILES).contains(&limit) {
+        let reason = format!("Expected a value between 1 and {MOST_FILES}, got {limit}\n  at [\"limit\"]");
+        return Err(ApiError::bad_request(Kind::Query, reason));
+    }
+    let query = Named {
+        directory: folder.path,
+        typed: wanted.query,
+        files: wanted.kind != Some(FileKind::Directory),
+        folders: wanted.kind == Some(FileKind::Directory)
+            || (wanted.kind.is_none() && wanted.dirs != Some(Choice::False)),
+        limit,
+    };
+    app.names
+        .find(query)
+        .await
+        .map(Json)
+        .map_err(|error| failure(&error))
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "it must be there")]
+pub(crate) struct Symbol {
+    query: String,
+}
+
+/// Parity: http-api.md §6.6, no symbol is ever found.
+pub(crate) async fn symbols(_: Folder, Query(_): Query<Symbol>) -> Json<Value> {
+    Json(json!([]))
 }
 
 fn row(found: &Match) -> Value {

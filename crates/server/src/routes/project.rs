@@ -1,12 +1,16 @@
 //! Projects (reference `http-api.md` §6.7).
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use opencode_project::{git, identity};
-use opencode_schema::project::{Project, Vcs};
+use opencode_schema::project::{Commands, Icon, Project, Vcs};
+use opencode_session::ProjectChange;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::error::ApiError;
-use crate::extract::At;
+use crate::extract::{At, Body};
 use crate::listen::App;
 
 pub(crate) async fn list(
@@ -44,4 +48,44 @@ pub(crate) async fn init_git(State(app): State<App>, At(location): At) -> Result
     app.engine.dispose(&location).await?;
     let location = app.engine.location(&location.directory).await?;
     current(State(app), At(location)).await
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Change {
+    name: Option<String>,
+    icon: Option<Icon>,
+    commands: Option<Commands>,
+}
+
+pub(crate) async fn update(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Body(change): Body<Change>,
+) -> Result<Json<Project>, ApiError> {
+    let change = ProjectChange {
+        name: change.name,
+        icon: change.icon,
+        commands: change.commands,
+    };
+    let changed = app.engine.change_project(&id, change).await?;
+    changed.map(Json).ok_or_else(|| {
+        let message = format!("Project not found: {id}");
+        ApiError::tagged(StatusCode::NOT_FOUND, "ProjectNotFoundError", message).with("projectID", id)
+    })
+}
+
+/// The folders of a project that were seen; none of one that is not known.
+pub(crate) async fn directories(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let found = app.engine.store().read(move |view| view.project_directories(&id));
+    let rows = found
+        .await?
+        .into_iter()
+        .map(|(directory, strategy)| match strategy {
+            Some(strategy) => json!({ "directory": directory, "strategy": strategy }),
+            None => json!({ "directory": directory }),
+        });
+    Ok(Json(rows.collect()))
 }
