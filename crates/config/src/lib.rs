@@ -21,6 +21,7 @@ mod resolve;
 pub mod rules;
 mod schema;
 pub mod skill;
+pub mod source;
 pub mod text;
 
 pub use environment::Environment;

@@ -102,6 +102,14 @@ pub fn read(root: &Path, relative: &str) -> Result<Option<Vec<u8>>, Error> {
     Ok(Some(bytes))
 }
 
+/// The path of something below `root`, absolute.
+///
+/// # Errors
+/// [`Error`], also when it is not there.
+pub fn inside(root: &Path, relative: &str) -> Result<PathBuf, Error> {
+    confined(root, relative)
+}
+
 /// The path below the root, if that is where it really leads.
 fn confined(root: &Path, relative: &str) -> Result<PathBuf, Error> {
     let outside = || Error::Outside(relative.to_owned());

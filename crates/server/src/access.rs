@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION,
-    HOST, ORIGIN, VARY, WWW_AUTHENTICATE,
+    HOST, ORIGIN, UPGRADE, VARY, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -64,7 +64,7 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, mut request: Reques
     let actor = access.actor(&request);
     let mut response = if is_preflight {
         preflight(request.headers())
-    } else if !access.knows(&request) && !has_ticket(&request) {
+    } else if !access.knows(&request) && !has_ticket(&request) && !introduces_itself_later(&request) {
         access.told(&actor, "auth.fail", &request, StatusCode::UNAUTHORIZED);
         refusal(request.uri().path())
     } else if access.is_open_to_all && execution::executes(request.method(), request.uri().path()) {
@@ -185,12 +185,40 @@ impl Access {
                 .eq_ignore_ascii_case("basic")
                 .then(|| token.trim().to_owned())
         });
-        let Some(given) = given.and_then(|token| STANDARD.decode(token).ok()) else {
-            return false;
-        };
-        let expected = format!("{}:{}", wanted.username, wanted.password);
-        same(&given, expected.as_bytes())
+        given.is_some_and(|token| accepted(wanted, &token))
     }
+
+    /// Whether a token, as it stands in an address, is the password.
+    pub(crate) fn accepts(&self, token: &str) -> bool {
+        self.password
+            .as_ref()
+            .is_none_or(|wanted| accepted(wanted, token))
+    }
+
+    /// Whoever knows the password.
+    pub(crate) fn basic(&self) -> Actor {
+        Actor {
+            auth: Auth::Basic,
+            user: self.password.as_ref().map(|password| password.username.clone()),
+            peer: None,
+        }
+    }
+}
+
+fn accepted(wanted: &Password, token: &str) -> bool {
+    let expected = format!("{}:{}", wanted.username, wanted.password);
+    STANDARD
+        .decode(token)
+        .is_ok_and(|given| same(&given, expected.as_bytes()))
+}
+
+/// Whether a request opens a socket whose first frame says who it is, and brings nothing else that does.
+fn introduces_itself_later(request: &Request) -> bool {
+    request.method() == Method::GET
+        && request.uri().path() == "/api/chat/ws"
+        && request.headers().contains_key(UPGRADE)
+        && !request.headers().contains_key(AUTHORIZATION)
+        && query_value(request.uri().query().unwrap_or_default(), "auth_token").is_none()
 }
 
 /// Whether a request brings a ticket to where tickets are looked at.

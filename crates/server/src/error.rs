@@ -85,6 +85,14 @@ impl ApiError {
         }
     }
 
+    /// Its tag, or name, and its words.
+    pub(crate) fn told(&self) -> (&str, &str) {
+        let tag = self.body["_tag"].as_str().or(self.body["name"].as_str());
+        let words = self.body["message"].as_str();
+        let words = words.or(self.body["data"]["message"].as_str());
+        (tag.unwrap_or("UnknownError"), words.unwrap_or_default())
+    }
+
     /// The same with a field more.
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.body[key] = value.into();
@@ -116,9 +124,16 @@ impl ApiError {
     }
 }
 
+/// The body of an error, left with its answer for whoever gives it another form.
+#[derive(Clone)]
+pub(crate) struct ErrorBody(pub(crate) Value);
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body)).into_response()
+        let body = ErrorBody(self.body.clone());
+        let mut response = (self.status, Json(self.body)).into_response();
+        response.extensions_mut().insert(body);
+        response
     }
 }
 

@@ -50,7 +50,8 @@ impl FromRequestParts<App> for Folder {
                 workspace,
             });
         }
-        let in_query = query_value(parts.uri.query().unwrap_or_default(), "directory");
+        let query = parts.uri.query().unwrap_or_default();
+        let in_query = query_value(query, "directory").or_else(|| query_value(query, "location[directory]"));
         let is_in_query = in_query.as_ref().is_some_and(|named| !named.is_empty());
         let in_header = || {
             let header = parts.headers.get("x-opencode-directory")?;

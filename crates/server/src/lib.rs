@@ -6,6 +6,7 @@
 
 mod access;
 mod audit;
+mod compat;
 mod compress;
 mod doc;
 mod error;

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
 use crate::audit::{Audit, Writing};
+use crate::compat::Chats;
 use crate::orders::Orders;
 use crate::routes::provider::Providers;
 use crate::ticket::Tickets;
@@ -81,6 +82,7 @@ pub(crate) struct Shared {
     pub(crate) access: Arc<Access>,
     pub(crate) tickets: Tickets,
     pub(crate) audit: Audit,
+    pub(crate) chats: Chats,
 }
 
 impl std::ops::Deref for App {
@@ -133,6 +135,7 @@ impl Server {
             access: Arc::clone(&access),
             tickets: Tickets::default(),
             audit,
+            chats: Chats::default(),
         }));
         let router = operations::router()
             .with_state(app)

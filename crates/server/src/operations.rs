@@ -9,7 +9,7 @@ use crate::routes::{
     config, control, copy, experimental, file, find, global, instance, lists, message, permission, project,
     provider, pty, question, session, sync, tui, vcs, workspace, worktree,
 };
-use crate::{doc, error, events};
+use crate::{compat, doc, error, events};
 
 /// An operation.
 pub(crate) struct Operation {
@@ -185,5 +185,7 @@ pub(crate) fn router() -> Router<App> {
     for operation in all() {
         router = router.route(operation.path, operation.route);
     }
-    router.fallback(|| async { error::ApiError::not_found("There is nothing at this address") })
+    router
+        .merge(compat::router())
+        .fallback(|| async { error::ApiError::not_found("There is nothing at this address") })
 }

@@ -15,6 +15,7 @@ use opencode_schema::agent::{Agent, AgentModel, Mode};
 use opencode_schema::command::Command;
 use opencode_schema::input::{PartInput, PartInputBody};
 use opencode_schema::part::{AgentPart, FilePart, SubtaskModel, SubtaskPart};
+use opencode_schema::project::Project;
 use opencode_schema::session::Session;
 use opencode_schema::time::now;
 use opencode_schema::{EventBody, MessageId, MessageWithParts, SessionId};
@@ -70,7 +71,7 @@ impl Engine {
                 }
             };
             let answer = engine.prompt(&location, prompt).await?;
-            executed(&location, &call, &answer).await?;
+            executed(&engine, &location, &call, &answer).await?;
             Ok(answer)
         })
     }
@@ -224,7 +225,12 @@ fn file(name: String, path: &PathBuf, is_folder: bool) -> Option<PartInput> {
 }
 
 /// Tells that a command was answered; `init` marks its project.
-async fn executed(location: &Location, call: &CommandCall, answer: &MessageWithParts) -> Result<(), Error> {
+async fn executed(
+    engine: &Engine,
+    location: &Location,
+    call: &CommandCall,
+    answer: &MessageWithParts,
+) -> Result<(), Error> {
     let event = EventBody::CommandExecuted {
         name: call.command.clone(),
         session_id: call.session_id.clone(),
@@ -232,19 +238,9 @@ async fn executed(location: &Location, call: &CommandCall, answer: &MessageWithP
         message_id: answer.info.id.clone(),
     };
     location.store.announce(event).await?;
-    if call.command != INIT {
-        return Ok(());
+    if call.command == INIT {
+        let mark = |project: &mut Project| project.time.initialized = Some(now());
+        engine.rewrite_project(&location.project_id, mark).await?;
     }
-    let id = location.project_id.clone();
-    let marked = location.store.write(move |transaction| {
-        let Some(mut project) = transaction.project(&id)? else {
-            return Ok(());
-        };
-        project.time.initialized = Some(now());
-        transaction.put_project(&project)?;
-        transaction.publish(EventBody::ProjectUpdated {
-            project: Box::new(project),
-        })
-    });
-    Ok(marked.await?)
+    Ok(())
 }

@@ -154,6 +154,12 @@ impl Coordinator {
         self.runs().contains_key(session_id)
     }
 
+    /// A place to wait for the end of the session's run, if it has one.
+    pub(crate) fn waiter(&self, session_id: &SessionId) -> Option<Waiter> {
+        let outcome = self.runs().get(session_id)?.outcome.clone();
+        Some(Waiter(outcome))
+    }
+
     /// Ends a run: whoever waits gets `outcome`. If something was added since it last looked, the run is
     /// given back instead and must go on, unless it was stopped; if another run is to follow, that one is
     /// given.

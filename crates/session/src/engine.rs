@@ -161,16 +161,6 @@ impl Engine {
             .await?)
     }
 
-    /// The locations that were asked for and not given up.
-    pub(crate) fn open_locations(&self) -> Vec<Arc<Location>> {
-        let inner = &self.inner;
-        let locations = inner.locations.lock().unwrap_or_else(PoisonError::into_inner);
-        locations
-            .values()
-            .filter_map(|cell| cell.get().cloned())
-            .collect()
-    }
-
     /// Does something that nobody waits for; the end of the program ends it.
     pub(crate) fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
         let ending = self.inner.housekeeping.clone();
@@ -187,11 +177,22 @@ impl Engine {
     /// # Errors
     /// The database is closed.
     pub async fn dispose_all(&self) -> Result<(), Error> {
-        for location in self.open_locations() {
+        for location in self.locations() {
             self.dispose(&location).await?;
         }
         let everywhere = self.inner.store.at(Origin::everywhere(None, None));
         Ok(everywhere.announce(EventBody::GlobalDisposed {}).await?)
+    }
+
+    /// The locations that were asked for and not given up since.
+    #[must_use]
+    pub fn locations(&self) -> Vec<Arc<Location>> {
+        let locations = &self.inner.locations;
+        let locations = locations.lock().unwrap_or_else(PoisonError::into_inner);
+        locations
+            .values()
+            .filter_map(|cell| cell.get().cloned())
+            .collect()
     }
 
     /// Ends everything that runs: turns are stopped and leave their sessions consistent, background work
@@ -199,7 +200,7 @@ impl Engine {
     pub async fn shutdown(&self) {
         self.inner.housekeeping.cancel();
         self.inner.tasks.close();
-        let opened = self.open_locations();
+        let opened = self.locations();
         let rest = async {
             let terminals = opened.iter().map(|location| location.terminals.close());
             tokio::join!(join_all(terminals), self.inner.coordinator.stop_all());

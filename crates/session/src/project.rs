@@ -24,30 +24,44 @@ impl Engine {
     /// # Errors
     /// The database failed.
     pub async fn change_project(&self, id: &str, change: ProjectChange) -> Result<Option<Project>, Error> {
-        let id = id.to_owned();
-        // Parity: http-api.md §5, projects belong to no folder.
-        let everywhere = self.store().at(Origin {
-            directory: "global".to_owned(),
-            project_id: Some(id.clone()),
-        });
-        let changed = everywhere.write(move |transaction| {
-            let Some(mut project) = transaction.project(&id)? else {
-                return Ok(None);
-            };
-            project.name = change.name.or(project.name);
+        self.rewrite_project(id, move |project| {
+            project.name = change.name.or(project.name.take());
             if let Some(icon) = change.icon {
-                let old = project.icon.unwrap_or_default();
+                let old = project.icon.take().unwrap_or_default();
                 project.icon = Some(Icon {
                     url: icon.url.or(old.url),
                     r#override: icon.r#override.or(old.r#override),
                     color: icon.color.or(old.color),
                 });
             }
-            project.commands = change.commands.or(project.commands);
+            project.commands = change.commands.or(project.commands.take());
+        })
+        .await
+    }
+
+    /// Changes a project, if it is known, and tells everybody when that made a difference.
+    pub(crate) async fn rewrite_project(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Project) + Send + 'static,
+    ) -> Result<Option<Project>, Error> {
+        let id = id.to_owned();
+        // Parity: http-api.md §5, projects belong to no folder.
+        let everywhere = self.store().at(Origin::everywhere(Some(id.clone()), None));
+        let changed = everywhere.write(move |transaction| {
+            let Some(before) = transaction.project(&id)? else {
+                return Ok(None);
+            };
+            let mut project = before.clone();
+            change(&mut project);
+            if project == before {
+                return Ok(Some(project));
+            }
             project.time.updated = now();
             transaction.put_project(&project)?;
-            let event = Box::new(project.clone());
-            transaction.publish(EventBody::ProjectUpdated { project: event })?;
+            transaction.publish(EventBody::ProjectUpdated {
+                project: Box::new(project.clone()),
+            })?;
             Ok(Some(project))
         });
         Ok(changed.await?)

@@ -39,6 +39,18 @@ impl Engine {
         waiter.outcome().boxed()
     }
 
+    /// Waits for the end of the run that the session has now, without adding to it.
+    pub fn settled(&self, session_id: &SessionId) -> BoxFuture<'static, ()> {
+        let waiter = self.inner.coordinator.waiter(session_id);
+        async move {
+            if let Some(waiter) = waiter {
+                // How it ended is in the messages.
+                drop(waiter.outcome().await);
+            }
+        }
+        .boxed()
+    }
+
     /// What the sessions that do something do.
     #[must_use]
     pub fn statuses(&self) -> Vec<(SessionId, Status)> {

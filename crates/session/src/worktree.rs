@@ -8,7 +8,6 @@ use opencode_project::{identity, path};
 use opencode_schema::EventBody;
 use opencode_schema::event::Origin;
 use opencode_schema::project::Project;
-use opencode_schema::time::now;
 
 use crate::{Engine, Error, Location, slug};
 
@@ -126,8 +125,8 @@ impl Engine {
             self.add_named(location, new).await?
         };
         let folder = made.directory.to_string_lossy().into_owned();
-        self.change_project(&location.project_id, move |project| {
-            if !project.sandboxes.contains(&folder) {
+        self.rewrite_project(&location.project_id, move |project| {
+            if project.id != identity::GLOBAL && !project.sandboxes.contains(&folder) {
                 project.sandboxes.push(folder);
             }
         })
@@ -319,7 +318,7 @@ impl Engine {
                 self.inner.coordinator.stop(&id).await;
             }
         }
-        for location in self.open_locations() {
+        for location in self.locations() {
             if location.directory.starts_with(directory) {
                 self.dispose(&location).await?;
             }
@@ -336,43 +335,16 @@ impl Engine {
             .store
             .write(move |transaction| transaction.remove_project_copy(&id, &gone));
         forgotten.await?;
-        self.change_project(project_id, move |project| {
+        self.rewrite_project(project_id, move |project| {
             project.sandboxes.retain(|one| *one != folder);
         })
-        .await
+        .await?;
+        Ok(())
     }
 
     async fn project(&self, id: &str) -> Result<Option<Project>, Error> {
         let id = id.to_owned();
         Ok(self.inner.store.read(move |view| view.project(&id)).await?)
-    }
-
-    /// Changes a project, if it is known and can be, and tells of it.
-    async fn change_project(
-        &self,
-        id: &str,
-        change: impl FnOnce(&mut Project) + Send + 'static,
-    ) -> Result<(), Error> {
-        if id == identity::GLOBAL {
-            return Ok(());
-        }
-        let id = id.to_owned();
-        let changed = self.inner.store.write(move |transaction| {
-            let Some(before) = transaction.project(&id)? else {
-                return Ok(());
-            };
-            let mut project = before.clone();
-            change(&mut project);
-            if project == before {
-                return Ok(());
-            }
-            project.time.updated = now();
-            transaction.put_project(&project)?;
-            transaction.publish(EventBody::ProjectUpdated {
-                project: Box::new(project),
-            })
-        });
-        Ok(changed.await?)
     }
 }
 

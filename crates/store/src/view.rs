@@ -2,7 +2,10 @@
 
 use opencode_schema::session::{CacheTokens, Cost, Session, Share, Summary, Times, Todo, Tokens};
 use opencode_schema::time::Millis;
-use opencode_schema::{Message, MessageBody, MessageId, MessageWithParts, Part, PartBody, PartId, SessionId};
+use opencode_schema::{
+    Event, EventBody, EventId, Message, MessageBody, MessageId, MessageWithParts, Part, PartBody, PartId,
+    SessionId,
+};
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde::de::DeserializeOwned;
@@ -64,6 +67,8 @@ pub struct SessionFilter {
     pub unarchived: bool,
     /// So many at most.
     pub limit: Option<u32>,
+    /// Without so many of the first.
+    pub offset: Option<u32>,
 }
 
 const SESSION_COLUMNS: &str =
@@ -110,53 +115,57 @@ impl<'a> View<'a> {
     /// # Errors
     /// The file cannot be read.
     pub fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>, Error> {
-        let mut conditions: Vec<&str> = Vec::new();
-        let mut values: Vec<SqlValue> = Vec::new();
-        let mut with = |condition: &'static str, value: Option<SqlValue>| {
-            if let Some(value) = value {
-                conditions.push(condition);
-                values.push(value);
-            }
-        };
-        with("project_id = ?", filter.project_id.clone().map(Into::into));
-        with("workspace_id = ?", filter.workspace_id.clone().map(Into::into));
-        with("directory = ?", filter.directory.clone().map(Into::into));
-        // One value, two uses: the folder itself, and everything below it.
-        with(
-            "path || '/' LIKE ? ESCAPE '\\'",
-            filter
-                .path
-                .as_deref()
-                .map(|path| format!("{}/%", escape_like(path)).into()),
-        );
-        with("time_updated >= ?", filter.updated_from.map(Into::into));
-        with("time_updated < ?", filter.updated_before.map(Into::into));
-        with(
-            "title LIKE ? ESCAPE '\\'",
-            filter
-                .search
-                .as_deref()
-                .map(|text| format!("%{}%", escape_like(text)).into()),
-        );
-        if filter.roots {
-            conditions.push("parent_id IS NULL");
-        }
-        if filter.unarchived {
-            conditions.push("time_archived IS NULL");
-        }
-        let condition = if conditions.is_empty() {
-            String::new()
-        } else {
-            format!("WHERE {}", conditions.join(" AND "))
-        };
-        let limit = filter
-            .limit
-            .map_or_else(String::new, |limit| format!("LIMIT {limit}"));
+        let (condition, values) = conditions(filter);
+        // An offset needs a limit in SQLite; -1 is none.
+        let limit = filter.limit.map_or(-1, i64::from);
+        let offset = filter.offset.unwrap_or_default();
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {SESSION_COLUMNS} FROM session {condition} ORDER BY time_updated DESC, id DESC {limit}"
+            "SELECT {SESSION_COLUMNS} FROM session {condition} ORDER BY time_updated DESC, id DESC
+             LIMIT {limit} OFFSET {offset}"
         ))?;
         let rows = statement.query_map(params_from_iter(values), |row| Ok(session_of(row)))?;
         readable(rows)
+    }
+
+    /// How many sessions a filter lets through, without its limit.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn session_count(&self, filter: &SessionFilter) -> Result<u64, Error> {
+        let (condition, values) = conditions(filter);
+        let query = format!("SELECT count(*) FROM session {condition}");
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let count: i64 = statement.query_row(params_from_iter(values), |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// The durable events of a session after `seq`, in order, at most `limit`. What cannot be read (a kind of
+    /// another version, say) is left out.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn events_after(&self, session_id: &SessionId, seq: i64, limit: u32) -> Result<Vec<Event>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, seq, type, data FROM event WHERE aggregate_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+        )?;
+        let rows = statement.query_map((session_id.as_str(), seq, limit), |row| {
+            let (id, seq): (String, i64) = (row.get(0)?, row.get(1)?);
+            let (kind, data): (String, String) = (row.get(2)?, row.get(3)?);
+            Ok(stored_event(&id, seq, &kind, &data))
+        })?;
+        readable(rows)
+    }
+
+    /// The number of a session's newest durable event; -1 when there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn last_seq(&self, session_id: &SessionId) -> Result<i64, Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT seq FROM event_sequence WHERE aggregate_id = ?1")?;
+        let found = statement.query_row([session_id.as_str()], |row| row.get(0));
+        Ok(found.optional()?.unwrap_or(-1))
     }
 
     /// Sessions that `id` started, oldest first.
@@ -184,6 +193,18 @@ impl<'a> View<'a> {
                 what: "message",
                 id: id.to_string(),
             })?
+    }
+
+    /// A message by its id alone, if there is one.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the message in it.
+    pub fn find_message(&self, id: &MessageId) -> Result<Option<Message>, Error> {
+        self.connection
+            .prepare_cached("SELECT id, session_id, data FROM message WHERE id = ?1")?
+            .query_row([id.as_str()], |row| Ok(message_of(row)))
+            .optional()?
+            .transpose()
     }
 
     /// The newest messages of a session, at most `limit` and the newest first, without parts. A message that
@@ -329,6 +350,68 @@ impl<'a> View<'a> {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+/// What a filter means in SQL, with its values.
+fn conditions(filter: &SessionFilter) -> (String, Vec<SqlValue>) {
+    let mut conditions: Vec<&str> = Vec::new();
+    let mut values: Vec<SqlValue> = Vec::new();
+    let mut with = |condition: &'static str, value: Option<SqlValue>| {
+        if let Some(value) = value {
+            conditions.push(condition);
+            values.push(value);
+        }
+    };
+    with("project_id = ?", filter.project_id.clone().map(Into::into));
+    with("workspace_id = ?", filter.workspace_id.clone().map(Into::into));
+    with("directory = ?", filter.directory.clone().map(Into::into));
+    // One value, two uses: the folder itself, and everything below it.
+    with(
+        "path || '/' LIKE ? ESCAPE '\\'",
+        filter
+            .path
+            .as_deref()
+            .map(|path| format!("{}/%", escape_like(path)).into()),
+    );
+    with("time_updated >= ?", filter.updated_from.map(Into::into));
+    with("time_updated < ?", filter.updated_before.map(Into::into));
+    with(
+        "title LIKE ? ESCAPE '\\'",
+        filter
+            .search
+            .as_deref()
+            .map(|text| format!("%{}%", escape_like(text)).into()),
+    );
+    if filter.roots {
+        conditions.push("parent_id IS NULL");
+    }
+    if filter.unarchived {
+        conditions.push("time_archived IS NULL");
+    }
+    let condition = if conditions.is_empty() {
+        String::new()
+    } else {
+        format!("WHERE {}", conditions.join(" AND "))
+    };
+    (condition, values)
+}
+
+/// An event as it is stored: `type` has the version of its shape behind it.
+fn stored_event(id: &str, seq: i64, kind: &str, data: &str) -> Result<Event, Error> {
+    let kind = kind.rsplit_once('.').map_or(kind, |(kind, _)| kind);
+    let properties: serde_json::Value = parse("event", id, data)?;
+    let body = serde_json::json!({ "type": kind, "properties": properties });
+    let body: EventBody = serde_json::from_value(body).map_err(|error| Error::Unreadable {
+        what: "event",
+        id: id.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(Event {
+        id: EventId::trusted(id),
+        body,
+        origin: None,
+        seq: Some(seq),
+    })
 }
 
 /// Rows that can be read; the others are logged.

@@ -14,6 +14,7 @@ pub mod invalid;
 pub mod question;
 pub mod read;
 pub mod registry;
+pub mod schema;
 pub mod skill;
 pub mod structured_output;
 pub mod task;

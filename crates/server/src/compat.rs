@@ -1,0 +1,104 @@
+//! The further surface for programs that are no clients of the reference: sessions, chat, models, tools,
+//! configuration and files, in plain forms (reference `seed-http.md`).
+//!
+//! Thin over the same engine as everything else. It has a table of its own, which makes its routes and its
+//! document at `/doc/compat`, so that `/doc` stays what the reference's clients know.
+
+mod chat;
+mod config;
+mod doc;
+mod form;
+mod model;
+mod session;
+mod tool;
+
+use axum::Router;
+use axum::middleware::map_response;
+use axum::routing::{MethodRouter, any, delete, get, post};
+use schemars::Schema;
+
+use crate::error::ApiError;
+use crate::listen::App;
+
+pub(crate) use chat::Chats;
+
+/// What an operation takes or gives, for the document.
+enum Input {
+    Query(Schema),
+    Body(Schema),
+}
+
+/// An operation.
+struct Operation {
+    id: &'static str,
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    /// Media type of the answer.
+    answers: &'static str,
+    inputs: Vec<Input>,
+    route: MethodRouter<App>,
+}
+
+const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream";
+/// A socket has no answer; this is what its frames are.
+const FRAMES: &str = "application/json; frames";
+
+macro_rules! operations {
+    ($($method:ident $path:literal $id:literal $answers:ident $summary:literal
+       $handler:expr $(, $kind:ident $input:ty)*;)*) => {
+        vec![$(Operation {
+            id: $id,
+            method: stringify!($method),
+            path: $path,
+            summary: $summary,
+            answers: $answers,
+            inputs: vec![$(Input::$kind(doc::schema_of::<$input>())),*],
+            route: $method($handler),
+        }),*]
+    };
+}
+
+fn all() -> Vec<Operation> {
+    operations! {
+        get "/api/sessions" "sessions.list" JSON "Sessions, the last touched first"
+            session::list, Query session::Listed;
+        post "/api/sessions" "sessions.create" JSON "Makes a session"
+            session::create, Body session::Creation;
+        get "/api/sessions/{id}" "sessions.get" JSON "A session with its newest messages"
+            session::get, Query session::Shown;
+        delete "/api/sessions/{id}" "sessions.delete" JSON "Deletes a session and those that it started"
+            session::remove;
+
+        post "/api/chat/message" "chat.message" JSON "Says something and answers when the turn has ended"
+            chat::message, Query chat::Patience, Body chat::Said;
+        post "/api/chat/stream" "chat.stream" EVENTS "Says something and tells what happens"
+            chat::stream::begin, Body chat::Said;
+        get "/api/chat/stream" "chat.resume" EVENTS "Tells what happens after an event, or from now on"
+            chat::stream::resume, Query chat::stream::Resumed;
+        get "/api/chat/ws" "chat.socket" FRAMES "Says things and is told what happens, in both directions"
+            chat::socket::open;
+
+        get "/api/models" "models.list" JSON "Providers and their models" model::list, Query model::Filter;
+
+        get "/api/tools" "tools.list" JSON "The tools and what the rules say of them" tool::list, Query tool::Wanted;
+        post "/api/tools/execute" "tools.execute" JSON "Runs a tool" tool::execute, Body tool::Execution;
+
+        get "/api/config" "config.effective" JSON "The configuration in effect, without its secrets" config::get;
+    }
+}
+
+/// The routes of all operations, and of the document that lists them. Within `/api/` every other address is
+/// told to be unknown in this form, too.
+pub(crate) fn router() -> Router<App> {
+    let mut router = Router::new().route("/doc/compat", get(doc::get));
+    for operation in all() {
+        router = router.route(operation.path, operation.route);
+    }
+    let unknown = || async { ApiError::not_found("There is nothing at this address") };
+    router
+        .route("/api", any(unknown))
+        .route("/api/{*rest}", any(unknown))
+        .layer(map_response(form::tagged))
+}

@@ -1,0 +1,28 @@
+//! The configuration in effect (reference `seed-http.md` §4).
+
+use axum::Json;
+use opencode_config::Place;
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::extract::At;
+use crate::secrets;
+
+pub(super) async fn get(At(location): At) -> Result<Json<Value>, ApiError> {
+    let config = serde_json::to_value(&*location.config).map_err(|error| ApiError::unexpected(&error))?;
+    let looking = tokio::task::spawn_blocking(move || {
+        let place = Place {
+            directory: &location.directory,
+            worktree: &location.worktree,
+        };
+        opencode_config::source::files(place, location.paths())
+    });
+    let files = looking.await.map_err(|error| ApiError::unexpected(&error))?;
+    let sources: Vec<Value> = files
+        .iter()
+        .map(|file| json!({ "path": file.path, "scope": if file.is_global { "global" } else { "project" } }))
+        .collect();
+    Ok(Json(
+        json!({ "config": secrets::redacted(config), "sources": sources }),
+    ))
+}
