@@ -135,12 +135,25 @@ pub(crate) enum Format {
 /// `opencode serve`
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Port to listen on; 0 takes 4096, or any when that is taken
-    #[arg(long, default_value_t = 0)]
-    pub(crate) port: u16,
-    /// Name or address of the interface to listen on
-    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
-    pub(crate) hostname: String,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Where a command listens. What is not said here, `server` of the global configuration says.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Network {
+    /// Port to listen on; 0 takes 4096, or any when that is taken [default: 0]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Name or address of the interface to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) hostname: Option<String>,
+    /// Tell the local network of the server; without --hostname it listens on all interfaces then
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) mdns: Option<bool>,
+    /// The name that the local network is told [default: opencode.local]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) mdns_domain: Option<String>,
     /// Origins of pages that may use the server, beside those of this machine
     #[arg(long, value_name = "ORIGIN", num_args = 1..)]
     pub(crate) cors: Vec<String>,

@@ -9,6 +9,7 @@ mod failure;
 mod import;
 mod log;
 mod models;
+mod network;
 mod output;
 mod provider_help;
 mod remote;

@@ -17,6 +17,9 @@ pub struct Config {
     /// Shell for commands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shell: Option<String>,
+    /// Where commands listen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerConfig>,
     /// Where skills are looked for besides the usual places.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skills: Option<Skills>,
@@ -116,6 +119,27 @@ pub struct Compaction {
     /// Tokens that stay free for the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reserved: Option<u64>,
+}
+
+/// Where commands listen; only that of the global configuration counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ServerConfig {
+    /// The port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Name or address of the interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Tells the local network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mdns: Option<bool>,
+    /// The name that the network is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mdns_domain: Option<String>,
+    /// Origins of pages that may use the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Vec<String>>,
 }
 
 /// Where skills are looked for besides the usual places.

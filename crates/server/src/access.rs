@@ -1,14 +1,16 @@
-//! Who may ask, and which pages may read the answers (reference `http-api.md` §2.1–2.2).
+//! Who may ask, and which pages may read the answers (reference `http-api.md` §2.1–2.2,
+//! `seed-http.md` §6).
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION,
-    HOST, ORIGIN, UPGRADE, VARY, WWW_AUTHENTICATE,
+    HOST, ORIGIN, RETRY_AFTER, UPGRADE, VARY, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -18,10 +20,12 @@ use base64::engine::general_purpose::STANDARD;
 
 use serde_json::json;
 
+use crate::attempts::Attempts;
 use crate::audit::{Actor, Audit, Auth, Outcome, Record};
+use crate::connections::Peer;
 use crate::error::ApiError;
+use crate::execution;
 use crate::extract::query_value;
-use crate::{audit, execution};
 
 /// What a client must know.
 #[derive(Clone)]
@@ -40,13 +44,27 @@ impl fmt::Debug for Password {
     }
 }
 
+/// What a client may show instead of a password, as it is.
+#[derive(Clone)]
+pub struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").finish_non_exhaustive()
+    }
+}
+
 /// Who may ask, and which pages may read.
 #[derive(Debug)]
 pub(crate) struct Access {
     pub(crate) password: Option<Password>,
+    pub(crate) token: Option<Token>,
+    pub(crate) attempts: Attempts,
     pub(crate) cors: Vec<String>,
     /// The name that the server was told to listen on.
     pub(crate) hostname: String,
+    /// The name that the network knows it by.
+    pub(crate) mdns_domain: Option<String>,
     /// Other machines can connect and nobody has to know anything: they may not have things executed.
     pub(crate) is_open_to_all: bool,
     pub(crate) audit: Audit,
@@ -61,20 +79,19 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, mut request: Reques
     let is_preflight = request.method() == Method::OPTIONS
         && origin.is_some()
         && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    let actor = access.actor(&request);
     let mut response = if is_preflight {
         preflight(request.headers())
-    } else if !access.knows(&request) && !has_ticket(&request) && !introduces_itself_later(&request) {
-        access.told(&actor, "auth.fail", &request, StatusCode::UNAUTHORIZED);
-        refusal(request.uri().path())
-    } else if access.is_open_to_all && execution::executes(request.method(), request.uri().path()) {
-        access.told(&actor, "auth.fail", &request, StatusCode::FORBIDDEN);
-        open_to_all()
-    } else if !access.is_addressed(&request) || (!allowed && !is_harmless(request.method())) {
-        forbidden()
     } else {
-        request.extensions_mut().insert(actor);
-        next.run(request).await
+        match access.admit(&request) {
+            Err(refusal) => refusal,
+            Ok(_) if !access.is_addressed(&request) || (!allowed && !is_harmless(request.method())) => {
+                forbidden()
+            }
+            Ok(actor) => {
+                request.extensions_mut().insert(actor);
+                next.run(request).await
+            }
+        }
     };
     if let Some(origin) = origin.filter(|_| allowed) {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -86,28 +103,6 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, mut request: Reques
 }
 
 impl Access {
-    /// Who asks, as far as is known.
-    fn actor(&self, request: &Request) -> Actor {
-        let user = self.password.as_ref().map(|password| password.username.clone());
-        let (auth, user) = match user {
-            Some(_) if !self.knows(request) => {
-                let auth = if has_ticket(request) {
-                    Auth::Ticket
-                } else {
-                    Auth::None
-                };
-                (auth, None)
-            }
-            Some(user) => (Auth::Basic, Some(user)),
-            None => (Auth::None, None),
-        };
-        Actor {
-            auth,
-            user,
-            peer: audit::peer(request.extensions().get()),
-        }
-    }
-
     /// Writes down that a request was refused.
     fn told(&self, actor: &Actor, action: &'static str, request: &Request, status: StatusCode) {
         // Without the query, in which there may be tokens.
@@ -166,50 +161,158 @@ impl Access {
                 .nth(1)
                 .is_some_and(|host| name_of(host) == name)
         };
-        self.password.is_some()
+        self.is_closed()
             || is_address
             || name.eq_ignore_ascii_case("localhost")
             || name.eq_ignore_ascii_case(&self.hostname)
+            || self
+                .mdns_domain
+                .as_ref()
+                .is_some_and(|domain| name.eq_ignore_ascii_case(domain))
             || self.cors.iter().any(configured)
     }
 
-    /// Whether the request carries the password. A token in the address goes before the header: streams
-    /// and sockets of browsers cannot send headers.
-    fn knows(&self, request: &Request) -> bool {
-        let Some(wanted) = &self.password else { return true };
-        let token = query_value(request.uri().query().unwrap_or_default(), "auth_token");
-        let given = token.or_else(|| {
-            let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
-            let (scheme, token) = header.split_once(' ')?;
-            scheme
-                .eq_ignore_ascii_case("basic")
-                .then(|| token.trim().to_owned())
-        });
-        given.is_some_and(|token| accepted(wanted, &token))
-    }
-
-    /// Whether a token, as it stands in an address, is the password.
-    pub(crate) fn accepts(&self, token: &str) -> bool {
-        self.password
-            .as_ref()
-            .is_none_or(|wanted| accepted(wanted, token))
-    }
-
-    /// Whoever knows the password.
-    pub(crate) fn basic(&self) -> Actor {
-        Actor {
-            auth: Auth::Basic,
-            user: self.password.as_ref().map(|password| password.username.clone()),
-            peer: None,
+    /// Who asks, or why nobody is let in. A peer that guessed wrong too often is not heard for a while, not
+    /// even with the right word.
+    fn admit(&self, request: &Request) -> Result<Actor, Response> {
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+        let actor = |auth| self.actor(auth, peer);
+        if !self.is_closed() {
+            if self.is_open_to_all && execution::executes(request.method(), request.uri().path()) {
+                self.told(&actor(Auth::None), "auth.fail", request, StatusCode::FORBIDDEN);
+                return Err(open_to_all());
+            }
+            return Ok(actor(Auth::None));
         }
+        let (peer, now) = (peer.map(|peer| peer.ip()), Instant::now());
+        if let Some(wait) = peer.and_then(|peer| self.attempts.wait(peer, now)) {
+            return Err(too_often(wait));
+        }
+        let given = given(request);
+        if let Some(auth) = given.as_ref().and_then(|given| self.knows(given)) {
+            return Ok(actor(auth));
+        }
+        if has_ticket(request) {
+            return Ok(actor(Auth::Ticket));
+        }
+        if given.is_none() && introduces_itself_later(request) {
+            return Ok(actor(Auth::None));
+        }
+        if let (Some(peer), Some(_)) = (peer, given) {
+            tracing::warn!(%peer, "a wrong password or token");
+            self.attempts.count(peer, now);
+        }
+        self.told(&actor(Auth::None), "auth.fail", request, StatusCode::UNAUTHORIZED);
+        Err(self.refusal(request.uri().path()))
+    }
+
+    fn actor(&self, auth: Auth, peer: Option<SocketAddr>) -> Actor {
+        let user = self.password.as_ref().filter(|_| auth == Auth::Basic);
+        Actor {
+            auth,
+            user: user.map(|password| password.username.clone()),
+            peer: peer.map(|peer| peer.to_string()),
+        }
+    }
+
+    /// Who shows a token, as it stands in an address; nobody when it is wrong.
+    pub(crate) fn accepts(&self, token: &str) -> Option<Actor> {
+        if !self.is_closed() {
+            return Some(self.actor(Auth::None, None));
+        }
+        let auth = self.knows(&Given::Either(token.to_owned()))?;
+        Some(self.actor(auth, None))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.password.is_some() || self.token.is_some()
+    }
+
+    /// What of what is wanted a request shows.
+    fn knows(&self, given: &Given) -> Option<Auth> {
+        let (basic, bearer) = match given {
+            Given::Basic(basic) => (Some(basic), None),
+            Given::Bearer(token) => (None, Some(token)),
+            Given::Either(token) => (Some(token), Some(token)),
+        };
+        let by_password = || {
+            let (wanted, given) = (self.password.as_ref()?, STANDARD.decode(basic?).ok()?);
+            let expected = format!("{}:{}", wanted.username, wanted.password);
+            Some(same(&given, expected.as_bytes()))
+        };
+        let by_token = || {
+            let (Token(wanted), given) = (self.token.as_ref()?, bearer?);
+            Some(same(given.as_bytes(), wanted.as_bytes()))
+        };
+        if by_password() == Some(true) {
+            Some(Auth::Basic)
+        } else if by_token() == Some(true) {
+            Some(Auth::Bearer)
+        } else {
+            None
+        }
+    }
+
+    fn refusal(&self, path: &str) -> Response {
+        let mut response = if path.starts_with("/api/") {
+            ApiError::tagged(
+                StatusCode::UNAUTHORIZED,
+                "UnauthorizedError",
+                "Authentication required",
+            )
+            .into_response()
+        } else {
+            StatusCode::UNAUTHORIZED.into_response()
+        };
+        let schemes = match (&self.password, &self.token) {
+            (_, None) => "Basic realm=\"Secure Area\"",
+            (None, Some(_)) => "Bearer",
+            (Some(_), Some(_)) => "Basic realm=\"Secure Area\", Bearer",
+        };
+        let schemes = HeaderValue::from_static(schemes);
+        response.headers_mut().insert(WWW_AUTHENTICATE, schemes);
+        response
     }
 }
 
-fn accepted(wanted: &Password, token: &str) -> bool {
-    let expected = format!("{}:{}", wanted.username, wanted.password);
-    STANDARD
-        .decode(token)
-        .is_ok_and(|given| same(&given, expected.as_bytes()))
+/// What a request shows.
+enum Given {
+    /// Base64 of name and password.
+    Basic(String),
+    /// The token.
+    Bearer(String),
+    /// One of them, in the address.
+    Either(String),
+}
+
+/// What a request shows. A token in the address goes before the header: streams and sockets of browsers
+/// cannot send headers.
+fn given(request: &Request) -> Option<Given> {
+    if let Some(token) = query_value(request.uri().query().unwrap_or_default(), "auth_token") {
+        return Some(Given::Either(token));
+    }
+    let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, value) = header.split_once(' ')?;
+    let value = value.trim().to_owned();
+    if scheme.eq_ignore_ascii_case("basic") {
+        Some(Given::Basic(value))
+    } else if scheme.eq_ignore_ascii_case("bearer") {
+        Some(Given::Bearer(value))
+    } else {
+        None
+    }
+}
+
+fn too_often(wait: Duration) -> Response {
+    let mut response = ApiError::tagged(
+        StatusCode::TOO_MANY_REQUESTS,
+        "TooManyRequestsError",
+        "Too many wrong passwords or tokens",
+    )
+    .into_response();
+    let seconds = HeaderValue::from(wait.as_secs().max(1));
+    response.headers_mut().insert(RETRY_AFTER, seconds);
+    response
 }
 
 /// Whether a request opens a socket whose first frame says who it is, and brings nothing else that does.
@@ -248,24 +351,6 @@ fn is_harmless(method: &Method) -> bool {
 /// Compares in a time that does not tell how much was right.
 fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
-}
-
-fn refusal(path: &str) -> Response {
-    let mut response = if path.starts_with("/api/") {
-        ApiError::tagged(
-            StatusCode::UNAUTHORIZED,
-            "UnauthorizedError",
-            "Authentication required",
-        )
-        .into_response()
-    } else {
-        StatusCode::UNAUTHORIZED.into_response()
-    };
-    response.headers_mut().insert(
-        WWW_AUTHENTICATE,
-        HeaderValue::from_static("Basic realm=\"Secure Area\""),
-    );
-    response
 }
 
 fn forbidden() -> Response {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use opencode_schema::id::{Order, generate};
 use opencode_schema::time::{iso, now};
@@ -40,6 +40,8 @@ pub(crate) enum Auth {
     None,
     /// By the password.
     Basic,
+    /// By the token.
+    Bearer,
     /// By a ticket.
     Ticket,
     /// It is the program itself.
@@ -76,14 +78,9 @@ impl FromRequestParts<App> for Actor {
         Ok(known.unwrap_or(Self {
             auth: Auth::None,
             user: None,
-            peer: peer(parts.extensions.get()),
+            peer: None,
         }))
     }
-}
-
-/// The address of whoever asks.
-pub(crate) fn peer(info: Option<&ConnectInfo<std::net::SocketAddr>>) -> Option<String> {
-    info.map(|ConnectInfo(address)| address.to_string())
 }
 
 /// What came of a deed.

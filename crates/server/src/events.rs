@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use opencode_schema::time::iso;
 use opencode_schema::{Event, EventBody, EventId};
+use opencode_session::Location;
 use opencode_store::Subscription;
 use serde_json::{Value, json};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -25,8 +26,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// What happens in one location.
 pub(crate) async fn of_location(State(app): State<App>, At(location): At) -> Result<Response, ApiError> {
-    let directory = location.directory.to_string_lossy().into_owned();
-    Ok(Stream::new(&app, Scope::Location(directory)).respond())
+    Ok(Stream::new(&app, Scope::of(location)).respond())
 }
 
 /// What happens anywhere.
@@ -35,19 +35,32 @@ pub(crate) async fn global(State(app): State<App>) -> Response {
 }
 
 enum Scope {
-    Location(String),
+    Location {
+        directory: String,
+        /// Held, because a location that somebody listens to is not idle.
+        _held: Arc<Location>,
+    },
     Everywhere,
 }
 
 impl Scope {
+    fn of(location: Arc<Location>) -> Self {
+        Self::Location {
+            directory: location.directory_text(),
+            _held: location,
+        }
+    }
+
     /// The frames of an event; none when the scope does not hold it.
     fn frames(&self, event: &Event) -> Vec<Value> {
         let origin = event.origin.as_deref();
         match self {
-            Self::Location(own) if origin.is_some_and(|origin| origin.directory == *own) => {
+            Self::Location { directory, .. }
+                if origin.is_some_and(|origin| origin.directory == *directory) =>
+            {
                 vec![written_event(event)]
             }
-            Self::Location(_) => Vec::new(),
+            Self::Location { .. } => Vec::new(),
             Self::Everywhere => {
                 let wrapped = |payload: Value| {
                     let mut frame = json!({ "payload": payload });
@@ -75,7 +88,7 @@ impl Scope {
     fn control(&self, kind: &str) -> Value {
         let frame = json!({ "id": EventId::new(), "type": kind, "properties": {} });
         match self {
-            Self::Location(_) => frame,
+            Self::Location { .. } => frame,
             Self::Everywhere => json!({ "payload": frame }),
         }
     }
@@ -164,7 +177,7 @@ impl Stream {
             let frames = self.scope.frames(&event);
             if !frames.is_empty() {
                 // The stream of a location ends with it; whoever listens connects to the new one.
-                self.over = matches!(self.scope, Scope::Location(_))
+                self.over = matches!(self.scope, Scope::Location { .. })
                     && matches!(event.body, EventBody::InstanceDisposed { .. });
                 return Some(written(&frames));
             }

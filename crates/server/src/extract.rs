@@ -4,21 +4,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
-use http_body_util::LengthLimitError;
 use opencode_schema::{MessageId, PartId, PermissionId, PtyId, QuestionId, SessionId, WorkspaceId};
 use opencode_session::Location;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
+use crate::body;
 use crate::error::{ApiError, Kind};
 use crate::listen::App;
-
-/// Largest body that is read: prompts carry files.
-const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A value of a query string by its name.
 pub(crate) fn query_value(query: &str, name: &str) -> Option<String> {
@@ -174,7 +170,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
-        let bytes = read(request).await?;
+        let bytes = body::read(request).await?;
         Ok(Self(parse(&bytes)?))
     }
 }
@@ -198,44 +194,12 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
-        let bytes = read(request).await?;
+        let bytes = body::read(request).await?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(T::default()));
         }
         Ok(Self(parse(&bytes)?))
     }
-}
-
-async fn read(request: Request) -> Result<Bytes, ApiError> {
-    let kind = request.headers().get(axum::http::header::CONTENT_TYPE);
-    let is_json = kind.is_none_or(|kind| {
-        kind.to_str().is_ok_and(|kind| {
-            let essence = kind.split(';').next().unwrap_or_default().trim();
-            essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json")
-        })
-    });
-    // What a form of a foreign page can send is not JSON.
-    if !is_json {
-        return Err(ApiError::tagged(
-            axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UnsupportedMediaTypeError",
-            "the body must be application/json",
-        ));
-    }
-    axum::body::to_bytes(request.into_body(), BODY_LIMIT)
-        .await
-        .map_err(|error| {
-            let cause = std::error::Error::source(&error);
-            if !cause.is_some_and(|cause| cause.is::<LengthLimitError>()) {
-                return ApiError::bad_request(Kind::Payload, error.to_string());
-            }
-            ApiError::tagged(
-                axum::http::StatusCode::PAYLOAD_TOO_LARGE,
-                "PayloadTooLargeError",
-                "the body is too large",
-            )
-            .with("limit", BODY_LIMIT)
-        })
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {

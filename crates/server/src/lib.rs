@@ -5,9 +5,13 @@
 //! Handlers turn requests into calls of the engine and answers into JSON; they hold no rule of their own.
 
 mod access;
+mod attempts;
 mod audit;
+mod body;
 mod compat;
 mod compress;
+mod connections;
+mod discovery;
 mod doc;
 mod error;
 mod events;
@@ -21,4 +25,4 @@ mod secrets;
 mod socket;
 mod ticket;
 
-pub use listen::{Error, Options, Password, Server};
+pub use listen::{Error, Options, Password, Server, Token};

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use opencode_project::search::names::Names;
 use opencode_session::Engine;
 use tokio::net::TcpListener;
@@ -14,14 +13,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::attempts::Attempts;
 use crate::audit::{Audit, Writing};
 use crate::compat::Chats;
+use crate::discovery::Announced;
 use crate::orders::Orders;
 use crate::routes::provider::Providers;
 use crate::ticket::Tickets;
-use crate::{access, compress, operations};
+use crate::{access, compress, connections, operations};
 
-pub use crate::access::Password;
+pub use crate::access::{Password, Token};
 
 /// The port that is tried first when any will do.
 const USUAL_PORT: u16 = 4096;
@@ -37,8 +38,12 @@ pub struct Options {
     pub port: u16,
     /// Origins of pages that may read answers, beside the usual ones.
     pub cors: Vec<String>,
-    /// What a client must know; without it everybody may do everything.
+    /// What a client must know; without it and a token everybody may do everything.
     pub password: Option<Password>,
+    /// What a client may show instead; either is enough.
+    pub token: Option<Token>,
+    /// The name under which the local network is told of the server, if it is.
+    pub mdns_domain: Option<String>,
     /// The folder of requests that name none.
     pub directory: PathBuf,
     /// Version of the program.
@@ -100,6 +105,8 @@ pub struct Server {
     ending: CancellationToken,
     sockets: TaskTracker,
     writing: Writing,
+    hostname: String,
+    mdns_domain: Option<String>,
 }
 
 impl Server {
@@ -117,10 +124,16 @@ impl Server {
             .local_addr()
             .is_ok_and(|address| !address.ip().is_loopback());
         let access = Arc::new(Access {
-            is_open_to_all: is_exposed && options.password.is_none() && !options.insecure,
+            is_open_to_all: is_exposed
+                && options.password.is_none()
+                && options.token.is_none()
+                && !options.insecure,
             password: options.password,
+            token: options.token,
+            attempts: Attempts::default(),
             cors: options.cors,
-            hostname: options.hostname,
+            hostname: options.hostname.clone(),
+            mdns_domain: options.mdns_domain.clone(),
             audit: audit.clone(),
         });
         let app = App(Arc::new(Shared {
@@ -140,13 +153,16 @@ impl Server {
         let router = operations::router()
             .with_state(app)
             .layer(axum::middleware::from_fn(compress::layer))
-            .layer(axum::middleware::from_fn_with_state(access, access::guard));
+            .layer(axum::middleware::from_fn_with_state(access, access::guard))
+            .layer(axum::middleware::from_fn(connections::limit_head));
         Ok(Self {
             listener,
             router,
             ending,
             sockets,
             writing,
+            hostname: options.hostname,
+            mdns_domain: options.mdns_domain,
         })
     }
 
@@ -166,35 +182,30 @@ impl Server {
             ending,
             sockets,
             writing,
+            hostname,
+            mdns_domain,
         } = self;
-        let graceful = {
-            let ending = ending.clone();
-            async move {
-                stop.cancelled().await;
-                ending.cancel();
-            }
+        let port = listener.local_addr().map(|address| address.port());
+        let announced = match (mdns_domain, port) {
+            (Some(domain), Ok(port)) => Announced::new(&hostname, port, &domain),
+            _ => None,
         };
-        // Keys that are typed are small pieces, which must not wait for more.
-        let listener = listener.tap_io(|stream| {
-            let _ = stream.set_nodelay(true);
-        });
-        let router = router.into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(listener, router).with_graceful_shutdown(graceful);
+        let serving = connections::serve(listener, router, ending.clone());
         let limit = async {
-            ending.cancelled().await;
+            stop.cancelled().await;
+            ending.cancel();
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
-            result = serving => {
-                if let Err(error) = result {
-                    tracing::error!(%error, "the server ended");
-                }
-            }
+            () = serving => {}
             () = limit => tracing::info!("answers that took too long were cut"),
         }
         sockets.close();
         if tokio::time::timeout(GRACE, sockets.wait()).await.is_err() {
             tracing::info!("sockets that took too long were cut");
+        }
+        if let Some(announced) = announced {
+            announced.withdraw().await;
         }
         writing.end().await;
     }

@@ -22,6 +22,9 @@ use crate::{Error, Location, housekeeping, share};
 /// stopped commands.
 const ENDING_LIMIT: Duration = Duration::from_secs(4);
 
+/// Locations that are kept while nobody uses them.
+const MOST_LOCATIONS: usize = 64;
+
 /// What an engine needs to know of the world.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -52,7 +55,52 @@ pub(crate) struct Inner {
     pub(crate) housekeeping: CancellationToken,
     /// Held while a name for a worktree is chosen and taken.
     pub(crate) worktrees: tokio::sync::Mutex<()>,
-    locations: Mutex<HashMap<PathBuf, Arc<OnceCell<Arc<Location>>>>>,
+    locations: Mutex<Locations>,
+}
+
+/// The locations that are kept, and when each was last asked for.
+#[derive(Default)]
+struct Locations {
+    kept: HashMap<PathBuf, Kept>,
+    /// How often any was asked for.
+    asked: u64,
+}
+
+#[derive(Default)]
+struct Kept {
+    cell: Arc<OnceCell<Arc<Location>>>,
+    asked: u64,
+}
+
+impl Kept {
+    /// Whether neither a turn, nor a listener, nor a request holds it, and nobody works in its terminals.
+    fn is_idle(&self) -> bool {
+        let rests = |location: &Arc<Location>| {
+            Arc::strong_count(location) == 1 && location.terminals.all().is_empty()
+        };
+        Arc::strong_count(&self.cell) == 1 && self.cell.get().is_none_or(rests)
+    }
+}
+
+impl Locations {
+    /// The place of a location. If it is one too many, the idle ones go that were last asked for the longest
+    /// time ago.
+    fn cell(&mut self, directory: &Path) -> Arc<OnceCell<Arc<Location>>> {
+        self.asked += 1;
+        let kept = self.kept.entry(directory.to_owned()).or_default();
+        kept.asked = self.asked;
+        let cell = Arc::clone(&kept.cell);
+        while self.kept.len() > MOST_LOCATIONS {
+            let idle = self.kept.iter().filter(|(_, kept)| kept.is_idle());
+            let oldest = idle.min_by_key(|(_, kept)| kept.asked);
+            let Some(oldest) = oldest.map(|(directory, _)| directory.clone()) else {
+                break;
+            };
+            tracing::debug!(directory = %oldest.display(), "an idle location is given up");
+            self.kept.remove(&oldest);
+        }
+        cell
+    }
 }
 
 impl Engine {
@@ -122,10 +170,11 @@ impl Engine {
     /// Configuration is wrong, or the database failed. The next call tries again.
     pub async fn location(&self, directory: &Path) -> Result<Arc<Location>, Error> {
         let inner = &self.inner;
-        let cell = {
-            let mut locations = inner.locations.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(locations.entry(directory.to_owned()).or_default())
-        };
+        let cell = inner
+            .locations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .cell(directory);
         let Options {
             paths,
             environment,
@@ -151,7 +200,7 @@ impl Engine {
         {
             let inner = &self.inner;
             let mut locations = inner.locations.lock().unwrap_or_else(PoisonError::into_inner);
-            locations.remove(&location.directory);
+            locations.kept.remove(&location.directory);
         }
         location.terminals.close().await;
         let directory = location.directory.to_string_lossy().into_owned();
@@ -190,8 +239,9 @@ impl Engine {
         let locations = &self.inner.locations;
         let locations = locations.lock().unwrap_or_else(PoisonError::into_inner);
         locations
+            .kept
             .values()
-            .filter_map(|cell| cell.get().cloned())
+            .filter_map(|kept| kept.cell.get().cloned())
             .collect()
     }
 
@@ -213,5 +263,35 @@ impl Engine {
         if let Err(error) = self.inner.store.flush().await {
             tracing::debug!(%error, "ending");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn idle_locations_are_given_up_and_used_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().to_string_lossy().into_owned();
+        let environment: Environment = [("HOME".to_owned(), home)].into_iter().collect();
+        let options = Options {
+            paths: Paths::new(&environment),
+            environment,
+            version: "0",
+        };
+        let engine = Engine::open(options).await.unwrap();
+        let used = engine.location(&folder.path().join("used")).await.unwrap();
+        for at in 0..MOST_LOCATIONS * 2 {
+            engine
+                .location(&folder.path().join(at.to_string()))
+                .await
+                .unwrap();
+        }
+        let again = engine.location(&folder.path().join("used")).await.unwrap();
+        assert!(Arc::ptr_eq(&used, &again), "somebody holds it");
+        let kept = engine.inner.locations.lock().unwrap().kept.len();
+        assert_eq!(kept, MOST_LOCATIONS);
+        engine.shutdown().await;
     }
 }

@@ -10,9 +10,9 @@ use crate::{Engine, Location};
 const FIRST: Duration = Duration::from_secs(60);
 const EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// Cleans up after a location from now on, until the engine ends.
+/// Cleans up after a location from now on, until it is given up or the engine ends.
 pub(crate) fn begin(engine: &Engine, location: &Arc<Location>) {
-    let (resting, location) = (engine.inner.housekeeping.clone(), Arc::clone(location));
+    let (resting, location) = (engine.inner.housekeeping.clone(), Arc::downgrade(location));
     engine.inner.tasks.spawn(async move {
         let mut pause = FIRST;
         while resting
@@ -21,6 +21,7 @@ pub(crate) fn begin(engine: &Engine, location: &Arc<Location>) {
             .is_some()
         {
             pause = EVERY;
+            let Some(location) = location.upgrade() else { break };
             if resting.run_until_cancelled(clean(&location)).await.is_none() {
                 break;
             }

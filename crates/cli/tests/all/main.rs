@@ -11,6 +11,7 @@ mod interrupt;
 mod places;
 mod serve;
 mod serve_settings;
+mod serve_transport;
 mod share;
 mod sync;
 mod turn;

@@ -249,7 +249,7 @@ pub(super) async fn remove(State(app): State<App>, Path(id): Path<String>) -> Re
     let session = app.engine.session(&id).await?;
     // Whoever listens in its folder hears of it.
     let location = app.engine.location(session.directory.as_ref()).await?;
-    app.engine.delete_session(&location.store, &id).await?;
+    app.engine.delete_session(&location, &id).await?;
     Ok(Json(json!({ "deleted": true, "id": id })))
 }
 

@@ -118,11 +118,11 @@ async fn authenticated(app: &App, receiver: &mut Receiver) -> Result<Actor, Clos
         return Err(AUTH_WRONG);
     };
     let given: Introduction = serde_json::from_str(&text).map_err(|_| AUTH_WRONG)?;
-    if given.r#type == "auth" && app.access.accepts(&given.token) {
-        Ok(app.access.basic())
-    } else {
-        Err(AUTH_WRONG)
-    }
+    let known = app
+        .access
+        .accepts(&given.token)
+        .filter(|_| given.r#type == "auth");
+    known.ok_or(AUTH_WRONG)
 }
 
 /// What a client wants.
