@@ -122,6 +122,7 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/provider" "provider.list" provider::list;
         get "/provider/auth" "provider.auth" provider::login_methods;
         get "/lsp" "lsp.status" lists::language_servers;
+        get "/formatter" "formatter.status" lists::formatters;
         get "/mcp" "mcp.status" lists::mcp;
         get "/experimental/tool" "tool.list" lists::tools;
         get "/experimental/tool/ids" "tool.ids" lists::tool_ids;

@@ -22,10 +22,10 @@ use opencode_schema::project::{Project, Times, Vcs};
 use opencode_schema::skill::Skill;
 use opencode_schema::time::now;
 use opencode_store::Store;
-use opencode_tool::Scope;
 use opencode_tool::contract::{Definition, Subagent};
 use opencode_tool::registry::Registry;
 use opencode_tool::truncation::Truncation;
+use opencode_tool::{Scope, formatter};
 use serde_json::Value;
 
 use crate::share::Sharing;
@@ -192,6 +192,17 @@ impl Location {
         Ok(tools
             .map(|tool| (tool.name().to_owned(), tool.definition(&scope)))
             .collect())
+    }
+
+    /// The formatters of this place, as configuration wants them.
+    pub async fn formatters(&self) -> Vec<formatter::Status> {
+        let ground = formatter::Ground {
+            directory: &self.directory,
+            worktree: &self.worktree,
+            path: self.environment.get("PATH").unwrap_or_default(),
+        };
+        let config = self.effective_config.get("formatter").unwrap_or(&Value::Null);
+        formatter::statuses(config, ground).await
     }
 
     pub(crate) fn place(&self) -> Place<'_> {

@@ -8,6 +8,7 @@
 pub mod bash;
 pub mod contract;
 pub mod edit;
+pub mod formatter;
 pub mod glob;
 pub mod grep;
 pub mod invalid;

@@ -39,6 +39,11 @@ pub(crate) async fn language_servers(At(_): At) -> Json<Value> {
     Json(json!([]))
 }
 
+/// Formatters, and which of them could be used here.
+pub(crate) async fn formatters(At(location): At) -> Json<Value> {
+    Json(json!(location.formatters().await))
+}
+
 /// MCP servers of the configuration, and that this version does not talk to them.
 pub(crate) async fn mcp(At(location): At) -> Json<Value> {
     let servers = location.effective_config["mcp"].as_object();
