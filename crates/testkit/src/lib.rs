@@ -14,6 +14,7 @@ mod home;
 mod model;
 mod serve;
 mod service;
+mod socket;
 mod wire;
 
 /// How long anything is waited for. A test that needs more has failed.
@@ -23,3 +24,4 @@ pub use home::{Finished, Home, Running};
 pub use model::{Gate, Received, ScriptedModel, Step};
 pub use serve::{Answer, Served};
 pub use service::{Asked, Service};
+pub use socket::{Frame, Socket};

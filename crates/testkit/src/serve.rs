@@ -10,7 +10,7 @@ use crate::{Home, LIMIT, Running};
 /// A server of the binary. Dropping it kills it.
 pub struct Served {
     running: Running,
-    address: String,
+    pub(crate) address: String,
 }
 
 /// An answer over HTTP.

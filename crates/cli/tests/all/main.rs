@@ -9,6 +9,7 @@ mod demo;
 mod faults;
 mod interrupt;
 mod places;
+mod pty;
 mod serve;
 mod serve_settings;
 mod serve_transport;
