@@ -4,6 +4,7 @@
 mod architecture;
 mod attach;
 mod commands;
+mod compat;
 mod crash;
 mod demo;
 mod faults;

@@ -164,7 +164,9 @@ impl Translator {
                     return None;
                 }
                 let (status, output, title, metadata) = match &call.state {
-                    ToolState::Pending { .. } => return None,
+                    ToolState::Pending { .. }
+                    // What has something to show began before, also before whoever comes back was there.
+                    | ToolState::Running { metadata: Some(_), .. } => return None,
                     ToolState::Running { input, .. } => {
                         self.called.insert(id.clone(), false);
                         let data = json!({ "call_id": id, "tool": call.tool, "input": input });
