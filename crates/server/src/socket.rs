@@ -16,7 +16,7 @@ const SILENCE: Duration = Duration::from_secs(50);
 /// How long a client may take to read what is sent to it.
 const SEND_LIMIT: Duration = Duration::from_secs(20);
 /// How long a client gets to close its side.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
 /// How a socket ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,6 +52,12 @@ impl Socket {
         self.0.send(Message::text(text)).await.expect("it is sent");
     }
 
+    /// Sends words that the binary may not take.
+    pub async fn try_send(&mut self, text: &str) {
+        // It may hang up before it has them all.
+        let _ = self.0.send(Message::text(text)).await;
+    }
+
     /// What comes next, apart from signs of life.
     pub async fn next(&mut self) -> Frame {
         loop {

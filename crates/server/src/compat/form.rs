@@ -32,18 +32,22 @@ pub(super) async fn tagged(response: Response) -> Response {
     };
     let data = &body["data"];
     let message = data["message"].as_str().unwrap_or(name);
-    let tag = match name {
-        "BadRequest" => "InvalidRequestError",
-        "NotFoundError" if message.starts_with("Session not found") => "SessionNotFoundError",
-        name => name,
-    };
-    let mut tagged = json!({ "_tag": tag, "message": message });
+    let mut tagged = json!({ "_tag": tag(name, message), "message": message });
     for key in ["kind", "ref", "path", "issues"] {
         if data.get(key).is_some() {
             tagged[key] = data[key].clone();
         }
     }
     (response.status(), Json(tagged)).into_response()
+}
+
+/// The tag of an error that is known by its name.
+pub(super) fn tag<'a>(name: &'a str, message: &str) -> &'a str {
+    match name {
+        "BadRequest" => "InvalidRequestError",
+        "NotFoundError" if message.starts_with("Session not found") => "SessionNotFoundError",
+        name => name,
+    }
 }
 
 /// A session's id from outside.

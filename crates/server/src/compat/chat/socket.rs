@@ -26,7 +26,7 @@ use super::stream::caught_up;
 use super::translate::{Frame, Translator};
 use super::{Said, admit, answer};
 use crate::audit::{Actor, Auth};
-use crate::compat::form::session_id;
+use crate::compat::form::{session_id, tag};
 use crate::error::{ApiError, Kind};
 use crate::extract::Folder;
 use crate::listen::App;
@@ -248,8 +248,8 @@ impl Chat {
             Err(error) => Err(ApiError::bad_request(Kind::Payload, error.to_string())),
         };
         let Err(error) = done else { return Ok(()) };
-        let (code, message) = error.told();
-        let mut frame = json!({ "type": "error", "code": code, "message": message });
+        let (name, message) = error.told();
+        let mut frame = json!({ "type": "error", "code": tag(name, message), "message": message });
         if let Some(reference) = reference {
             frame["id"] = reference;
         }

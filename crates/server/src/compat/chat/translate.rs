@@ -17,7 +17,7 @@ const REMEMBERED: usize = 4096;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Frame {
     pub(super) name: &'static str,
-    /// The session's last stored event at that time.
+    /// The session's last stored event that was told of.
     pub(super) seq: i64,
     pub(super) data: Map<String, Value>,
 }
@@ -27,7 +27,9 @@ pub(super) struct Frame {
 pub(super) struct Translator {
     session_id: SessionId,
     /// The last stored event that was seen.
-    seq: i64,
+    seen: i64,
+    /// The last one of them that was told of: the same for all who listen.
+    told: i64,
     /// The last message of the user that was told.
     asked: Option<MessageId>,
     /// Whether a part is reasoning; text otherwise.
@@ -41,7 +43,8 @@ impl Translator {
     pub(super) fn new(session_id: SessionId, seq: i64) -> Self {
         Self {
             session_id,
-            seq,
+            seen: seq,
+            told: seq,
             asked: None,
             reasoning: HashMap::new(),
             called: HashMap::new(),
@@ -71,7 +74,7 @@ impl Translator {
         }
         Frame {
             name,
-            seq: self.seq,
+            seq: self.told,
             data: entries,
         }
     }
@@ -94,12 +97,21 @@ impl Translator {
             return None;
         }
         if let Some(seq) = event.seq {
-            if seq <= self.seq {
+            if seq <= self.seen {
                 return None;
             }
-            self.seq = seq;
+            self.seen = seq;
         }
-        match &event.body {
+        let mut frame = self.translated(&event.body)?;
+        if let Some(seq) = event.seq {
+            self.told = seq;
+            frame.seq = seq;
+        }
+        Some(frame)
+    }
+
+    fn translated(&mut self, body: &EventBody) -> Option<Frame> {
+        match body {
             EventBody::MessageUpdated { info, .. } => match &info.body {
                 MessageBody::User(_) if self.asked.as_ref() != Some(&info.id) => {
                     // A change of an older message is no beginning.
