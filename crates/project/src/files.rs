@@ -1,4 +1,8 @@
-//! What clients see of a folder: one level of it, and single files (reference `http-api.md` §6.6).
+//! What clients see and change of a folder: one level of it, and single files (reference `http-api.md` §6.6),
+//! all of it, and what they write (reference `seed-http.md` §5).
+
+pub mod tree;
+pub mod write;
 
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
@@ -34,6 +38,12 @@ pub enum Error {
     /// It is something else than what was asked for.
     #[error("{0}")]
     Unsuitable(String),
+    /// What is there is not what was expected.
+    #[error("{0} is not as expected")]
+    Changed(String),
+    /// It is larger than what is looked at or written.
+    #[error("{0} is larger than {SIZE_LIMIT} bytes")]
+    TooLarge(String),
     /// The system does not give it.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -95,9 +105,7 @@ pub fn read(root: &Path, relative: &str) -> Result<Option<Vec<u8>>, Error> {
     let mut bytes = Vec::new();
     file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > SIZE_LIMIT {
-        return Err(Error::Unsuitable(format!(
-            "{relative} is larger than {SIZE_LIMIT} bytes"
-        )));
+        return Err(Error::TooLarge(relative.to_owned()));
     }
     Ok(Some(bytes))
 }

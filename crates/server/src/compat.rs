@@ -7,12 +7,15 @@
 mod chat;
 mod config;
 mod doc;
+mod file;
 mod form;
 mod model;
 mod session;
 mod tool;
+mod upload;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::map_response;
 use axum::routing::{MethodRouter, any, delete, get, post};
 use schemars::Schema;
@@ -41,6 +44,7 @@ struct Operation {
 }
 
 const JSON: &str = "application/json";
+const BYTES: &str = "application/octet-stream";
 const EVENTS: &str = "text/event-stream";
 /// A socket has no answer; this is what its frames are.
 const FRAMES: &str = "application/json; frames";
@@ -86,6 +90,14 @@ fn all() -> Vec<Operation> {
         post "/api/tools/execute" "tools.execute" JSON "Runs a tool" tool::execute, Body tool::Execution;
 
         get "/api/config" "config.effective" JSON "The configuration in effect, without its secrets" config::get;
+
+        get "/api/files/list" "files.list" JSON "What is in a folder" file::list, Query file::Listed;
+        get "/api/files/read" "files.read" JSON "A file, or lines of it" file::read, Query file::Page;
+        post "/api/files/write" "files.write" JSON "Writes a file" file::write, Body file::Writing;
+        post "/api/files/search" "files.search" JSON "Finds lines, or files by name" file::search, Body file::Search;
+        post "/api/files/upload" "files.upload" JSON "Takes files, as a form or one as it is"
+            upload::take, Query upload::Raw;
+        get "/api/files/upload/{id}" "files.uploaded" BYTES "A file that was taken" upload::give;
     }
 }
 
@@ -100,5 +112,7 @@ pub(crate) fn router() -> Router<App> {
     router
         .route("/api", any(unknown))
         .route("/api/{*rest}", any(unknown))
+        // Those who read bodies have limits of their own.
+        .layer(DefaultBodyLimit::disable())
         .layer(map_response(form::tagged))
 }

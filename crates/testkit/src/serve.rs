@@ -91,10 +91,10 @@ impl Served {
     ) -> Answer {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
         if !body.is_empty() {
-            request.push_str(&format!(
-                "content-type: application/json\r\ncontent-length: {}\r\n",
-                body.len()
-            ));
+            request.push_str(&format!("content-length: {}\r\n", body.len()));
+            if headers.iter().all(|(name, _)| *name != "content-type") {
+                request.push_str("content-type: application/json\r\n");
+            }
         }
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));

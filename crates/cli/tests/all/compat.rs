@@ -481,3 +481,165 @@ async fn what_is_wrong_is_told_in_one_form() {
     let native = server.send("GET", "/doc", None).await.json();
     assert!(native["paths"].get("/api/sessions").is_none());
 }
+
+#[tokio::test]
+async fn files_are_listed_read_and_written_within_the_folder() {
+    let (home, model) = with_model([]).await;
+    let rules = json!({ "edit": { "*": "allow", "locked/*": "ask" } });
+    home.configure(&model.url(), json!({ "permission": rules }));
+    home.write("src/a.rs", "one\ntwo\nthree\n");
+    home.write("pixel.png", b"\x89PNG\r\n\x1a\n\0\0");
+    let server = home.serve().await;
+    let listed = server
+        .send("GET", "/api/files/list?recursive=true", None)
+        .await
+        .json();
+    let paths: Vec<&str> = listed["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|entry| entry["path"].as_str())
+        .collect();
+    assert_eq!(paths, ["src", "src/a.rs", "opencode.json", "pixel.png"]);
+    let page = server
+        .send("GET", "/api/files/read?path=src/a.rs&offset=1&limit=1", None)
+        .await
+        .json();
+    assert_eq!(
+        (&page["content"], &page["lines"], &page["truncated"]),
+        (&json!("two\n"), &json!(3), &json!(true))
+    );
+    let picture = server
+        .send("GET", "/api/files/read?path=pixel.png", None)
+        .await
+        .json();
+    assert_eq!(
+        (&picture["type"], &picture["mime"]),
+        (&json!("binary"), &json!("image/png"))
+    );
+
+    let put = |body: Value| server.send("POST", "/api/files/write", Some(body));
+    let made = put(json!({ "path": "new/b.txt", "content": "x", "create_dirs": true })).await;
+    assert_eq!((made.status, &made.json()["created"]), (201, &json!(true)));
+    let hash = made.json()["sha256"].clone();
+    let more = json!({ "path": "new/b.txt", "content": "eQ==", "encoding": "base64", "mode": "append", "if_match": hash });
+    assert_eq!(put(more.clone()).await.status, 200);
+    assert_eq!(
+        fs_err::read_to_string(home.project().join("new/b.txt")).unwrap(),
+        "xy"
+    );
+    for (body, status) in [
+        (more, 409),
+        (
+            json!({ "path": "new/b.txt", "content": "", "mode": "create" }),
+            409,
+        ),
+        (
+            json!({ "path": "locked/c", "content": "", "create_dirs": true }),
+            403,
+        ),
+        (json!({ "path": "../out", "content": "" }), 403),
+        (json!({ "path": "/etc/out", "content": "" }), 403),
+        (json!({ "path": "none/out", "content": "" }), 404),
+        (json!({ "path": "src", "content": "" }), 400),
+        (json!({ "path": "a", "content": "!", "encoding": "base64" }), 400),
+    ] {
+        let answer = put(body.clone()).await;
+        assert_eq!(answer.status, status, "{body} {answer:?}");
+    }
+    for (path, status) in [
+        ("/api/files/read?path=../x", 403),
+        ("/api/files/read?path=%2e%2e%2fx", 403),
+        ("/api/files/read?path=none", 404),
+        ("/api/files/read?path=src", 400),
+        ("/api/files/list?path=/etc", 403),
+        ("/api/files/list?depth=11", 400),
+    ] {
+        assert_eq!(server.send("GET", path, None).await.status, status, "{path}");
+    }
+
+    let find = |body: Value| server.send("POST", "/api/files/search", Some(body));
+    let found = find(json!({ "query": "TWO", "context_lines": 1 })).await.json();
+    let expected = json!({
+        "path": "src/a.rs", "line": 2, "column": 1, "text": "two",
+        "submatches": [{ "text": "two", "start": 0, "end": 3 }], "before": ["one"], "after": ["three"],
+    });
+    assert_eq!(found["matches"], json!([expected]));
+    assert_eq!(find(json!({ "query": "t.o" })).await.json()["matches"], json!([]));
+    let regex = find(json!({ "query": "t.o", "regex": true, "path": "src" }))
+        .await
+        .json();
+    assert_eq!(regex["matches"][0]["path"], "src/a.rs");
+    let named = find(json!({ "query": "A.RS", "mode": "name" })).await.json();
+    assert_eq!(named["matches"], json!([{ "path": "src/a.rs" }]));
+    assert_eq!(find(json!({ "query": "(", "regex": true })).await.status, 400);
+}
+
+#[tokio::test]
+async fn files_are_brought_and_said() {
+    let (home, model) = with_model([Step::text("Seen.")]).await;
+    let server = home.serve().await;
+    let form = "--xx\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../../note.txt\"\r\n\r\n\
+        remember the milk\r\n--xx\r\nContent-Disposition: form-data; name=\"path\"\r\n\r\ninbox\r\n--xx--\r\n";
+    let kind = [("content-type", "multipart/form-data; boundary=xx")];
+    let send = || server.send_with("POST", "/api/files/upload", &kind, Some(form.to_owned()));
+    let taken = send().await;
+    assert_eq!(taken.status, 201, "{taken:?}");
+    let upload = taken.json()["uploads"][0].clone();
+    assert_eq!(
+        (&upload["name"], &upload["path"]),
+        (&json!("note.txt"), &json!("inbox/note.txt"))
+    );
+    assert!(home.project().join("inbox/note.txt").exists());
+    assert_eq!(send().await.status, 409, "nothing is replaced unasked");
+    let id = upload["upload_id"].as_str().unwrap();
+    let given = server.send("GET", &format!("/api/files/upload/{id}"), None).await;
+    assert_eq!(given.text, "remember the milk");
+    for wrong in ["upl_none", "..%2f..%2fauth.json", "upl_%2e%2e"] {
+        let path = format!("/api/files/upload/{wrong}");
+        assert_eq!(server.send("GET", &path, None).await.status, 404, "{wrong}");
+    }
+    let body = json!({ "message": "look", "files": [{ "upload_id": id }] });
+    assert_eq!(say(&server, body).await["message"]["content"], "Seen.");
+    let sent = json!(model.requests()[0].conversation()).to_string();
+    assert!(sent.contains("remember the milk"), "{sent}");
+}
+
+#[tokio::test]
+async fn other_machines_execute_nothing_without_a_password() {
+    let home = home();
+    let try_all = |home: &opencode_testkit::Home, arguments: &'static [&'static str]| {
+        let mut running =
+            home.start([&["serve", "--hostname", "0.0.0.0", "--port", "0"], arguments].concat());
+        async move {
+            let line = running.line_with("opencode server listening on").await;
+            let port = line.trim().rsplit(':').next().unwrap().to_owned();
+            let status = |method: &'static str, path: &'static str| {
+                let port = port.clone();
+                async move {
+                    let head =
+                        format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n");
+                    let body = "content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+                    let mut stream = tokio::net::TcpStream::connect(format!("127.0.0.1:{port}"))
+                        .await
+                        .unwrap();
+                    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+                    stream
+                        .write_all(format!("{head}{body}").as_bytes())
+                        .await
+                        .unwrap();
+                    let mut answer = String::new();
+                    stream.read_to_string(&mut answer).await.unwrap();
+                    answer.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+                }
+            };
+            [
+                status("GET", "/global/health").await,
+                status("POST", "/pty").await,
+                status("POST", "/api/tools/execute").await,
+            ]
+        }
+    };
+    assert_eq!(try_all(&home, &[]).await, [200, 403, 403]);
+    assert_eq!(try_all(&home, &["--insecure"]).await, [200, 200, 400]);
+}

@@ -26,6 +26,7 @@ use url::Url;
 
 use super::form::session_id;
 use super::session::{self, ModelName};
+use super::upload;
 use crate::error::{ApiError, Kind};
 use crate::extract::{Body, Folder, Query};
 use crate::listen::App;
@@ -70,6 +71,11 @@ enum File {
     Path {
         /// Where, as seen from the folder.
         path: String,
+    },
+    /// Taken before.
+    Upload {
+        /// Its id.
+        upload_id: String,
     },
     /// As it is.
     Data {
@@ -123,7 +129,7 @@ pub(super) async fn admit(app: &App, folder: PathBuf, said: Said) -> Result<Admi
         .map_err(|error| ApiError::bad_request(Kind::Payload, format!("{error}\n  at client_message_id")))?;
     let mut parts = vec![PartInput::text(said.message.clone())];
     for file in said.files {
-        parts.push(attached(&location, file)?);
+        parts.push(attached(app, &location, file).await?);
     }
 
     // Only those that may come twice have to come one by one.
@@ -174,7 +180,7 @@ pub(super) async fn admit(app: &App, folder: PathBuf, said: Said) -> Result<Admi
     })
 }
 
-fn attached(location: &Location, file: File) -> Result<PartInput, ApiError> {
+async fn attached(app: &App, location: &Location, file: File) -> Result<PartInput, ApiError> {
     let bad = |reason: String| ApiError::bad_request(Kind::Payload, format!("{reason}\n  at files"));
     let part = match file {
         File::Path { path } => {
@@ -189,6 +195,16 @@ fn attached(location: &Location, file: File) -> Result<PartInput, ApiError> {
             FilePart {
                 mime: mime.to_owned(),
                 filename: Some(path),
+                url: url.to_string(),
+                source: None,
+            }
+        }
+        File::Upload { upload_id } => {
+            let (path, upload) = upload::find(app, &upload_id).await?;
+            let url = Url::from_file_path(&path).map_err(|()| bad("the upload has no path".to_owned()))?;
+            FilePart {
+                mime: upload.mime,
+                filename: Some(upload.name),
                 url: url.to_string(),
                 source: None,
             }

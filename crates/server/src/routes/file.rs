@@ -62,9 +62,10 @@ async fn beside<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| ApiError::unexpected(&error))?
         .map_err(|error| match error {
-            files::Error::Outside(_) | files::Error::Unsuitable(_) => {
-                ApiError::bad_request(Kind::Query, error.to_string())
-            }
+            files::Error::Outside(_)
+            | files::Error::Unsuitable(_)
+            | files::Error::Changed(_)
+            | files::Error::TooLarge(_) => ApiError::bad_request(Kind::Query, error.to_string()),
             files::Error::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 ApiError::not_found(error.to_string())
             }
