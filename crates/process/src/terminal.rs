@@ -156,7 +156,7 @@ impl Terminal {
         let (closed, is_closed) = std::sync::mpsc::sync_channel(1);
         let reading = Arc::clone(&shared);
         let started = thread("terminal-wait", move || wait(child, id, &is_closed, &shared))
-            .and_then(|()| thread("terminal-read", move || read(reader, &reading, closed, room)))
+            .and_then(|()| thread("terminal-read", move || read(reader, &reading, &closed, room)))
             .and_then(|()| thread("terminal-write", move || write(writer, waiting)));
         started.map_err(|error| failed(error.to_string()))?;
         Ok(terminal)
@@ -265,7 +265,7 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 fn read(
     mut reader: Box<dyn Read + Send>,
     shared: &Shared,
-    closed: std::sync::mpsc::SyncSender<()>,
+    closed: &std::sync::mpsc::SyncSender<()>,
     room: OwnedSemaphorePermit,
 ) {
     let mut piece = vec![0; PIECE];

@@ -29,7 +29,7 @@ async fn said(terminal: &Terminal, text: &str) -> String {
             place = next;
         }
     };
-    timeout(LIMIT, reading).await.expect("it is said");
+    timeout(LIMIT, reading).await.unwrap();
     all
 }
 
@@ -69,7 +69,7 @@ async fn what_ignores_the_hangup_is_killed_with_all_that_it_started() {
     assert!(terminal.is_over());
     #[cfg(target_os = "linux")]
     {
-        let left = std::fs::read_to_string(&stat).unwrap_or_default();
+        let left = fs_err::read_to_string(&stat).unwrap_or_default();
         let state = left.rsplit(')').next().unwrap().split_whitespace().next();
         assert!(matches!(state, None | Some("Z" | "X")), "{left}");
         let own = PathBuf::from(format!("/proc/{}", terminal.id()));

@@ -108,7 +108,11 @@ pub(super) async fn take(
     }
     let folder = folder(&app);
     let sweeping = folder.clone();
-    beside(move || Ok(sweep(&sweeping))).await?;
+    beside(move || {
+        sweep(&sweeping);
+        Ok(())
+    })
+    .await?;
     let mut uploads = Vec::new();
     for (name, bytes) in brought.files {
         let path = brought
