@@ -70,6 +70,16 @@ pub(crate) enum Command {
     Import(Import),
     /// List the models that can be used
     Models(Models),
+    /// List the agents
+    #[command(subcommand, arg_required_else_help = true)]
+    Agent(Agent),
+    /// Show what was used: tokens, money, models, tools
+    Stats(Stats),
+    /// Look into the database
+    Db(Db),
+    /// Look into the program
+    #[command(subcommand, arg_required_else_help = true)]
+    Debug(Debug),
     /// Print a completion script for a shell
     Completion(Completion),
 }
@@ -253,6 +263,164 @@ pub(crate) struct Models {
     /// With everything that is known of each
     #[arg(long)]
     pub(crate) verbose: bool,
+}
+
+/// `opencode agent`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agent {
+    /// List the agents with their permissions
+    List,
+}
+
+/// `opencode stats`
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// Only the last so many days; 0 is today
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) days: Option<u32>,
+    /// So many tools at most
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) tools: Option<usize>,
+    /// Models too, all or so many
+    #[arg(long, num_args = 0..=1, value_name = "NUMBER")]
+    pub(crate) models: Option<Option<usize>>,
+    /// Only this project; without an id, that of this folder
+    #[arg(long, num_args = 0..=1, default_missing_value = "", value_name = "ID")]
+    pub(crate) project: Option<String>,
+}
+
+/// `opencode db`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Db {
+    /// A statement of SQL; without one, `sqlite3` is started
+    #[arg(value_name = "QUERY")]
+    pub(crate) query: Option<String>,
+    /// How rows are printed
+    #[arg(long, value_enum, default_value_t = RowFormat::Tsv)]
+    pub(crate) format: RowFormat,
+    #[command(subcommand)]
+    pub(crate) command: Option<DbCommand>,
+}
+
+/// `opencode db …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Print where the database is
+    Path,
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowFormat {
+    /// Columns between tabs, their names first.
+    Tsv,
+    /// An array of objects.
+    Json,
+}
+
+/// `opencode debug`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Debug {
+    /// Print the configuration as it takes effect, without secrets
+    Config,
+    /// Print the folders that are used
+    Paths,
+    /// Print what a report of a bug should say
+    Info,
+    /// Print an agent with its tools, or run one of them
+    Agent(DebugAgent),
+    /// Print the skills
+    Skill,
+    /// Print all known projects
+    Scrap,
+    /// Look at the trees of files that are kept for undo
+    #[command(subcommand, arg_required_else_help = true)]
+    Snapshot(DebugSnapshot),
+    /// Look at files as the program does
+    #[command(subcommand, arg_required_else_help = true)]
+    File(DebugFile),
+    /// Search as the program does
+    #[command(subcommand, arg_required_else_help = true)]
+    Rg(DebugRg),
+    /// Print how long the start took, in milliseconds
+    Startup,
+    /// Wait until a signal comes
+    Wait,
+}
+
+/// `opencode debug agent`
+#[derive(Debug, Args)]
+pub(crate) struct DebugAgent {
+    /// The agent
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// A tool to run as this agent
+    #[arg(long, value_name = "TOOL")]
+    pub(crate) tool: Option<String>,
+    /// What it is given, as JSON
+    #[arg(long, value_name = "JSON", requires = "tool")]
+    pub(crate) params: Option<String>,
+}
+
+/// `opencode debug snapshot`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DebugSnapshot {
+    /// Keep the files as they are now, and print under which name
+    Track,
+    /// Print which files have changed since
+    Patch {
+        /// What `track` printed
+        hash: String,
+    },
+    /// Print how files have changed since
+    Diff {
+        /// What `track` printed
+        hash: String,
+    },
+}
+
+/// `opencode debug file`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DebugFile {
+    /// Print a file as JSON
+    Read {
+        /// The file, from here
+        path: String,
+    },
+    /// List a folder
+    List {
+        /// The folder, from here
+        path: String,
+    },
+}
+
+/// `opencode debug rg`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DebugRg {
+    /// List files
+    Files {
+        /// Only those with this in their path
+        #[arg(long, value_name = "TEXT")]
+        query: Option<String>,
+        /// Only those that fit this pattern
+        #[arg(long, value_name = "PATTERN")]
+        glob: Option<String>,
+        /// So many at most
+        #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+        limit: usize,
+    },
+    /// Search in files
+    Search {
+        /// A regular expression
+        pattern: String,
+        /// Only in files that fit this pattern
+        #[arg(long, value_name = "PATTERN")]
+        glob: Option<String>,
+        /// So many lines at most
+        #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+        limit: usize,
+    },
 }
 
 /// `opencode completion`

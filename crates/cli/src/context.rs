@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use opencode_config::{Environment, Paths};
 use opencode_session::{Engine, Location, Options};
@@ -14,10 +15,13 @@ pub(crate) struct Context {
     pub(crate) environment: Environment,
     pub(crate) paths: Paths,
     pub(crate) output: Output,
+    /// When the program began.
+    pub(crate) started: Instant,
 }
 
 impl Context {
     pub(crate) fn new() -> Self {
+        let started = Instant::now();
         let environment = Environment::capture();
         let paths = Paths::new(&environment);
         let output = Output::new(&environment);
@@ -25,6 +29,7 @@ impl Context {
             environment,
             paths,
             output,
+            started,
         }
     }
 

@@ -1,9 +1,12 @@
 //! The binary: reads the command line, does what it says, and ends with the right code.
 
+mod agent;
 mod arguments;
 mod attach;
 mod completion;
 mod context;
+mod database;
+mod debug;
 mod export;
 mod failure;
 mod import;
@@ -17,6 +20,7 @@ mod run;
 mod serve;
 mod session;
 mod signals;
+mod stats;
 
 use std::process::ExitCode;
 
@@ -72,6 +76,10 @@ async fn perform(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Export(arguments) => export::run(context, arguments).await,
         Command::Import(arguments) => import::run(context, arguments).await,
         Command::Models(arguments) => models::run(context, arguments).await,
+        Command::Agent(command) => agent::run(context, command).await,
+        Command::Stats(arguments) => stats::run(context, arguments).await,
+        Command::Db(arguments) => database::run(context, arguments).await,
+        Command::Debug(command) => debug::run(context, command).await,
         Command::Completion(arguments) => completion::run(context, &arguments),
     }
 }

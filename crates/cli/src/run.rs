@@ -1,7 +1,7 @@
 //! `opencode run` (reference `cli.md` §3): a prompt, shown while it is worked on.
 
 mod growing;
-mod message;
+pub(crate) mod message;
 mod remote;
 pub(crate) mod show;
 mod tool_line;

@@ -22,6 +22,7 @@ mod lifecycle;
 mod location;
 mod manual;
 mod naming;
+mod probe;
 mod project;
 mod prompt;
 mod recovery;

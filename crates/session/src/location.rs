@@ -338,6 +338,12 @@ impl Location {
             .find(|path| path.is_file())
     }
 
+    /// The trees of files that are kept for undo, if any are.
+    #[must_use]
+    pub fn snapshots(&self) -> Option<&Snapshots> {
+        self.snapshots.as_ref()
+    }
+
     /// Where files of the program are.
     #[must_use]
     pub fn paths(&self) -> &Paths {

@@ -142,7 +142,8 @@ pub(super) fn enclose(name: &str, directory: &Path) -> Result<PartInput, Failure
     }))
 }
 
-fn mime(path: &Path, bytes: &[u8]) -> &'static str {
+/// What a file is: text if it can be, else what its name says.
+pub(crate) fn mime(path: &Path, bytes: &[u8]) -> &'static str {
     if std::str::from_utf8(bytes).is_ok() {
         return "text/plain";
     }
