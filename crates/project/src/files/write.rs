@@ -190,16 +190,16 @@ mod tests {
         path: &str,
         text: &str,
         mode: Mode,
-        condition: Option<Condition>,
+        condition: Option<&Condition>,
     ) -> Result<Written, Error> {
-        write(root, path, text.as_bytes(), mode, true, condition.as_ref())
+        write(root, path, text.as_bytes(), mode, true, condition)
     }
 
     #[test]
     fn files_are_made_replaced_and_added_to_under_conditions() {
         let place = tempfile::tempdir().unwrap();
         let root = place.path();
-        let made = put(root, "a/b.txt", "one", Mode::Create, Some(Condition::Absent)).unwrap();
+        let made = put(root, "a/b.txt", "one", Mode::Create, Some(&Condition::Absent)).unwrap();
         assert!(made.created && made.bytes == 3);
         assert!(matches!(
             put(root, "a/b.txt", "x", Mode::Create, None),
@@ -210,7 +210,7 @@ mod tests {
             "a/b.txt",
             "two",
             Mode::Append,
-            Some(Condition::Hash(made.hash.clone())),
+            Some(&Condition::Hash(made.hash.clone())),
         )
         .unwrap();
         assert_eq!(fs_err::read_to_string(root.join("a/b.txt")).unwrap(), "onetwo");
@@ -220,7 +220,7 @@ mod tests {
             "a/b.txt",
             "x",
             Mode::Overwrite,
-            Some(Condition::Hash(made.hash)),
+            Some(&Condition::Hash(made.hash)),
         );
         assert!(matches!(stale, Err(Error::Changed(_))));
         assert!(matches!(
