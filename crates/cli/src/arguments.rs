@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Answer over HTTP, for editors and other programs
     Serve(Serve),
+    /// Answer over HTTP, and open the page that shows the sessions
+    Web(Serve),
     /// Talk to a session of a running server, line by line
     #[command(after_help = ATTACH_HELP)]
     Attach(Attach),

@@ -21,6 +21,7 @@ mod serve;
 mod session;
 mod signals;
 mod stats;
+mod web;
 
 use std::process::ExitCode;
 
@@ -71,6 +72,7 @@ async fn perform(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(arguments) => run::run(context, arguments).await,
         Command::Serve(arguments) => serve::run(context, arguments).await,
+        Command::Web(arguments) => web::run(context, arguments).await,
         Command::Attach(arguments) => attach::run(context, arguments).await,
         Command::Session(command) => session::run(context, command).await,
         Command::Export(arguments) => export::run(context, arguments).await,

@@ -73,9 +73,11 @@ pub(crate) struct Access {
 /// Stands before every operation.
 pub(crate) async fn guard(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
     let origin = request.headers().get(ORIGIN).cloned();
-    let allowed = origin
-        .as_ref()
-        .is_none_or(|origin| origin.to_str().is_ok_and(|origin| access.allows(origin)));
+    let allowed = origin.as_ref().is_none_or(|origin| {
+        origin
+            .to_str()
+            .is_ok_and(|origin| access.allows(origin) || is_own(origin, &request))
+    });
     let is_preflight = request.method() == Method::OPTIONS
         && origin.is_some()
         && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -333,6 +335,14 @@ fn has_ticket(request: &Request) -> bool {
     id.is_some_and(|id| !id.contains('/'))
         && query_value(request.uri().query().unwrap_or_default(), "ticket")
             .is_some_and(|ticket| !ticket.is_empty())
+}
+
+/// Whether a page is the server's own, which it is wherever the server is reached under its name. Names that
+/// were bent to this machine are refused before this counts.
+fn is_own(origin: &str, request: &Request) -> bool {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let of_page = origin.split_once("://").map(|(_, host)| host);
+    of_page.is_some() && of_page == host
 }
 
 /// A host without its port.

@@ -6,8 +6,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::listen::App;
 use crate::routes::{
-    config, control, copy, experimental, file, find, global, instance, lists, message, permission, project,
-    provider, pty, question, session, sync, tui, vcs, workspace, worktree,
+    config, control, copy, experimental, file, find, global, instance, lists, message, page, permission,
+    project, provider, pty, question, session, sync, tui, vcs, workspace, worktree,
 };
 use crate::{compat, doc, error, events};
 
@@ -180,9 +180,11 @@ pub(crate) fn all() -> Vec<Operation> {
     }
 }
 
-/// The routes of all operations, and of the document that lists them.
+/// The routes of all operations, of the document that lists them, and of the page for people.
 pub(crate) fn router() -> Router<App> {
-    let mut router = Router::new().route("/doc", get(doc::get));
+    let mut router = Router::new()
+        .route("/", get(page::get))
+        .route("/doc", get(doc::get));
     for operation in all() {
         router = router.route(operation.path, operation.route);
     }

@@ -10,6 +10,7 @@ pub(crate) mod global;
 pub(crate) mod instance;
 pub(crate) mod lists;
 pub(crate) mod message;
+pub(crate) mod page;
 pub(crate) mod permission;
 pub(crate) mod project;
 pub(crate) mod provider;

@@ -77,8 +77,8 @@ impl Served {
     }
 
     /// Sends a request that names another host.
-    pub async fn send_to(&self, host: &str, method: &str, path: &str) -> Answer {
-        self.exchange(host, method, path, &[], String::new()).await
+    pub async fn send_to(&self, host: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.exchange(host, method, path, headers, String::new()).await
     }
 
     async fn exchange(

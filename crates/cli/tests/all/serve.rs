@@ -225,7 +225,7 @@ async fn a_name_that_was_bent_to_this_machine_gets_nothing() {
         ("evil.example:4096", 403),
         ("127.0.0.1.evil.example", 403),
     ] {
-        let answer = server.send_to(host, "GET", "/session").await;
+        let answer = server.send_to(host, "GET", "/session", &[]).await;
         assert_eq!(answer.status, status, "{host}");
     }
 }
@@ -408,4 +408,100 @@ async fn answers_come_in_the_wanted_form() {
     );
     let messages = server.send("GET", &path, None).await;
     assert_eq!(messages.status, 200, "a format can be read back");
+}
+
+#[tokio::test]
+async fn the_page_runs_its_own_script_and_nothing_else() {
+    let home = home().with("OPENCODE_SERVER_PASSWORD", "secret");
+    let server = home.serve().await;
+    assert_eq!(server.send("GET", "/", None).await.status, 401);
+    let right = [("authorization", "Basic b3BlbmNvZGU6c2VjcmV0")];
+    let first = server.send_with("GET", "/", &right, None).await;
+    let nonce = |answer: &opencode_testkit::Answer| {
+        let policy = answer
+            .head
+            .lines()
+            .find(|line| line.starts_with("content-security-policy:"))
+            .unwrap()
+            .to_owned();
+        assert!(
+            policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        policy
+            .split("script-src 'nonce-")
+            .nth(1)
+            .unwrap()
+            .split('\'')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let word = nonce(&first);
+    assert_eq!(
+        first.text.matches("<script").count(),
+        first.text.matches(&format!("<script nonce=\"{word}\"")).count()
+    );
+    assert!(
+        first.text.contains(&format!("<style nonce=\"{word}\"")),
+        "{}",
+        first.text
+    );
+    // Nothing of it lies elsewhere.
+    assert!(
+        !first.text.contains("src=") && !first.text.contains("http"),
+        "{}",
+        first.text
+    );
+    assert_ne!(nonce(&server.send_with("GET", "/", &right, None).await), word);
+}
+
+#[tokio::test]
+async fn the_page_may_write_wherever_it_is_reached() {
+    let home = home();
+    let server = home.serve().await;
+    for (host, origin, status) in [
+        ("192.168.0.2:4096", "http://192.168.0.2:4096", 200),
+        ("192.168.0.2:4096", "http://192.168.0.3:4096", 403),
+        ("192.168.0.2:4096", "null", 403),
+        // Its name was bent to this machine.
+        ("evil.example:4096", "http://evil.example:4096", 403),
+    ] {
+        let answer = server
+            .send_to(host, "POST", "/session", &[("origin", origin)])
+            .await;
+        assert_eq!(answer.status, status, "{host} {origin}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn web_says_where_the_page_is_and_opens_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = home();
+    let tools = home.path().join("tools");
+    fs_err::create_dir_all(&tools).unwrap();
+    let opener = tools.join("xdg-open");
+    let opened = home.project().join("opened");
+    fs_err::write(
+        &opener,
+        format!(
+            "#!/bin/sh\necho \"$1\" > {0}.new && mv {0}.new {0}\n",
+            opened.display()
+        ),
+    )
+    .unwrap();
+    fs_err::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let home = home.with("PATH", &path);
+    let mut running = home.start(["web"]);
+    let line = running.talk_with("Web interface:").await;
+    let page = line.split_whitespace().last().unwrap().to_owned();
+    assert!(
+        page.starts_with("http://127.0.0.1:") && page.ends_with('/'),
+        "{page}"
+    );
+    home.wait_for_file("opened").await;
+    assert_eq!(fs_err::read_to_string(&opened).unwrap().trim(), page);
+    running.signal("TERM");
+    assert_eq!(running.finish().await.code(), Some(0));
 }
