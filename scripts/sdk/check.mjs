@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { createOpencode } from "@opencode-ai/sdk";
@@ -143,7 +144,10 @@ async function drive(face) {
 }
 
 try {
-  const port = 20000 + Math.floor(Math.random() * 20000);
+  const free = createServer();
+  await new Promise((done) => free.listen(0, "127.0.0.1", done));
+  const { port } = free.address();
+  await new Promise((done) => free.close(done));
   const { server } = await within("the server starts", createOpencode({ port, config }));
   try {
     await drive(first(server.url));

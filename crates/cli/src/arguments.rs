@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Print the version
     #[arg(short = 'v', short_alias = 'V', long, action = ArgAction::Version)]
     version: Option<bool>,
+    /// Talk to a session in this folder, line by line
+    #[arg(long)]
+    pub(crate) mini: bool,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }

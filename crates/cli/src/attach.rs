@@ -10,7 +10,11 @@ mod orders;
 
 use std::path::PathBuf;
 
-use opencode_client::Client;
+use opencode_client::{Client, DOOR_BOUND};
+use opencode_schema::Session;
+use opencode_server::serve_inside;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::arguments::Attach;
 use crate::context::Context;
@@ -29,18 +33,40 @@ pub(crate) async fn run(context: &Context, arguments: Attach) -> Result<(), Fail
         .map(|dir| folder(context, dir))
         .transpose()?;
     let client = remote::client(context, &arguments.url, &arguments.access, directory)?;
-    talk(context, client, &arguments).await
-}
-
-async fn talk(context: &Context, client: Client, arguments: &Attach) -> Result<(), Failure> {
     let health = client.health().await?;
+    context
+        .output
+        .say(format_args!("OpenCode {} at {}", health.version, client.server()));
     let named = arguments.session.as_deref();
     let session = remote::continued(&client, named, arguments.continue_last, arguments.fork).await?;
+    talk(context, client, session).await
+}
+
+/// The same without a server elsewhere: one that has no port runs in this program.
+pub(crate) async fn alone(context: &Context) -> Result<(), Failure> {
+    let engine = context.engine().await?;
+    let (door, connections) = mpsc::channel(DOOR_BOUND);
+    let stop = CancellationToken::new();
+    let directory = context.directory()?;
+    let version = env!("CARGO_PKG_VERSION");
+    let server = serve_inside(engine.clone(), directory, version, connections, stop.clone());
+    let server = tokio::spawn(server);
+    let result = match Client::in_process(door, None) {
+        Ok(client) => talk(context, client, None).await,
+        Err(error) => Err(error.into()),
+    };
+    stop.cancel();
+    engine.hurry();
+    // It ends a second after it is told to.
+    let _ = server.await;
+    engine.shutdown().await;
+    result
+}
+
+async fn talk(context: &Context, client: Client, session: Option<Session>) -> Result<(), Failure> {
     let directory = PathBuf::from(client.path().await?.directory);
     context.output.say(format_args!(
-        "OpenCode {} at {}, in {}",
-        health.version,
-        client.server(),
+        "In {}; /help says what can be done",
         directory.display()
     ));
     let mut face = Face::new(context, client, directory)?;

@@ -41,12 +41,17 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let context = Context::new();
-    let Some(command) = arguments.command else {
-        return refuse(&no_command());
+    let command = match (arguments.command, arguments.mini) {
+        (Some(_), true) => {
+            let failure = Failure::told("--mini must be used without a command");
+            return finish(&context, Err(failure));
+        }
+        (Some(Command::Completion(arguments)), false) => {
+            return finish(&context, completion::run(&context, &arguments));
+        }
+        (None, false) => return refuse(&no_command()),
+        (command, _) => command,
     };
-    if let Command::Completion(arguments) = command {
-        return finish(&context, completion::run(&context, &arguments));
-    }
     log::begin(&context.paths.log(), &arguments.global);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -68,7 +73,11 @@ fn main() -> ExitCode {
     code
 }
 
-async fn perform(context: &Context, command: Command) -> Result<(), Failure> {
+/// Does what a command says; without one the user wants to talk.
+async fn perform(context: &Context, command: Option<Command>) -> Result<(), Failure> {
+    let Some(command) = command else {
+        return attach::alone(context).await;
+    };
     match command {
         Command::Run(arguments) => run::run(context, arguments).await,
         Command::Serve(arguments) => serve::run(context, arguments).await,

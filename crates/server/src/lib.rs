@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod execution;
 mod extract;
+mod inside;
 mod listen;
 mod operations;
 mod orders;
@@ -25,4 +26,5 @@ mod secrets;
 mod socket;
 mod ticket;
 
+pub use inside::serve_inside;
 pub use listen::{Error, Options, Password, Server, Token};

@@ -27,7 +27,7 @@ pub use crate::access::{Password, Token};
 /// The port that is tried first when any will do.
 const USUAL_PORT: u16 = 4096;
 /// How long answers that are being given get to end.
-const GRACE: Duration = Duration::from_secs(1);
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// How to listen.
 #[derive(Debug, Clone)]
@@ -101,10 +101,7 @@ impl std::ops::Deref for App {
 /// A server that has its port and is not answering yet.
 pub struct Server {
     listener: TcpListener,
-    router: Router,
-    ending: CancellationToken,
-    sockets: TaskTracker,
-    writing: Writing,
+    routed: Routed,
     hostname: String,
     mdns_domain: Option<String>,
 }
@@ -116,14 +113,10 @@ impl Server {
     /// [`Error::Bind`].
     pub async fn bind(engine: Engine, options: Options) -> Result<Self, Error> {
         let listener = listen(&options.hostname, options.port).await?;
-        let ending = CancellationToken::new();
-        let sockets = TaskTracker::new();
-        let log = options.audit.then(|| engine.paths().audit());
-        let (audit, writing) = Audit::begin(log, &engine);
         let is_exposed = listener
             .local_addr()
             .is_ok_and(|address| !address.ip().is_loopback());
-        let access = Arc::new(Access {
+        let access = Access {
             is_open_to_all: is_exposed
                 && options.password.is_none()
                 && options.token.is_none()
@@ -134,33 +127,13 @@ impl Server {
             cors: options.cors,
             hostname: options.hostname.clone(),
             mdns_domain: options.mdns_domain.clone(),
-            audit: audit.clone(),
-        });
-        let app = App(Arc::new(Shared {
-            engine,
-            directory: options.directory,
-            version: options.version,
-            providers: Providers::default(),
-            orders: Orders::default(),
-            names: Names::default(),
-            ending: ending.clone(),
-            sockets: sockets.clone(),
-            access: Arc::clone(&access),
-            tickets: Tickets::default(),
-            audit,
-            chats: Chats::default(),
-        }));
-        let router = operations::router()
-            .with_state(app)
-            .layer(axum::middleware::from_fn(compress::layer))
-            .layer(axum::middleware::from_fn_with_state(access, access::guard))
-            .layer(axum::middleware::from_fn(connections::limit_head));
+            audit: Audit::default(),
+        };
+        let log = options.audit.then(|| engine.paths().audit());
+        let routed = Routed::new(engine, options.directory, options.version, access, log);
         Ok(Self {
             listener,
-            router,
-            ending,
-            sockets,
-            writing,
+            routed,
             hostname: options.hostname,
             mdns_domain: options.mdns_domain,
         })
@@ -178,19 +151,17 @@ impl Server {
     pub async fn run(self, stop: CancellationToken) {
         let Self {
             listener,
-            router,
-            ending,
-            sockets,
-            writing,
+            routed,
             hostname,
             mdns_domain,
         } = self;
+        let ending = routed.ending.clone();
         let port = listener.local_addr().map(|address| address.port());
         let announced = match (mdns_domain, port) {
             (Some(domain), Ok(port)) => Announced::new(&hostname, port, &domain),
             _ => None,
         };
-        let serving = connections::serve(listener, router, ending.clone());
+        let serving = connections::serve(listener, routed.router.clone(), ending.clone());
         let limit = async {
             stop.cancelled().await;
             ending.cancel();
@@ -200,14 +171,70 @@ impl Server {
             () = serving => {}
             () = limit => tracing::info!("answers that took too long were cut"),
         }
-        sockets.close();
-        if tokio::time::timeout(GRACE, sockets.wait()).await.is_err() {
-            tracing::info!("sockets that took too long were cut");
-        }
         if let Some(announced) = announced {
             announced.withdraw().await;
         }
-        writing.end().await;
+        routed.end().await;
+    }
+}
+
+/// The operations with everything around them and behind them.
+pub(crate) struct Routed {
+    pub(crate) router: Router,
+    /// Ends streams that would go on for ever.
+    pub(crate) ending: CancellationToken,
+    sockets: TaskTracker,
+    writing: Writing,
+}
+
+impl Routed {
+    /// What is executed is written down in the file `audit`, if there is one.
+    pub(crate) fn new(
+        engine: Engine,
+        directory: PathBuf,
+        version: &'static str,
+        mut access: Access,
+        audit: Option<PathBuf>,
+    ) -> Self {
+        let ending = CancellationToken::new();
+        let sockets = TaskTracker::new();
+        let (audit, writing) = Audit::begin(audit, &engine);
+        access.audit = audit.clone();
+        let access = Arc::new(access);
+        let app = App(Arc::new(Shared {
+            engine,
+            directory,
+            version,
+            providers: Providers::default(),
+            orders: Orders::default(),
+            names: Names::default(),
+            ending: ending.clone(),
+            sockets: sockets.clone(),
+            access: Arc::clone(&access),
+            tickets: Tickets::default(),
+            audit,
+            chats: Chats::default(),
+        }));
+        let router = operations::router()
+            .with_state(app)
+            .layer(axum::middleware::from_fn(compress::layer))
+            .layer(axum::middleware::from_fn_with_state(access, access::guard))
+            .layer(axum::middleware::from_fn(connections::limit_head));
+        Self {
+            router,
+            ending,
+            sockets,
+            writing,
+        }
+    }
+
+    /// Waits for sockets to close and for what is still to be written down.
+    pub(crate) async fn end(self) {
+        self.sockets.close();
+        if tokio::time::timeout(GRACE, self.sockets.wait()).await.is_err() {
+            tracing::info!("sockets that took too long were cut");
+        }
+        self.writing.end().await;
     }
 }
 

@@ -299,3 +299,26 @@ async fn ctrl_c_stops_the_turn_and_then_the_talk() {
     let (answer, _) = stored(&home, &only_session(&home)).pop().unwrap();
     assert_eq!(answer["error"]["name"], "MessageAbortedError", "{answer}");
 }
+
+#[tokio::test]
+async fn the_talk_needs_no_server_elsewhere() {
+    let (home, model) = with_model([
+        Step::tool("bash", json!({ "command": "echo allowed" })),
+        Step::text("All done."),
+        Step::text("Again."),
+    ])
+    .await;
+    home.configure(&model.url(), json!({ "permission": { "bash": "ask" } }));
+    let talk = home
+        .run_with_input(["--mini"], "go\nonce\nonce more\n/sessions\n")
+        .await
+        .success();
+    assert_eq!(talk.stdout, "All done.\nAgain.\n", "{talk:?}");
+    assert_eq!(stored(&home, &only_session(&home)).len(), 5);
+    assert!(
+        talk.stderr.contains(&format!("* {}", only_session(&home))),
+        "{talk:?}"
+    );
+    let both = home.run(["--mini", "models"]).await;
+    assert_eq!(both.code(), Some(1), "{both:?}");
+}
