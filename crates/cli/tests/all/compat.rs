@@ -339,6 +339,7 @@ async fn tools_run_under_the_same_rules() {
     waits["timeout_ms"] = 50.into();
     assert_eq!(server.send("POST", path, Some(waits)).await.status, 408);
     let answering = async {
+        // The call itself has a limit after which nothing is asked.
         loop {
             let asked = server.send("GET", "/permission", None).await.json();
             let Some(id) = asked[0]["id"].as_str() else {
