@@ -75,6 +75,9 @@ pub(crate) enum Command {
     Import(Import),
     /// List the models that can be used
     Models(Models),
+    /// List what connects to providers
+    #[command(subcommand, alias = "auth", arg_required_else_help = true)]
+    Providers(Providers),
     /// List the agents
     #[command(subcommand, arg_required_else_help = true)]
     Agent(Agent),
@@ -268,6 +271,14 @@ pub(crate) struct Models {
     /// With everything that is known of each
     #[arg(long)]
     pub(crate) verbose: bool,
+}
+
+/// `opencode providers`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Providers {
+    /// List stored credentials and variables that hold keys
+    #[command(alias = "ls")]
+    List,
 }
 
 /// `opencode agent`

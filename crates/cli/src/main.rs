@@ -15,6 +15,7 @@ mod models;
 mod network;
 mod output;
 mod provider_help;
+mod providers;
 mod remote;
 mod run;
 mod serve;
@@ -87,6 +88,7 @@ async fn perform(context: &Context, command: Option<Command>) -> Result<(), Fail
         Command::Export(arguments) => export::run(context, arguments).await,
         Command::Import(arguments) => import::run(context, arguments).await,
         Command::Models(arguments) => models::run(context, arguments).await,
+        Command::Providers(command) => providers::run(context, &command),
         Command::Agent(command) => agent::run(context, command).await,
         Command::Stats(arguments) => stats::run(context, arguments).await,
         Command::Db(arguments) => database::run(context, arguments).await,

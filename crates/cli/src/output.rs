@@ -61,6 +61,15 @@ impl Output {
         }
     }
 
+    /// The same for standard output.
+    pub(crate) fn styled_data(self, style: Style, text: impl Display) -> String {
+        Self {
+            colored: self.colored && self.terminal,
+            ..self
+        }
+        .styled(style, text)
+    }
+
     /// Help and the like with its own styles.
     pub(crate) fn rendered(self, text: &StyledStr) -> String {
         if self.colored {

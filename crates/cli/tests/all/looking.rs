@@ -196,3 +196,27 @@ async fn the_program_tells_what_it_sees() {
     let projects: Value = serde_json::from_str(&debug(&["scrap"]).await).unwrap();
     assert_eq!(projects[0]["worktree"], json!(home.project()));
 }
+
+#[tokio::test]
+async fn what_connects_to_providers_is_listed() {
+    let home = home().with("GROQ_API_KEY", "secret-one");
+    let none = home.run(["auth", "list"]).await.success().stdout;
+    assert!(
+        none.starts_with("┌  Credentials ~/.local/share/opencode/auth.json\n│\n└  0 credentials\n"),
+        "{none}"
+    );
+    let stored = json!({ "openrouter": { "type": "api", "key": "secret-two" }, "someone": { "type": "oauth", "refresh": "r", "access": "a", "expires": 1 } });
+    fs_err::create_dir_all(home.data()).unwrap();
+    fs_err::write(home.data().join("auth.json"), stored.to_string()).unwrap();
+    let all = home.run(["providers", "ls"]).await.success().stdout;
+    for line in [
+        "●  OpenRouter api",
+        "●  someone oauth",
+        "└  2 credentials",
+        "●  Groq GROQ_API_KEY",
+        "└  1 environment variable",
+    ] {
+        assert!(all.lines().any(|one| one == line), "{line}\n{all}");
+    }
+    assert!(!all.contains("secret"), "{all}");
+}
