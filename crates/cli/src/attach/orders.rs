@@ -11,6 +11,9 @@ use crate::remote;
 /// Sessions that are listed.
 const LISTED: u32 = 20;
 
+/// Characters of a command's description.
+const DESCRIBED: usize = 80;
+
 /// Each order, what follows it, and what it does.
 const ORDERS: [(&str, &str, &str); 8] = [
     ("/help", "", "show this"),
@@ -83,7 +86,12 @@ impl Face<'_> {
         }
         // A server without commands has none to show.
         for command in self.client.commands().await.unwrap_or_default() {
-            let about = command.description.unwrap_or_default();
+            let about: String = command
+                .description
+                .unwrap_or_default()
+                .chars()
+                .take(DESCRIBED)
+                .collect();
             self.say(format_args!("{:28}{about}", format!("/{}", command.name)));
         }
         self.say("Ctrl-C stops the turn, Ctrl-D ends.");
