@@ -135,4 +135,5 @@ def main():
                 print(json.dumps({"binary": binary, "messages": count, "summaries": summaries, **result}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

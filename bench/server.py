@@ -151,6 +151,7 @@ def main():
             continue
         for binary in binaries:
             who, path = binary.split("=", 1)
+            path = os.path.abspath(path)
             Model.words, Model.pause = 20, 0.0
             print(json.dumps({"case": name, "binary": who, **case(Server(path, url), options)}), flush=True)
 
