@@ -89,7 +89,7 @@ pub fn list(root: &Path, relative: &str) -> Result<Vec<Entry>, Error> {
 pub fn read(root: &Path, relative: &str) -> Result<Option<Vec<u8>>, Error> {
     let path = match confined(root, relative) {
         Ok(path) => path,
-        Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(Error::Io(error)) if is_absent(error.kind()) => return Ok(None),
         Err(error) => return Err(error),
     };
     if path.is_dir() {
@@ -116,6 +116,13 @@ pub fn read(root: &Path, relative: &str) -> Result<Option<Vec<u8>>, Error> {
 /// [`Error`], also when it is not there.
 pub fn inside(root: &Path, relative: &str) -> Result<PathBuf, Error> {
     confined(root, relative)
+}
+
+/// Whether the system says that nothing is there: a file on the way to a path holds nothing either.
+#[must_use]
+pub fn is_absent(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(kind, NotFound | NotADirectory | InvalidFilename)
 }
 
 /// The path below the root, if that is where it really leads.

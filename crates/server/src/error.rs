@@ -167,11 +167,7 @@ impl From<opencode_session::Error> for ApiError {
                 Self::tagged(StatusCode::TOO_MANY_REQUESTS, "RateLimitError", error.to_string())
             }
             Error::Terminal(_) => Self::bad_request(Kind::Payload, error.to_string()),
-            Error::Ending => Self::tagged(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "ServiceUnavailableError",
-                "The server is ending",
-            ),
+            Error::Ending => unavailable(&"The server is ending"),
         }
     }
 }
@@ -184,6 +180,26 @@ impl From<opencode_config::Error> for ApiError {
         let (name, data) = config_error(&error);
         Self::named(StatusCode::BAD_REQUEST, name, &data)
     }
+}
+
+impl From<opencode_project::git::Error> for ApiError {
+    fn from(error: opencode_project::git::Error) -> Self {
+        use opencode_project::git::Error;
+        match &error {
+            Error::Directory(_) => Self::not_found(error.to_string()),
+            Error::Missing => unavailable(&error),
+            _ => Self::unexpected(&error),
+        }
+    }
+}
+
+/// The server cannot do it now, and can say why.
+fn unavailable(error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::tagged(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "ServiceUnavailableError",
+        error.to_string(),
+    )
 }
 
 /// The shape that errors of worktrees, copies and workspaces share.
@@ -258,6 +274,14 @@ impl From<opencode_store::Error> for ApiError {
             }
             Error::Taken { .. } => Self::senseless(),
             Error::Refused(reason) => Self::bad_request(Kind::Payload, reason),
+            Error::Open { .. }
+            | Error::Busy { .. }
+            | Error::Full { .. }
+            | Error::Broken { .. }
+            | Error::ReadOnly { .. } => {
+                tracing::error!(%error, "the database does not do its part");
+                unavailable(&error)
+            }
             _ => Self::unexpected(&error),
         }
     }

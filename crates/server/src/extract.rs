@@ -11,6 +11,7 @@ use opencode_schema::{MessageId, PartId, PermissionId, PtyId, QuestionId, Sessio
 use opencode_session::Location;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use crate::body;
 use crate::error::{ApiError, Kind};
@@ -225,6 +226,7 @@ macro_rules! ids {
         impl Id for $kind {
             const NAME: &'static str = $name;
             fn parse(text: &str) -> Result<Self, String> {
+                refuse_bent(text)?;
                 $kind::parse(text).map_err(|error| error.to_string())
             }
         }
@@ -240,10 +242,27 @@ ids! {
     WorkspaceId = "id";
 }
 
-/// Takes an id that stands in a body.
-pub(crate) fn id_in_body<T: Id>(text: &str) -> Result<T, ApiError> {
-    T::parse(text)
-        .map_err(|reason| ApiError::bad_request(Kind::Payload, format!("{reason}\n  at [\"{}\"]", T::NAME)))
+/// Ids become names of files and parts of addresses: they hold nothing that means something there.
+fn refuse_bent(id: &str) -> Result<(), String> {
+    const LENGTH: usize = 128;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if id.len() > LENGTH || !id.bytes().all(is_plain) {
+        return Err("an id is made of letters, digits, `_` and `-`".to_owned());
+    }
+    Ok(())
+}
+
+/// An id in a body.
+pub(crate) fn id<'de, T: Id, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    T::parse(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+}
+
+/// An id in a body that may be left out.
+pub(crate) fn optional_id<'de, T: Id, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| T::parse(&text))
+        .transpose()
+        .map_err(serde::de::Error::custom)
 }
 
 /// An id in the path.

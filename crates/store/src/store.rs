@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use opencode_schema::event::Origin;
 use opencode_schema::{Event, EventBody, EventId};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::feed::{Feed, Subscription};
@@ -249,7 +249,9 @@ fn prepare_file(path: &Path) -> Result<(), Error> {
 }
 
 fn open_reader(path: &Path) -> Result<Connection, Error> {
-    let connection = Connection::open(path)?;
+    // A file that was taken away is not made anew: it would be empty, and look like one without sessions.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.busy_timeout(migration::BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -12,6 +12,7 @@ mod interrupt;
 mod looking;
 mod places;
 mod pty;
+mod robust;
 mod serve;
 mod serve_settings;
 mod serve_transport;

@@ -1,5 +1,7 @@
 //! Files of the location's folder (reference `http-api.md` §6.6).
 
+use std::io::ErrorKind;
+
 use axum::Json;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -66,8 +68,11 @@ async fn beside<T: Send + 'static>(
             | files::Error::Unsuitable(_)
             | files::Error::Changed(_)
             | files::Error::TooLarge(_) => ApiError::bad_request(Kind::Query, error.to_string()),
-            files::Error::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            files::Error::Io(error) if files::is_absent(error.kind()) => {
                 ApiError::not_found(error.to_string())
+            }
+            files::Error::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
+                ApiError::bad_request(Kind::Query, error.to_string())
             }
             files::Error::Io(error) => ApiError::unexpected(&error),
         })

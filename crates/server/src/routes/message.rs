@@ -16,8 +16,8 @@ use opencode_session::{CommandCall, Prompt, UserCommand};
 use opencode_store::Cursor;
 use serde::Deserialize;
 
-use crate::error::ApiError;
-use crate::extract::{At, Body, Named, Query, id_in_body};
+use crate::error::{ApiError, Kind};
+use crate::extract::{At, Body, Id, Named, Query, id, optional_id};
 use crate::listen::App;
 
 #[derive(Deserialize)]
@@ -118,8 +118,8 @@ pub(crate) async fn get(
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Said {
     parts: Vec<PartInput>,
-    #[serde(rename = "messageID")]
-    message_id: Option<String>,
+    #[serde(default, rename = "messageID", deserialize_with = "optional_id")]
+    message_id: Option<MessageId>,
     model: Option<Choice>,
     agent: Option<String>,
     variant: Option<String>,
@@ -132,10 +132,14 @@ pub(crate) struct Said {
 
 impl Said {
     fn to(self, session_id: SessionId) -> Result<Prompt, ApiError> {
-        let message_id = self.message_id.as_deref().map(id_in_body).transpose()?;
+        for id in self.parts.iter().filter_map(|part| part.id.as_ref()) {
+            <PartId as Id>::parse(id.as_str()).map_err(|reason| {
+                ApiError::bad_request(Kind::Payload, format!("{reason}\n  at [\"parts\"]"))
+            })?;
+        }
         Ok(Prompt {
             session_id,
-            message_id,
+            message_id: self.message_id,
             model: self.model,
             agent: self.agent,
             variant: self.variant,
@@ -180,8 +184,8 @@ pub(crate) async fn prompt_async(
 pub(crate) struct Given {
     command: String,
     arguments: String,
-    #[serde(rename = "messageID")]
-    message_id: Option<String>,
+    #[serde(default, rename = "messageID", deserialize_with = "optional_id")]
+    message_id: Option<MessageId>,
     agent: Option<String>,
     model: Option<String>,
     variant: Option<String>,
@@ -201,7 +205,7 @@ pub(crate) async fn command(
         session_id,
         command: given.command,
         arguments: given.arguments,
-        message_id: given.message_id.as_deref().map(id_in_body).transpose()?,
+        message_id: given.message_id,
         agent: given.agent,
         model: model.map(|model| Choice {
             provider_id: model.provider_id,
@@ -218,8 +222,8 @@ pub(crate) async fn command(
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Init {
-    #[serde(rename = "messageID")]
-    message_id: String,
+    #[serde(rename = "messageID", deserialize_with = "id")]
+    message_id: MessageId,
     #[serde(flatten)]
     model: Choice,
 }
@@ -235,7 +239,7 @@ pub(crate) async fn init(
         session_id,
         command: "init".to_owned(),
         arguments: String::new(),
-        message_id: Some(id_in_body(&init.message_id)?),
+        message_id: Some(init.message_id),
         agent: None,
         model: Some(init.model),
         variant: None,
@@ -251,8 +255,8 @@ pub(crate) struct Line {
     agent: String,
     command: String,
     model: Option<Choice>,
-    #[serde(rename = "messageID")]
-    message_id: Option<String>,
+    #[serde(default, rename = "messageID", deserialize_with = "optional_id")]
+    message_id: Option<MessageId>,
 }
 
 /// Runs a command line of the user; answers when it has ended.
@@ -264,7 +268,7 @@ pub(crate) async fn shell(
 ) -> Result<Json<MessageWithParts>, ApiError> {
     let command = UserCommand {
         session_id,
-        message_id: line.message_id.as_deref().map(id_in_body).transpose()?,
+        message_id: line.message_id,
         agent: line.agent,
         model: line.model,
         command: line.command,

@@ -43,8 +43,7 @@ pub(crate) async fn init_git(State(app): State<App>, At(location): At) -> Result
     git::Call::new(&location.directory, "init")
         .argument("--quiet")
         .succeed()
-        .await
-        .map_err(|error| ApiError::unexpected(&error))?;
+        .await?;
     app.engine.dispose(&location).await?;
     let location = app.engine.location(&location.directory).await?;
     current(State(app), At(location)).await

@@ -13,7 +13,7 @@ use opencode_store::SessionFilter;
 use serde::Deserialize;
 
 use crate::error::{ApiError, Kind};
-use crate::extract::{At, Body, Folder, Named, OptionalBody, Query, id_in_body};
+use crate::extract::{At, Body, Folder, Named, OptionalBody, Query, id, optional_id};
 use crate::listen::App;
 
 /// Sessions of a list when nobody says how many.
@@ -59,14 +59,14 @@ pub(crate) async fn list(
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Creation {
-    #[serde(rename = "parentID")]
+    #[serde(default, rename = "parentID", deserialize_with = "optional_id")]
     parent_id: Option<SessionId>,
     title: Option<String>,
     agent: Option<String>,
     model: Option<SessionModel>,
     metadata: Option<Object>,
     permission: Option<Ruleset>,
-    #[serde(rename = "workspaceID")]
+    #[serde(default, rename = "workspaceID", deserialize_with = "optional_id")]
     workspace_id: Option<WorkspaceId>,
 }
 
@@ -191,7 +191,7 @@ pub(crate) async fn diff(
 
 #[derive(Default, Deserialize)]
 pub(crate) struct Fork {
-    #[serde(rename = "messageID")]
+    #[serde(default, rename = "messageID", deserialize_with = "optional_id")]
     message_id: Option<MessageId>,
 }
 
@@ -214,10 +214,10 @@ pub(crate) async fn abort(State(app): State<App>, Named(id): Named<SessionId>) -
 
 #[derive(Deserialize)]
 pub(crate) struct Target {
-    #[serde(rename = "messageID")]
-    message_id: String,
-    #[serde(rename = "partID")]
-    part_id: Option<String>,
+    #[serde(rename = "messageID", deserialize_with = "id")]
+    message_id: MessageId,
+    #[serde(default, rename = "partID", deserialize_with = "optional_id")]
+    part_id: Option<PartId>,
 }
 
 pub(crate) async fn revert(
@@ -226,8 +226,7 @@ pub(crate) async fn revert(
     Named(id): Named<SessionId>,
     Body(target): Body<Target>,
 ) -> Result<Json<Session>, ApiError> {
-    let message_id = id_in_body::<MessageId>(&target.message_id)?;
-    let part_id = target.part_id.as_deref().map(id_in_body::<PartId>).transpose()?;
+    let Target { message_id, part_id } = target;
     Ok(Json(
         app.engine.revert(&location, &id, message_id, part_id).await?,
     ))

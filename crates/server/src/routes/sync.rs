@@ -13,9 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
-use crate::extract::{At, Body};
+use crate::extract::{At, Body, id};
 use crate::listen::App;
-use crate::routes::workspace::session_id;
 
 /// Events that are read together.
 const PAGE: usize = 256;
@@ -104,7 +103,7 @@ pub(crate) async fn replay(
 
 #[derive(Deserialize)]
 pub(crate) struct Stolen {
-    #[serde(rename = "sessionID", deserialize_with = "session_id")]
+    #[serde(rename = "sessionID", deserialize_with = "id")]
     session_id: SessionId,
 }
 

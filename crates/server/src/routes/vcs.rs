@@ -16,9 +16,7 @@ use crate::listen::App;
 
 pub(crate) async fn get(At(location): At) -> Result<Json<Value>, ApiError> {
     let branches = if location.is_git {
-        vcs::branches(&location.worktree)
-            .await
-            .map_err(|error| ApiError::unexpected(&error))?
+        vcs::branches(&location.worktree).await?
     } else {
         Branches::default()
     };
@@ -31,9 +29,7 @@ pub(crate) async fn status(At(location): At) -> Result<Json<Value>, ApiError> {
     if !location.is_git {
         return Ok(Json(json!([])));
     }
-    let changes = vcs::changes(&location.worktree, "HEAD")
-        .await
-        .map_err(|error| ApiError::unexpected(&error))?;
+    let changes = vcs::changes(&location.worktree, "HEAD").await?;
     Ok(Json(changes.iter().map(row).collect()))
 }
 
@@ -69,17 +65,13 @@ pub(crate) async fn diff(At(location): At, Query(of): Query<DiffOf>) -> Result<J
     }
     let base = match of.mode {
         Mode::Git => Some("HEAD".to_owned()),
-        Mode::Branch => vcs::fork_point(&location.worktree)
-            .await
-            .map_err(|error| ApiError::unexpected(&error))?,
+        Mode::Branch => vcs::fork_point(&location.worktree).await?,
     };
     let Some(base) = base else {
         return Ok(Json(json!([])));
     };
     let context = of.context.unwrap_or(vcs::WHOLE_FILE);
-    let patches = vcs::patches(&location.worktree, &base, context)
-        .await
-        .map_err(|error| ApiError::unexpected(&error))?;
+    let patches = vcs::patches(&location.worktree, &base, context).await?;
     let rows = patches.iter().map(|(change, patch)| {
         let mut row = row(change);
         row["patch"] = patch.as_str().into();
@@ -90,9 +82,7 @@ pub(crate) async fn diff(At(location): At, Query(of): Query<DiffOf>) -> Result<J
 
 pub(crate) async fn raw(At(location): At) -> Result<Response, ApiError> {
     let patch = if location.is_git {
-        vcs::patch(&location.worktree)
-            .await
-            .map_err(|error| ApiError::unexpected(&error))?
+        vcs::patch(&location.worktree).await?
     } else {
         String::new()
     };
@@ -116,9 +106,7 @@ pub(crate) async fn apply(
             "non-git",
         ));
     }
-    let applied = vcs::apply(&location.worktree, &patch)
-        .await
-        .map_err(|error| ApiError::unexpected(&error))?;
+    let applied = vcs::apply(&location.worktree, &patch).await?;
     let outcome = if applied.is_ok() {
         Outcome::Ok
     } else {

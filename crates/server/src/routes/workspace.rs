@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use opencode_schema::{SessionId, Workspace, WorkspaceId};
 use opencode_session::{NewWorkspace, WORKSPACE_KIND};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
-use crate::extract::{At, Body, Folder, Named};
+use crate::extract::{At, Body, Folder, Named, id, optional_id};
 use crate::listen::App;
 
 /// The kinds of workspaces that can be made.
@@ -27,7 +27,7 @@ pub(crate) async fn list(State(app): State<App>, At(location): At) -> Result<Jso
 
 #[derive(Deserialize)]
 pub(crate) struct Creation {
-    #[serde(default, deserialize_with = "workspace_id")]
+    #[serde(default, deserialize_with = "optional_id")]
     id: Option<WorkspaceId>,
     #[serde(rename = "type")]
     kind: String,
@@ -73,9 +73,9 @@ pub(crate) async fn remove(
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Warp {
     // There, although it may be `null`.
-    #[serde(deserialize_with = "workspace_id")]
+    #[serde(deserialize_with = "optional_id")]
     id: Option<WorkspaceId>,
-    #[serde(rename = "sessionID", deserialize_with = "session_id")]
+    #[serde(rename = "sessionID", deserialize_with = "id")]
     session_id: SessionId,
     #[serde(default)]
     copy_changes: bool,
@@ -95,7 +95,7 @@ pub(crate) async fn warp(
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Move {
-    #[serde(rename = "sessionID", deserialize_with = "session_id")]
+    #[serde(rename = "sessionID", deserialize_with = "id")]
     session_id: SessionId,
     destination: Destination,
     #[serde(default)]
@@ -117,16 +117,4 @@ pub(crate) async fn move_session(
         .move_session(&wanted.session_id, &folder.path, directory, wanted.move_changes)
         .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// An id in a body, of its form.
-pub(crate) fn session_id<'de, D: Deserializer<'de>>(from: D) -> Result<SessionId, D::Error> {
-    SessionId::parse(String::deserialize(from)?).map_err(serde::de::Error::custom)
-}
-
-fn workspace_id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<WorkspaceId>, D::Error> {
-    let text = Option::<String>::deserialize(from)?;
-    text.map(WorkspaceId::parse)
-        .transpose()
-        .map_err(serde::de::Error::custom)
 }
