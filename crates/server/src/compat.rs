@@ -10,6 +10,7 @@ mod doc;
 mod file;
 mod form;
 mod model;
+mod search;
 mod session;
 mod tool;
 mod upload;
@@ -94,7 +95,7 @@ fn all() -> Vec<Operation> {
         get "/api/files/list" "files.list" JSON "What is in a folder" file::list, Query file::Listed;
         get "/api/files/read" "files.read" JSON "A file, or lines of it" file::read, Query file::Page;
         post "/api/files/write" "files.write" JSON "Writes a file" file::write, Body file::Writing;
-        post "/api/files/search" "files.search" JSON "Finds lines, or files by name" file::search, Body file::Search;
+        post "/api/files/search" "files.search" JSON "Finds lines, or files by name" search::search, Body search::Search;
         post "/api/files/upload" "files.upload" JSON "Takes files, as a form or one as it is"
             upload::take, Query upload::Raw;
         get "/api/files/upload/{id}" "files.uploaded" BYTES "A file that was taken" upload::give;
