@@ -24,6 +24,8 @@ const ENDING_LIMIT: Duration = Duration::from_secs(4);
 
 /// Locations that are kept while nobody uses them.
 const MOST_LOCATIONS: usize = 64;
+/// Worktrees whose files are written at the same time.
+const CHECKOUTS: usize = 4;
 
 /// What an engine needs to know of the world.
 #[derive(Debug, Clone)]
@@ -55,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) housekeeping: CancellationToken,
     /// Held while a name for a worktree is chosen and taken.
     pub(crate) worktrees: tokio::sync::Mutex<()>,
+    /// New worktrees whose files may be written at the same time.
+    pub(crate) checkouts: tokio::sync::Semaphore,
     locations: Mutex<Locations>,
 }
 
@@ -127,6 +131,7 @@ impl Engine {
             housekeeping: CancellationToken::new(),
             ending: CancellationToken::new(),
             worktrees: tokio::sync::Mutex::default(),
+            checkouts: tokio::sync::Semaphore::new(CHECKOUTS),
             locations: Mutex::default(),
         };
         Ok(Self {

@@ -186,6 +186,7 @@ impl Engine {
                 project_id: Some(project_id.clone()),
                 workspace_id: None,
             });
+            let turn = engine.inner.checkouts.acquire().await;
             let filled = match worktree::fill(&made.directory).await {
                 Ok(()) => engine
                     .location(&made.directory)
@@ -193,6 +194,7 @@ impl Engine {
                     .map_err(|error| error.to_string()),
                 Err(error) => Err(described(&error)),
             };
+            drop(turn);
             let event = match &filled {
                 Ok(_) => EventBody::WorktreeReady {
                     name: made.name,

@@ -145,6 +145,9 @@ pub(crate) async fn publish(faces: Faces, Body(event): Body<Value>) -> Result<Js
     if !event.kind().starts_with("tui.") {
         return Err(bad(format!("{} is no event of a terminal face", event.kind())));
     }
+    if let EventBody::TuiSessionSelect { selected } = &event {
+        SessionId::parse(selected.as_str()).map_err(|error| bad(error.to_string()))?;
+    }
     faces.tell(event).await
 }
 
