@@ -214,8 +214,8 @@ async fn lines_are_prompts_and_answers() {
     ] });
     let (home, model) = with_model([
         Step::tool("question", question),
-        Step::tool("bash", json!({ "command": "echo allowed" }))
-            .and_tool("bash", json!({ "command": "echo also" })),
+        Step::tool("bash", json!({ "command": "echo allowed" })),
+        Step::tool("bash", json!({ "command": "echo also" })),
         Step::text("\nAll done.\n"),
         Step::text("Second answer."),
     ])
@@ -268,7 +268,7 @@ async fn lines_are_prompts_and_answers() {
     ] {
         assert!(again.stderr.contains(said), "{said}: {}", again.stderr);
     }
-    assert_eq!(model.requests().last().unwrap().conversation().len(), 11);
+    assert_eq!(model.requests().last().unwrap().conversation().len(), 12);
 }
 
 #[tokio::test]
