@@ -409,6 +409,11 @@ pub(crate) enum DebugFile {
         /// The folder, from here
         path: String,
     },
+    /// Search files by parts of their names
+    Search {
+        /// Some letters of the name, in their order
+        query: String,
+    },
 }
 
 /// `opencode debug rg`

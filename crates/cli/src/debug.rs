@@ -38,6 +38,7 @@ pub(crate) async fn run(context: &Context, command: Debug) -> Result<(), Failure
         Debug::Snapshot(command) => snapshot(context, command).await,
         Debug::File(DebugFile::Read { path }) => files::read(context, &path),
         Debug::File(DebugFile::List { path }) => files::list(context, &path),
+        Debug::File(DebugFile::Search { query }) => files::names(context, query).await,
         Debug::Rg(DebugRg::Files { query, glob, limit }) => {
             files::find(context, query.as_deref(), glob, limit).await
         }

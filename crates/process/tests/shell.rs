@@ -300,7 +300,7 @@ async fn the_environment_is_that_of_the_call() {
 #[tokio::test]
 async fn a_user_has_the_aliases_of_the_start_up_files() {
     let home = tempfile::tempdir().unwrap();
-    std::fs::write(
+    fs_err::write(
         home.path().join(".bashrc"),
         "alias greet='echo hello'\ncd /\necho noise\n",
     )

@@ -85,7 +85,7 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, mut request: Reques
         preflight(request.headers())
     } else {
         match access.admit(&request) {
-            Err(refusal) => refusal,
+            Err(refusal) => *refusal,
             Ok(_) if !access.is_addressed(&request) || (!allowed && !is_harmless(request.method())) => {
                 forbidden()
             }
@@ -176,19 +176,19 @@ impl Access {
 
     /// Who asks, or why nobody is let in. A peer that guessed wrong too often is not heard for a while, not
     /// even with the right word.
-    fn admit(&self, request: &Request) -> Result<Actor, Response> {
+    fn admit(&self, request: &Request) -> Result<Actor, Box<Response>> {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
         let actor = |auth| self.actor(auth, peer);
         if !self.is_closed() {
             if self.is_open_to_all && execution::executes(request.method(), request.uri().path()) {
                 self.told(&actor(Auth::None), "auth.fail", request, StatusCode::FORBIDDEN);
-                return Err(open_to_all());
+                return Err(Box::new(open_to_all()));
             }
             return Ok(actor(Auth::None));
         }
         let (peer, now) = (peer.map(|peer| peer.ip()), Instant::now());
         if let Some(wait) = peer.and_then(|peer| self.attempts.wait(peer, now)) {
-            return Err(too_often(wait));
+            return Err(Box::new(too_often(wait)));
         }
         let given = given(request);
         if let Some(auth) = given.as_ref().and_then(|given| self.knows(given)) {
@@ -205,7 +205,7 @@ impl Access {
             self.attempts.count(peer, now);
         }
         self.told(&actor(Auth::None), "auth.fail", request, StatusCode::UNAUTHORIZED);
-        Err(self.refusal(request.uri().path()))
+        Err(Box::new(self.refusal(request.uri().path())))
     }
 
     fn actor(&self, auth: Auth, peer: Option<SocketAddr>) -> Actor {

@@ -20,6 +20,7 @@ const LARGE: &[&str] = &[
     "/session/",
     "/api/session/",
     "/api/chat/",
+    "/api/files/write",
     "/sync/replay",
     "/vcs/apply",
 ];

@@ -229,7 +229,7 @@ fn without_last_prompt<'a, 'b>(
     messages: &'a [&'b MessageWithParts],
 ) -> (&'a [&'b MessageWithParts], Option<&'b MessageWithParts>) {
     let is_prompt = |message: &&MessageWithParts| message.info.as_user().is_some() && !is_request(message);
-    let Some(at) = messages.iter().rposition(|message| is_prompt(message)) else {
+    let Some(at) = messages.iter().rposition(is_prompt) else {
         return (messages, None);
     };
     if messages[..at].iter().any(is_prompt) {

@@ -319,7 +319,7 @@ async fn until(due: Option<Instant>) {
 
 /// What an event means for those who look at the session, by what it is about.
 fn changes(event: &EventBody, location: &Weak<Location>) -> Vec<(String, Value)> {
-    let one = |key: &str, kind: &str, data: Value| vec![(key.to_owned(), entry(kind, data))];
+    let one = |key: &str, kind: &str, data: Value| vec![(key.to_owned(), entry(kind, &data))];
     match event {
         EventBody::SessionUpdated { info, .. } => one("session", "session", json!(info)),
         EventBody::SessionDiff { diff, .. } => one("session_diff", "session_diff", json!(diff)),
@@ -338,7 +338,7 @@ fn changes(event: &EventBody, location: &Weak<Location>) -> Vec<(String, Value)>
     }
 }
 
-fn entry(kind: &str, data: Value) -> Value {
+fn entry(kind: &str, data: &Value) -> Value {
     json!({ "type": kind, "data": data })
 }
 
@@ -355,7 +355,7 @@ async fn send_whole(
         .read(move |view| Ok((view.session(&key)?, view.transcript(&key)?)));
     let (session, transcript) = read.await.map_err(|error| error.to_string())?;
     let mut models: IndexMap<(String, String), Value> = IndexMap::new();
-    let mut data = vec![entry("session", json!(session))];
+    let mut data = vec![entry("session", &json!(session))];
     for MessageWithParts { info, parts } in &transcript {
         if let Some(user) = info.as_user() {
             let model = &user.model;
@@ -363,10 +363,10 @@ async fn send_whole(
                 models.insert((model.provider_id.clone(), model.model_id.clone()), json!(found));
             }
         }
-        data.push(entry("message", json!(info)));
-        data.extend(parts.iter().map(|part| entry("part", json!(part))));
+        data.push(entry("message", &json!(info)));
+        data.extend(parts.iter().map(|part| entry("part", &json!(part))));
     }
-    data.push(entry("session_diff", json!([])));
-    data.push(entry("model", models.into_values().collect()));
+    data.push(entry("session_diff", &json!([])));
+    data.push(entry("model", &models.into_values().collect()));
     service.sync(share, data).await
 }

@@ -157,7 +157,7 @@ pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
         Ok(target) => step.attempts(&target, &prepared.request).await?,
         Err(error) => Ended::Failed(no_target(&error, &step.model)),
     };
-    step.conclude(ended).await
+    Box::pin(step.conclude(ended)).await
 }
 
 fn new_message(input: &StepInput<'_>) -> Message {

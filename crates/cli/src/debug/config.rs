@@ -1,6 +1,6 @@
 //! The configuration as it takes effect, without secrets.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::context::Context;
@@ -35,18 +35,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
 pub(super) async fn effective(context: &Context) -> Result<Value, Failure> {
     let (engine, location) = context.here().await?;
     engine.shutdown().await;
-    let mut config = serde_json::to_value(&*location.config)?;
-    if let Some(config) = config.as_object_mut() {
-        for (name, empty) in [
-            ("agent", json!({})),
-            ("command", json!({})),
-            ("mode", json!({})),
-            ("plugin", json!([])),
-        ] {
-            config.entry(name).or_insert(empty);
-        }
-    }
-    Ok(config)
+    Ok(location.effective_config.clone())
 }
 
 /// The same with secrets made unreadable: by their names, in headers, and in addresses.
@@ -89,6 +78,7 @@ fn has_secret(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
+    use serde_json::json;
 
     use super::*;
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use opencode_project::search::names::{Named, Names};
 use opencode_project::{files, search};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::run::message::mime;
+
+/// Files that are given at most.
+const NAMES_LIMIT: usize = 100;
 
 /// Prints a file as JSON.
 pub(super) fn read(context: &Context, path: &str) -> Result<(), Failure> {
@@ -55,6 +59,22 @@ pub(super) async fn find(
         if query.is_none_or(|query| path.contains(query)) {
             context.output.data(path)?;
         }
+    }
+    Ok(())
+}
+
+/// Files by what was typed of their names, the best first.
+pub(super) async fn names(context: &Context, typed: String) -> Result<(), Failure> {
+    let wanted = Named {
+        directory: context.directory()?,
+        typed,
+        files: true,
+        folders: false,
+        limit: NAMES_LIMIT,
+    };
+    let found = Names::default().find(wanted).await;
+    for path in found.map_err(|error| Failure::told(error.to_string()))? {
+        context.output.data(path)?;
     }
     Ok(())
 }

@@ -60,7 +60,7 @@ impl<'a> Budget<'a> {
 
     fn tail(&self) -> u64 {
         let own = self.config.and_then(|config| config.preserve_recent_tokens);
-        own.unwrap_or_else(|| (self.usable / TAIL_SHARE).max(TAIL_LEAST).min(TAIL_MOST))
+        own.unwrap_or_else(|| (self.usable / TAIL_SHARE).clamp(TAIL_LEAST, TAIL_MOST))
     }
 
     /// Where the messages begin that are kept word by word; at the end when none are, or when all would
