@@ -98,6 +98,9 @@ pub(crate) struct Run {
     /// The message; standard input is appended to it when it is no terminal
     #[arg(value_name = "MESSAGE")]
     pub(crate) message: Vec<String>,
+    /// Give this command instead of a message; the words are its arguments
+    #[arg(long, value_name = "NAME")]
+    pub(crate) command: Option<String>,
     /// Continue the last session of this folder
     #[arg(short = 'c', long = "continue")]
     pub(crate) continue_last: bool,

@@ -9,11 +9,13 @@ mod tool_line;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use opencode_catalog::Choice;
 use opencode_schema::agent::Mode;
 use opencode_schema::permission::{Action, Reply, Request, Rule, Ruleset};
-use opencode_schema::{EventBody, MessageError, Session, SessionId};
-use opencode_session::{Engine, Location, NewSession, Prompt};
+use opencode_schema::{EventBody, MessageError, MessageWithParts, Session, SessionId};
+use opencode_session::{CommandCall, Engine, Error, Location, NewSession, Prompt};
 use opencode_store::{SessionFilter, Subscription};
 use tokio_util::sync::CancellationToken;
 
@@ -48,15 +50,36 @@ pub(crate) async fn run(context: &Context, arguments: Run) -> Result<(), Failure
         Some(session) => session,
         None => new_session(&engine, &location, title(&arguments, &message.text)).await?,
     };
-    let mut prompt = Prompt::new(session.id.clone(), message.parts);
-    prompt.model = model;
-    prompt.agent = agent;
-    prompt.variant = arguments.variant.clone();
+    let id = session.id.clone();
     let watch = Watch::new(context, &arguments, &engine, &location, session.id);
     let stop = CancellationToken::new();
     // As long as the program runs: the second signal ends it, whatever it waits for.
     let signals = tokio::spawn(signals::wait(stop.clone()));
-    let watched = watch.work(prompt, stop).await;
+    let events = engine.subscribe();
+    let work = match &arguments.command {
+        Some(command) => {
+            let call = CommandCall {
+                session_id: id,
+                command: command.clone(),
+                arguments: message.text,
+                message_id: None,
+                agent,
+                model,
+                variant: arguments.variant.clone(),
+                parts: message.parts,
+            };
+            let begun = engine.begin_command(&location, call);
+            async move { begun.await.map_err(|error| Error::Broken(error.to_string()))? }.boxed()
+        }
+        None => {
+            let mut prompt = Prompt::new(id, message.parts);
+            prompt.model = model;
+            prompt.agent = agent;
+            prompt.variant = arguments.variant.clone();
+            engine.prompt(&location, prompt).boxed()
+        }
+    };
+    let watched = watch.work(work, events, stop).await;
     engine.shutdown().await;
     signals.abort();
     watched
@@ -245,29 +268,29 @@ impl<'a> Watch<'a> {
         }
     }
 
-    async fn work(mut self, prompt: Prompt, stop: CancellationToken) -> Result<(), Failure> {
-        let mut events = self.engine.subscribe();
-        let result = {
-            let answer = self.engine.prompt(self.location, prompt);
-            tokio::pin!(answer);
-            loop {
-                tokio::select! {
-                    biased;
-                    () = stop.cancelled(), if !self.interrupted => {
-                        self.interrupted = true;
-                        self.engine.hurry();
-                        if !self.engine.is_running(&self.session_id) {
-                            // The prompt has not even begun its turn, or has just ended it.
-                            return Err(Failure::Interrupted);
-                        }
-                        self.stop();
+    async fn work(
+        mut self,
+        mut answer: BoxFuture<'_, Result<MessageWithParts, Error>>,
+        mut events: Subscription,
+        stop: CancellationToken,
+    ) -> Result<(), Failure> {
+        let result = loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled(), if !self.interrupted => {
+                    self.interrupted = true;
+                    self.engine.hurry();
+                    if !self.engine.is_running(&self.session_id) {
+                        // The prompt has not even begun its turn, or has just ended it.
+                        return Err(Failure::Interrupted);
                     }
-                    Some(event) = events.next() => match event {
-                        Ok(event) => self.on_event(&event.body).await,
-                        Err(lost) => self.catch_up(lost.missed).await,
-                    },
-                    answer = &mut answer => break answer,
+                    self.stop();
                 }
+                Some(event) = events.next() => match event {
+                    Ok(event) => self.on_event(&event.body).await,
+                    Err(lost) => self.catch_up(lost.missed).await,
+                },
+                answer = &mut answer => break answer,
             }
         };
         self.drain(&mut events).await?;

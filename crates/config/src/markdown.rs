@@ -104,6 +104,9 @@ fn merge_file(merged: &mut Value, kind: &Kind, folder: &Path, path: &Path) -> Re
         return Ok(());
     };
     fields.insert(kind.body.to_owned(), body.trim().into());
+    if kind.key == "agent" {
+        fields.insert("name".to_owned(), name.clone().into());
+    }
     if let Some((field, value)) = kind.fixed {
         fields.insert(field.to_owned(), value.into());
     }
@@ -165,9 +168,9 @@ mod tests {
         let base = json!({ "agent": { "helper": { "description": "old", "top_p": 0.5 } } });
         let wanted = json!({
             "agent": {
-                "helper": { "description": "has: colon", "top_p": 0.5, "mode": "subagent", "zeal": 3, "prompt": "Help.", "options": { "zeal": 3 }, "permission": {} },
-                "team/lead": { "prompt": "Lead.", "options": {}, "permission": {} },
-                "old": { "temperature": 0.9, "prompt": "Old.", "mode": "primary", "options": {}, "permission": {} },
+                "helper": { "description": "has: colon", "top_p": 0.5, "mode": "subagent", "zeal": 3, "prompt": "Help.", "name": "helper", "options": { "zeal": 3 }, "permission": {} },
+                "team/lead": { "prompt": "Lead.", "name": "team/lead", "options": {}, "permission": {} },
+                "old": { "temperature": 0.9, "prompt": "Old.", "name": "old", "mode": "primary", "options": {}, "permission": {} },
             },
             "command": {
                 "git/commit": { "agent": "plan", "template": "Commit $1" },

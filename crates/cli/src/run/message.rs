@@ -14,7 +14,9 @@ use crate::failure::Failure;
 
 /// A message that can be sent.
 pub(super) struct Message {
+    /// Its words; for a command, the arguments.
     pub(super) text: String,
+    /// What it is made of; for a command, the files beside it.
     pub(super) parts: Vec<PartInput>,
 }
 
@@ -33,8 +35,11 @@ pub(super) fn read(
         .map(|file| attach(file, directory))
         .collect::<Result<Vec<_>, _>>()?;
     let text = with_input(joined(&words), standard_input()?);
+    if arguments.command.is_some() {
+        return Ok(Message { text, parts });
+    }
     if text.trim().is_empty() {
-        return Err(Failure::told("You must provide a message"));
+        return Err(Failure::told("You must provide a message or a command"));
     }
     parts.push(PartInput::text(&text));
     Ok(Message { text, parts })

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use opencode_client::{Client, NewSession, Prompt, PromptModel};
+use opencode_client::{Client, CommandRun, NewSession, Prompt, PromptModel};
 use opencode_schema::permission::Request;
 use opencode_schema::{EventBody, MessageError, SessionId};
 use tokio::time::{Instant, sleep_until};
@@ -88,13 +88,23 @@ impl<'a> Attached<'a> {
         let directory = PathBuf::from(client.path().await?.directory);
         let mut live = Live::new(client.clone(), session.id.clone());
         live.open().await?;
-        live.say(Prompt {
-            parts: message.parts,
-            model: arguments.model.as_deref().map(PromptModel::parse),
-            agent,
-            variant: arguments.variant.clone(),
-            ..Prompt::default()
-        });
+        match &arguments.command {
+            Some(command) => live.run(CommandRun {
+                command: command.clone(),
+                arguments: message.text,
+                agent,
+                model: arguments.model.clone(),
+                variant: arguments.variant.clone(),
+                parts: message.parts,
+            }),
+            None => live.say(Prompt {
+                parts: message.parts,
+                model: arguments.model.as_deref().map(PromptModel::parse),
+                agent,
+                variant: arguments.variant.clone(),
+                ..Prompt::default()
+            }),
+        }
         let show = Show::new(
             context.output,
             session.id.clone(),

@@ -388,3 +388,19 @@ async fn a_full_conversation_is_shortened_and_goes_on() {
         .count();
     assert_eq!(summaries, 1);
 }
+
+#[tokio::test]
+async fn a_command_takes_the_words_as_arguments() {
+    let (home, model) = with_model([Step::text("Greeted.")]).await;
+    home.write(
+        ".opencode/command/greet.md",
+        "---\ndescription: greets\n---\nGreet $1, then $2.\n",
+    );
+    let greeted = home.run(["run", "--command", "greet", "Ann Lee", "Bob"]).await.success();
+    assert_eq!(greeted.stdout.trim(), "Greeted.");
+    let sent = model.requests()[0].conversation()[0]["content"].to_string();
+    assert!(sent.contains("Greet Ann Lee, then Bob."), "{sent}");
+    let unknown = home.run(["run", "--command", "nothing"]).await;
+    assert_eq!(unknown.code(), Some(1));
+    assert!(unknown.stderr.contains("greet"), "{unknown:?}");
+}
