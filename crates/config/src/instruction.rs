@@ -23,7 +23,7 @@ const WALK_LIMIT: usize = 20_000;
 /// A rules file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instruction {
-    /// Absolute path.
+    /// Absolute path, or an address.
     pub path: PathBuf,
     /// Its text.
     pub text: String,

@@ -40,6 +40,7 @@ mod system;
 mod terminals;
 mod title;
 mod transfer;
+mod web;
 mod workspace;
 mod worktree;
 

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
 use indexmap::IndexMap;
 use opencode_catalog::{Catalog, Sources};
 use opencode_config::environment::variable;
-use opencode_config::{Environment, Paths, Place, credential, instruction, skill};
+use opencode_config::instruction::{self, Instruction};
+use opencode_config::{Environment, Paths, Place, credential, skill};
 use opencode_permission::{Permissions, Questions};
 use opencode_project::identity::{self, Identity};
 use opencode_project::path::relative;
@@ -30,7 +32,13 @@ use serde_json::Value;
 
 use crate::share::Sharing;
 use crate::step::request::subagents;
+use crate::web::Web;
 use crate::{Error, Terminals};
+
+/// How long rules at an address may take, how long they may be, and how many are asked for at once.
+const PAGE_LIMIT: Duration = Duration::from_secs(5);
+const PAGE_BYTES: usize = 1 << 20;
+const PAGES_AT_ONCE: usize = 4;
 
 /// A folder and everything that depends on it.
 pub struct Location {
@@ -68,6 +76,7 @@ pub struct Location {
     /// The store, whose events say that they come from here.
     pub store: Store,
     pub(crate) sharing: Sharing,
+    pub(crate) web: Web,
     pub(crate) environment: Environment,
     pub(crate) paths: Paths,
     pub(crate) truncation: Truncation,
@@ -105,7 +114,8 @@ impl Location {
         let loaded = opencode_config::load(place, paths, environment)?;
         let config = Arc::new(loaded.config);
         let skills: Arc<[Skill]> = skill::all(place, paths, environment, &loaded.directories, &config).into();
-        let sharing = Sharing::new(&config, environment);
+        let web = Web::default();
+        let sharing = Sharing::new(&config, environment, &web);
         let commands = opencode_config::command::all(&config, &skills, &identity.worktree);
         let grounds = opencode_config::agent::Grounds {
             always: always_allowed(paths, &skills),
@@ -159,6 +169,7 @@ impl Location {
             snapshots,
             store,
             sharing,
+            web,
             environment: environment.clone(),
             paths: paths.clone(),
             summaries: tokio::sync::Mutex::default(),
@@ -350,9 +361,16 @@ impl Location {
         &self.paths
     }
 
-    /// Rules files that every model is told here, as they are now. Patterns make it look through folders,
-    /// which is done on a thread of its own.
-    pub(crate) async fn instructions(self: &Arc<Self>) -> Vec<instruction::Instruction> {
+    /// Rules files that every model is told here, as they are now: those of folders, then those of addresses
+    /// (reference `agent-loop.md` §3).
+    pub(crate) async fn instructions(self: &Arc<Self>) -> Vec<Instruction> {
+        let (mut all, fetched) = tokio::join!(self.instruction_files(), self.instruction_pages());
+        all.extend(fetched);
+        all
+    }
+
+    /// Patterns make it look through folders, which is done on a thread of its own.
+    async fn instruction_files(self: &Arc<Self>) -> Vec<Instruction> {
         let location = Arc::clone(self);
         let reading = tokio::task::spawn_blocking(move || {
             let configured = location.config.instructions.as_deref().unwrap_or_default();
@@ -368,6 +386,41 @@ impl Location {
             tracing::error!(%error, "the rules files could not be read");
             Vec::new()
         })
+    }
+
+    /// What addresses in `instructions` answer. One that cannot be had is left out.
+    async fn instruction_pages(&self) -> Vec<Instruction> {
+        let configured = self.config.instructions.as_deref().unwrap_or_default();
+        let addresses = configured
+            .iter()
+            .filter(|entry| entry.starts_with("http://") || entry.starts_with("https://"));
+        let pages: Vec<_> = addresses
+            .map(|address| page(self.web.clone(), address.clone()))
+            .collect();
+        let pages: Vec<Option<Instruction>> = stream::iter(pages).buffered(PAGES_AT_ONCE).collect().await;
+        pages
+            .into_iter()
+            .flatten()
+            .filter(|page| !page.text.is_empty())
+            .collect()
+    }
+}
+
+/// Rules at an address.
+async fn page(web: Web, address: String) -> Option<Instruction> {
+    let answer = match web.client().map(|client| client.get(&address)) {
+        Ok(request) => Web::answer(request, PAGE_LIMIT, PAGE_BYTES).await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(bytes) => Some(Instruction {
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            path: PathBuf::from(address),
+        }),
+        Err(error) => {
+            tracing::warn!(address, error, "rules at an address are left out");
+            None
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::service::Service;
+use crate::web::Web;
 use crate::{Engine, Error, Location};
 
 /// How long changes are collected before they are sent.
@@ -42,12 +43,12 @@ pub(crate) struct Sharing {
 }
 
 impl Sharing {
-    pub(crate) fn new(config: &Config, environment: &Environment) -> Self {
+    pub(crate) fn new(config: &Config, environment: &Environment, web: &Web) -> Self {
         let is_off = config.share == Some(ShareMode::Disabled) || environment.is_on(variable::DISABLE_SHARE);
         let base = config.enterprise.as_ref().and_then(|one| one.url.as_deref());
         let is_automatic = config.share == Some(ShareMode::Auto) || environment.is_on(variable::AUTO_SHARE);
         Self {
-            service: (!is_off).then(|| Arc::new(Service::new(base))),
+            service: (!is_off).then(|| Arc::new(Service::new(base, web.clone()))),
             is_automatic,
             follows: AtomicBool::new(false),
         }

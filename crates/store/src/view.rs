@@ -77,6 +77,40 @@ const SESSION_COLUMNS: &str =
     cost, tokens_input, tokens_output, tokens_reasoning, tokens_cache_read, tokens_cache_write,
     revert, permission, agent, model, time_created, time_updated, time_compacting, time_archived";
 
+/// Where the columns of [`SESSION_COLUMNS`] stand: looking for their names in every row takes longer than
+/// reading them.
+mod column {
+    pub(super) const ID: usize = 0;
+    pub(super) const PROJECT_ID: usize = 1;
+    pub(super) const WORKSPACE_ID: usize = 2;
+    pub(super) const PARENT_ID: usize = 3;
+    pub(super) const SLUG: usize = 4;
+    pub(super) const DIRECTORY: usize = 5;
+    pub(super) const PATH: usize = 6;
+    pub(super) const TITLE: usize = 7;
+    pub(super) const VERSION: usize = 8;
+    pub(super) const SHARE_URL: usize = 9;
+    pub(super) const SUMMARY_ADDITIONS: usize = 10;
+    pub(super) const SUMMARY_DELETIONS: usize = 11;
+    pub(super) const SUMMARY_FILES: usize = 12;
+    pub(super) const SUMMARY_DIFFS: usize = 13;
+    pub(super) const METADATA: usize = 14;
+    pub(super) const COST: usize = 15;
+    pub(super) const TOKENS_INPUT: usize = 16;
+    pub(super) const TOKENS_OUTPUT: usize = 17;
+    pub(super) const TOKENS_REASONING: usize = 18;
+    pub(super) const TOKENS_CACHE_READ: usize = 19;
+    pub(super) const TOKENS_CACHE_WRITE: usize = 20;
+    pub(super) const REVERT: usize = 21;
+    pub(super) const PERMISSION: usize = 22;
+    pub(super) const AGENT: usize = 23;
+    pub(super) const MODEL: usize = 24;
+    pub(super) const TIME_CREATED: usize = 25;
+    pub(super) const TIME_UPDATED: usize = 26;
+    pub(super) const TIME_COMPACTING: usize = 27;
+    pub(super) const TIME_ARCHIVED: usize = 28;
+}
+
 impl<'a> View<'a> {
     pub(crate) fn new(connection: &'a Connection) -> Self {
         Self { connection }
@@ -441,12 +475,12 @@ fn parse<T: DeserializeOwned>(what: &'static str, id: &str, text: &str) -> Resul
     })
 }
 
-fn optional<T: DeserializeOwned>(row: &Row<'_>, column: &str, id: &str) -> Result<Option<T>, Error> {
+fn optional<T: DeserializeOwned>(row: &Row<'_>, column: usize, id: &str) -> Result<Option<T>, Error> {
     let text: Option<String> = row.get(column)?;
     text.map(|text| parse("session", id, &text)).transpose()
 }
 
-fn unsigned(row: &Row<'_>, column: &str) -> Result<u64, Error> {
+fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, Error> {
     use rusqlite::types::ValueRef;
     Ok(match row.get_ref(column)? {
         ValueRef::Integer(count) => u64::try_from(count).unwrap_or(0),
@@ -457,58 +491,60 @@ fn unsigned(row: &Row<'_>, column: &str) -> Result<u64, Error> {
 }
 
 fn session_of(row: &Row<'_>) -> Result<Session, Error> {
-    let id: String = row.get("id")?;
-    let additions: Option<i64> = row.get("summary_additions")?;
+    let id: String = row.get(column::ID)?;
+    let additions: Option<i64> = row.get(column::SUMMARY_ADDITIONS)?;
     let summary = match additions {
         None => None,
         Some(_) => Some(Summary {
-            additions: unsigned(row, "summary_additions")?,
+            additions: unsigned(row, column::SUMMARY_ADDITIONS)?,
             deletions: row
-                .get::<_, Option<i64>>("summary_deletions")?
+                .get::<_, Option<i64>>(column::SUMMARY_DELETIONS)?
                 .and_then(|n| u64::try_from(n).ok())
                 .unwrap_or(0),
             files: row
-                .get::<_, Option<i64>>("summary_files")?
+                .get::<_, Option<i64>>(column::SUMMARY_FILES)?
                 .and_then(|n| u64::try_from(n).ok())
                 .unwrap_or(0),
-            diffs: optional(row, "summary_diffs", &id)?,
+            diffs: optional(row, column::SUMMARY_DIFFS, &id)?,
         }),
     };
     Ok(Session {
-        slug: row.get("slug")?,
-        project_id: row.get("project_id")?,
-        workspace_id: row.get("workspace_id")?,
-        directory: row.get("directory")?,
-        path: row.get("path")?,
-        parent_id: row.get::<_, Option<String>>("parent_id")?.map(SessionId::trusted),
+        slug: row.get(column::SLUG)?,
+        project_id: row.get(column::PROJECT_ID)?,
+        workspace_id: row.get(column::WORKSPACE_ID)?,
+        directory: row.get(column::DIRECTORY)?,
+        path: row.get(column::PATH)?,
+        parent_id: row
+            .get::<_, Option<String>>(column::PARENT_ID)?
+            .map(SessionId::trusted),
         summary,
-        cost: Some(Cost(row.get("cost")?)),
+        cost: Some(Cost(row.get(column::COST)?)),
         tokens: Some(Tokens {
             total: None,
-            input: unsigned(row, "tokens_input")?,
-            output: unsigned(row, "tokens_output")?,
-            reasoning: unsigned(row, "tokens_reasoning")?,
+            input: unsigned(row, column::TOKENS_INPUT)?,
+            output: unsigned(row, column::TOKENS_OUTPUT)?,
+            reasoning: unsigned(row, column::TOKENS_REASONING)?,
             cache: CacheTokens {
-                read: unsigned(row, "tokens_cache_read")?,
-                write: unsigned(row, "tokens_cache_write")?,
+                read: unsigned(row, column::TOKENS_CACHE_READ)?,
+                write: unsigned(row, column::TOKENS_CACHE_WRITE)?,
             },
         }),
         share: row
-            .get::<_, Option<String>>("share_url")?
+            .get::<_, Option<String>>(column::SHARE_URL)?
             .map(|url| Share { url }),
-        title: row.get("title")?,
-        agent: row.get("agent")?,
-        model: optional(row, "model", &id)?,
-        version: row.get("version")?,
-        metadata: optional(row, "metadata", &id)?,
+        title: row.get(column::TITLE)?,
+        agent: row.get(column::AGENT)?,
+        model: optional(row, column::MODEL, &id)?,
+        version: row.get(column::VERSION)?,
+        metadata: optional(row, column::METADATA, &id)?,
         time: Times {
-            created: row.get("time_created")?,
-            updated: row.get("time_updated")?,
-            compacting: row.get("time_compacting")?,
-            archived: row.get("time_archived")?,
+            created: row.get(column::TIME_CREATED)?,
+            updated: row.get(column::TIME_UPDATED)?,
+            compacting: row.get(column::TIME_COMPACTING)?,
+            archived: row.get(column::TIME_ARCHIVED)?,
         },
-        permission: optional(row, "permission", &id)?,
-        revert: optional(row, "revert", &id)?,
+        permission: optional(row, column::PERMISSION, &id)?,
+        revert: optional(row, column::REVERT, &id)?,
         id: SessionId::trusted(id),
     })
 }

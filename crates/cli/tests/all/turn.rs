@@ -396,7 +396,10 @@ async fn a_command_takes_the_words_as_arguments() {
         ".opencode/command/greet.md",
         "---\ndescription: greets\n---\nGreet $1, then $2.\n",
     );
-    let greeted = home.run(["run", "--command", "greet", "Ann Lee", "Bob"]).await.success();
+    let greeted = home
+        .run(["run", "--command", "greet", "Ann Lee", "Bob"])
+        .await
+        .success();
     assert_eq!(greeted.stdout.trim(), "Greeted.");
     let sent = model.requests()[0].conversation()[0]["content"].to_string();
     assert!(sent.contains("Greet Ann Lee, then Bob."), "{sent}");

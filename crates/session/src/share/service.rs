@@ -1,13 +1,14 @@
 //! The service that shows shared sessions (reference `sessions.md` §7, «Share»).
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use opencode_schema::SessionId;
 use opencode_store::SharedSession;
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use crate::web::Web;
 
 /// Where sessions are shared when configuration does not say.
 const USUAL: &str = "https://opncd.ai";
@@ -16,11 +17,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Bytes of an answer that are read.
 const ANSWER_LIMIT: usize = 64 << 10;
 
-/// The service. Its client is made on first use, since that reads the system's certificates.
+/// The service.
 #[derive(Debug)]
 pub(super) struct Service {
     base: String,
-    client: OnceLock<Result<Client, String>>,
+    web: Web,
 }
 
 #[derive(Deserialize)]
@@ -32,10 +33,10 @@ struct Made {
 
 impl Service {
     /// The service at an address; without one the usual one.
-    pub(super) fn new(base: Option<&str>) -> Self {
+    pub(super) fn new(base: Option<&str>, web: Web) -> Self {
         Self {
             base: base.unwrap_or(USUAL).trim_end_matches('/').to_owned(),
-            client: OnceLock::new(),
+            web,
         }
     }
 
@@ -65,31 +66,13 @@ impl Service {
 
     async fn send(&self, method: Method, path: &str, body: Value) -> Result<Vec<u8>, String> {
         let url = format!("{}/api/share{path}", self.base);
-        let client = self.client.get_or_init(|| {
-            // Fails when one is installed already, and that one is as good.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            let client = Client::builder().timeout(LIMIT).build();
-            client.map_err(|error| error.to_string())
-        });
-        let client = client.as_ref().map_err(Clone::clone)?;
-        let request = client
+        let request = self
+            .web
+            .client()?
             .request(method, url)
             .header("content-type", "application/json")
             .body(body.to_string());
-        // The address may hold an id that is not for everybody.
-        let told = |error: reqwest::Error| error.without_url().to_string();
-        let mut response = request.send().await.map_err(told)?;
-        if !response.status().is_success() {
-            return Err(format!("it answers {}", response.status()));
-        }
-        let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(told)? {
-            if answer.len() + chunk.len() > ANSWER_LIMIT {
-                return Err("its answer is too long".to_owned());
-            }
-            answer.extend_from_slice(&chunk);
-        }
-        Ok(answer)
+        Web::answer(request, LIMIT, ANSWER_LIMIT).await
     }
 }
 
