@@ -19,6 +19,7 @@ mod execution;
 mod extract;
 mod inside;
 mod listen;
+mod lists;
 mod operations;
 mod orders;
 mod routes;

@@ -17,6 +17,7 @@ use crate::attempts::Attempts;
 use crate::audit::{Audit, Writing};
 use crate::compat::Chats;
 use crate::discovery::Announced;
+use crate::lists::Lists;
 use crate::orders::Orders;
 use crate::routes::provider::Providers;
 use crate::ticket::Tickets;
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) directory: PathBuf,
     pub(crate) version: &'static str,
     pub(crate) providers: Providers,
+    pub(crate) lists: Lists,
     /// What terminal faces are to do.
     pub(crate) orders: Orders,
     /// Lists of files, for searching them by name.
@@ -206,6 +208,7 @@ impl Routed {
             directory,
             version,
             providers: Providers::default(),
+            lists: Lists::default(),
             orders: Orders::default(),
             names: Names::default(),
             ending: ending.clone(),

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::feed::{Feed, Subscription};
+use crate::state::{Shared, State};
 use crate::writer::{Announcement, Task, Write, Writer};
 use crate::{Error, Transaction, View, migration};
 
@@ -41,6 +42,7 @@ struct Inner {
     readers: Arc<Semaphore>,
     /// Open connections for reading that nobody uses now.
     idle: Mutex<Vec<Connection>>,
+    shared: Shared,
 }
 
 impl Store {
@@ -76,6 +78,7 @@ impl Store {
             feed,
             readers: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::new(Vec::new()),
+            shared: Shared::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -179,6 +182,16 @@ impl Store {
         })
         .await
         .map_err(|error| Error::Panicked(error.to_string()))?
+    }
+
+    /// The state that is committed now, also by other processes; `None` when it cannot be told. Whoever read
+    /// something keeps it as long as this stays the same.
+    #[must_use]
+    pub fn state(&self) -> Option<State> {
+        match &self.inner.database {
+            Database::File(path) => self.inner.shared.state(path),
+            Database::Memory => None,
+        }
     }
 
     /// Hears every event from now on.

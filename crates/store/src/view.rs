@@ -45,7 +45,7 @@ pub enum Role {
 }
 
 /// Which sessions to list; an empty filter lists all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct SessionFilter {
     /// Of this project.
     pub project_id: Option<String>,

@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use indexmap::IndexMap;
 use opencode_catalog::Choice;
 use opencode_schema::permission::Ruleset;
@@ -34,7 +36,7 @@ pub(crate) async fn list(
     folder: Folder,
     At(location): At,
     Query(filter): Query<Filter>,
-) -> Result<Json<Vec<Session>>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let only_folder = folder.is_in_query && filter.scope.as_deref() != Some("project");
     let roots = match filter.roots.as_deref() {
         None | Some("false") => false,
@@ -53,7 +55,8 @@ pub(crate) async fn list(
         limit: Some(filter.limit.map_or(USUAL_LIMIT, |limit| limit.max(0.0) as u32)),
         ..SessionFilter::default()
     };
-    Ok(Json(app.engine.sessions(filter).await?))
+    let json = app.lists.sessions(&app.engine, filter).await?;
+    Ok(([(CONTENT_TYPE, "application/json")], json))
 }
 
 #[derive(Default, Deserialize)]

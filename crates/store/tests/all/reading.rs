@@ -188,3 +188,31 @@ async fn a_message_that_cannot_be_read_does_not_hide_the_others() {
     let kept = serde_json::to_value(&odd.body).unwrap();
     assert_eq!(kept, serde_json::json!({ "type": "hologram", "depth": 3 }));
 }
+
+#[tokio::test]
+async fn every_commit_is_another_state() {
+    let place = Place::new();
+    let store = place.open().await;
+    let session = stored_session(&store).await;
+    let first = store.state().unwrap();
+    let id = session.id.clone();
+    store.read(move |view| view.session(&id)).await.unwrap();
+    assert_eq!(store.state(), Some(first), "reading changes nothing");
+    let id = session.id.clone();
+    let touched =
+        store.write(move |transaction| transaction.update_session(&id, |one| one.title = "Own".into()));
+    touched.await.unwrap();
+    let second = store.state().unwrap();
+    assert_ne!(first, second);
+    let by_others = "UPDATE session SET title = 'Theirs'";
+    place.sqlite().execute(by_others, []).unwrap();
+    let third = store.state().unwrap();
+    assert_ne!(second, third);
+    place
+        .sqlite()
+        .pragma_query(None, "wal_checkpoint", |_| Ok(()))
+        .unwrap();
+    let again = "UPDATE session SET title = 'Theirs again'";
+    place.sqlite().execute(again, []).unwrap();
+    assert_ne!(store.state().unwrap(), third);
+}
