@@ -110,6 +110,9 @@ pub(crate) struct Run {
     /// Continue in a copy of the session (with --continue or --session)
     #[arg(long)]
     pub(crate) fork: bool,
+    /// Share the session, and say where
+    #[arg(long)]
+    pub(crate) share: bool,
     /// Title of a new session; without text, the first words of the message
     #[arg(long, num_args = 0..=1, default_missing_value = "", value_name = "TEXT")]
     pub(crate) title: Option<String>,

@@ -50,6 +50,10 @@ pub(crate) async fn run(context: &Context, arguments: Run) -> Result<(), Failure
         Some(session) => session,
         None => new_session(&engine, &location, title(&arguments, &message.text)).await?,
     };
+    if arguments.share {
+        let shared = engine.share_session(&location, &session.id).await?;
+        said_where(context, &shared);
+    }
     let id = session.id.clone();
     let watch = Watch::new(context, &arguments, &engine, &location, session.id);
     let stop = CancellationToken::new();
@@ -83,6 +87,13 @@ pub(crate) async fn run(context: &Context, arguments: Run) -> Result<(), Failure
     engine.shutdown().await;
     signals.abort();
     watched
+}
+
+/// Says where a session can be seen.
+fn said_where(context: &Context, session: &Session) {
+    if let Some(share) = &session.share {
+        context.output.say(format_args!("~  {}", share.url));
+    }
 }
 
 fn working_directory(context: &Context, arguments: &Run) -> Result<PathBuf, Failure> {

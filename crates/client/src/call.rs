@@ -95,6 +95,15 @@ impl Client {
         self.answer(call.body(&Fork { message_id: before })).await
     }
 
+    /// Shares a session; it says where.
+    ///
+    /// # Errors
+    /// See [`Error`], also when the service that shows it fails.
+    pub async fn share_session(&self, id: &SessionId) -> Result<Session, Error> {
+        let call = self.call(Method::POST, &["session", id.as_str(), "share"]);
+        self.answer(call).await
+    }
+
     /// Stops what a session does.
     pub async fn abort(&self, id: &SessionId) -> Result<bool, Error> {
         let call = self.call(Method::POST, &["session", id.as_str(), "abort"]);

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::show::Show;
-use super::{denied, message, reply_to, title, usable};
+use super::{denied, message, reply_to, said_where, title, usable};
 use crate::arguments::Run;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -85,6 +85,9 @@ impl<'a> Attached<'a> {
                 client.create_session(&new).await?
             }
         };
+        if arguments.share {
+            said_where(context, &client.share_session(&session.id).await?);
+        }
         let directory = PathBuf::from(client.path().await?.directory);
         let mut live = Live::new(client.clone(), session.id.clone());
         live.open().await?;

@@ -82,3 +82,15 @@ async fn what_cannot_be_shared_stays_private() {
     assert_eq!(server.send("POST", &path, None).await.status, 500);
     assert_eq!(service.asked().len(), before);
 }
+
+#[tokio::test]
+async fn a_run_says_where_it_can_be_seen() {
+    let made = json!({ "id": "sh", "url": "https://share.test/s/2", "secret": "hush" });
+    let service = Service::start(200, made).await;
+    let (home, model) = with_model([Step::text("Hello.")]).await;
+    home.configure(&model.url(), json!({ "enterprise": { "url": service.url() } }));
+    let run = home.run(["run", "--share", "hi"]).await.success();
+    assert!(run.stderr.contains("~  https://share.test/s/2"), "{run:?}");
+    let told = |asked: &opencode_testkit::Asked| asked.body["data"].to_string().contains("Hello.");
+    service.wait_for(told).await;
+}
