@@ -7,6 +7,7 @@
 pub mod table;
 
 use crate::openai_chat::Dialect;
+use crate::openai_responses;
 
 /// How one provider package is spoken to.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub enum Api {
     Messages,
     /// OpenAI chat completions.
     Chat,
+    /// OpenAI Responses.
+    Responses,
     /// Chat completions of a DeepSeek model on Azure.
     DeepSeek,
     /// None: nothing is sent.
@@ -56,6 +59,8 @@ pub enum Protocol {
     AnthropicMessages,
     /// OpenAI chat completions and what follows them (reference `providers.md` §4.2).
     OpenAiChat(&'static Dialect),
+    /// OpenAI Responses and what follows them (reference `providers.md` §4.3).
+    OpenAiResponses(&'static openai_responses::Dialect),
     /// Answers that the program gives itself ([`crate::demo`]).
     Demo,
 }

@@ -93,6 +93,21 @@ impl serde_json::ser::Formatter for JavaScript {
     }
 }
 
+/// A schema without the demand that an object have no further properties.
+pub(crate) fn opened(schema: &Value) -> Value {
+    match schema {
+        Value::Object(object) => Value::Object(
+            object
+                .iter()
+                .filter(|(key, value)| !(*key == "additionalProperties" && **value == Value::Bool(false)))
+                .map(|(key, value)| (key.clone(), opened(value)))
+                .collect(),
+        ),
+        Value::Array(list) => Value::Array(list.iter().map(opened).collect()),
+        other => other.clone(),
+    }
+}
+
 /// What counts as set in the options of the reference: neither missing nor null.
 pub(crate) fn present(value: Option<&Value>) -> Option<&Value> {
     value.filter(|value| !value.is_null())

@@ -1,6 +1,6 @@
 //! A request to a language model in, a stream of typed parts out.
 //!
-//! One module a wire protocol ([`anthropic`], [`openai_chat`]), each a pure encoder (request → JSON body)
+//! One module a wire protocol ([`anthropic`], [`openai_chat`], [`openai_responses`]), each a pure encoder (request → JSON body)
 //! and a pure decoder (event of the answer → parts); what differs between providers of one protocol is
 //! data in [`adapter`]. [`protocol`] is the seam at which a further protocol is added. One HTTP driver,
 //! [`client`], carries them all. Nothing here knows of sessions, tools or configuration: the session
@@ -14,7 +14,10 @@ pub mod error;
 mod json;
 mod media;
 pub mod openai_chat;
+mod openai_model;
+pub mod openai_responses;
 pub mod protocol;
+mod refusal;
 pub mod replay;
 pub mod request;
 pub mod sse;

@@ -7,9 +7,7 @@ pub mod decode;
 pub mod dialect;
 mod encode;
 mod messages;
-mod model;
 mod options;
-mod refusal;
 mod usage;
 
 pub use decode::Decoder;

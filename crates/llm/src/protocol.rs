@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::request::Request;
 use crate::stream::StreamPart;
 use crate::target::Target;
-use crate::{anthropic, demo, openai_chat};
+use crate::{anthropic, demo, openai_chat, openai_responses};
 
 /// Most bytes that a decoder holds for blocks and calls that are not closed.
 pub const HELD_LIMIT: usize = 64 * 1024 * 1024;
@@ -36,6 +36,7 @@ pub fn prepare(target: &Target, request: &Request, streaming: bool) -> Result<Pr
     match target.adapter.protocol {
         Protocol::AnthropicMessages => anthropic::encode(target, request, streaming),
         Protocol::OpenAiChat(dialect) => openai_chat::encode(target, dialect, request, streaming),
+        Protocol::OpenAiResponses(dialect) => openai_responses::encode(target, dialect, request, streaming),
         Protocol::Demo => Ok(Prepared {
             headers: Vec::new(),
             body: Value::Null,
@@ -51,6 +52,10 @@ pub enum Decoder {
     Anthropic(Box<anthropic::Decoder>),
     /// OpenAI chat completions.
     OpenAiChat(Box<openai_chat::Decoder>),
+    /// OpenAI Responses.
+    OpenAiResponses(Box<openai_responses::Decoder>),
+    /// Responses of xAI.
+    XaiResponses(Box<openai_responses::xai::Decoder>),
     /// The demonstration: the answer is there before anything is sent, and nothing needs to be.
     Demo(Vec<StreamPart>),
 }
@@ -62,6 +67,12 @@ impl Decoder {
         match adapter.protocol {
             Protocol::AnthropicMessages => Self::Anthropic(Box::default()),
             Protocol::Demo => Self::Demo(Vec::new()),
+            Protocol::OpenAiResponses(dialect) => match dialect.items {
+                openai_responses::dialect::Items::OpenAi => {
+                    Self::OpenAiResponses(Box::new(openai_responses::Decoder::new(dialect)))
+                }
+                openai_responses::dialect::Items::Xai => Self::XaiResponses(Box::default()),
+            },
             Protocol::OpenAiChat(dialect) => {
                 let namespace = adapter.namespace.name(adapter.package);
                 Self::OpenAiChat(Box::new(openai_chat::Decoder::new(dialect, namespace)))
@@ -81,6 +92,8 @@ impl Decoder {
         match self {
             Self::Anthropic(decoder) => decoder.event(data, parts),
             Self::OpenAiChat(decoder) => decoder.event(data, parts),
+            Self::OpenAiResponses(decoder) => decoder.event(data, parts),
+            Self::XaiResponses(decoder) => decoder.event(data, parts),
             Self::Demo(_) => Ok(()),
         }
     }
@@ -95,6 +108,14 @@ impl Decoder {
             // This protocol says itself when an answer is whole.
             Self::Anthropic(_) => Ok(()),
             Self::OpenAiChat(decoder) => decoder.end(parts),
+            Self::OpenAiResponses(decoder) => {
+                decoder.end(parts);
+                Ok(())
+            }
+            Self::XaiResponses(decoder) => {
+                decoder.end(parts);
+                Ok(())
+            }
             Self::Demo(answer) => {
                 parts.append(answer);
                 Ok(())
@@ -111,6 +132,8 @@ impl Decoder {
         match self {
             Self::Anthropic(decoder) => decoder.whole(body, parts),
             Self::OpenAiChat(decoder) => decoder.whole(body, parts),
+            Self::OpenAiResponses(decoder) => decoder.whole(body, parts),
+            Self::XaiResponses(decoder) => decoder.whole(body, parts),
             Self::Demo(_) => Ok(()),
         }
     }

@@ -30,11 +30,7 @@ fn answers_decode_part_by_part() {
         } else {
             provider
         };
-        let target = Target::new(
-            adapter(&with_api(&case)).unwrap(),
-            provider,
-            case["model"].as_str().unwrap(),
-        );
+        let target = Target::new(adapter(&case).unwrap(), provider, case["model"].as_str().unwrap());
         let request = match &case["input"] {
             Value::Null => Request {
                 prompt: vec![Message::user("hello")],
@@ -75,15 +71,6 @@ fn answers_decode_part_by_part() {
         failures.len(),
         failures.join("\n")
     );
-}
-
-/// One package has two interfaces, and the cases use the second.
-fn with_api(case: &Value) -> Value {
-    let mut case = case.clone();
-    if case["package"] == "@ai-sdk/azure" {
-        case["api"] = json!("deepseek");
-    }
-    case
 }
 
 /// A part as the cases write it. Made-up ids are not compared, and words of errors only if the provider's.
@@ -170,7 +157,7 @@ fn streams() -> Vec<(&'static opencode_llm::Adapter, Vec<u8>)> {
     streamed
         .map(|case| {
             (
-                adapter(&with_api(&case)).unwrap(),
+                adapter(&case).unwrap(),
                 case["answer"].as_str().unwrap().as_bytes().to_vec(),
             )
         })

@@ -1,5 +1,6 @@
 //! Requests that were made to show one thing each, and what goes over the wire for them.
 
+use opencode_llm::adapter::{Api, by_package_and_api};
 use opencode_llm::protocol::prepare;
 use opencode_llm::request::Message;
 use opencode_llm::{Error, Request, Target};
@@ -22,12 +23,8 @@ fn requests_encode_as_the_protocols_want_them() {
             case["package"].as_str().unwrap(),
             case["model"]
         );
-        let mut about = case.clone();
-        if case["package"] == "@ai-sdk/azure" {
-            about["api"] = "deepseek".into();
-        }
         let mut target = Target::new(
-            adapter(&about).unwrap(),
+            adapter(&case).unwrap(),
             "anthropic",
             case["model"].as_str().unwrap(),
         );
@@ -230,20 +227,23 @@ fn addresses_are_put_together() {
         (
             "@ai-sdk/azure",
             Some("https://mine.openai.azure.com/openai"),
-            "https://mine.openai.azure.com/openai/v1/chat/completions?api-version=v1",
+            "https://mine.openai.azure.com/openai/v1/responses?api-version=v1",
         ),
         (
             "@ai-sdk/azure",
             Some("https://proxy.example/openai"),
-            "https://proxy.example/openai/chat/completions",
+            "https://proxy.example/openai/responses",
         ),
+        ("@ai-sdk/openai", None, "https://api.openai.com/v1/responses"),
+        ("@ai-sdk/xai", None, "https://api.x.ai/v1/responses"),
     ];
     for (name, base, expected) in table {
         let mut target = Target::new(package(name), "provider", "model");
         target.base_url = base.map(str::to_owned);
         assert_eq!(target.url().unwrap().as_str(), expected, "{name}");
     }
-    let mut target = Target::new(package("@ai-sdk/azure"), "azure", "deploy");
+    let chat = by_package_and_api("@ai-sdk/azure", Api::Chat).unwrap();
+    let mut target = Target::new(chat, "azure", "deploy");
     target.base_url = Some("https://proxy.example/openai".to_owned());
     target.settings.deployment_urls = true;
     target.settings.api_version = Some("2026-01-01".to_owned());

@@ -13,7 +13,13 @@ use crate::fold::{differences, expectation, fold};
 use crate::server::{Reply, Server};
 use crate::shared::{adapter, entries, json, provider_cases};
 
-const PROTOCOLS: [&str; 3] = ["anthropic-messages", "openai-chat", "openai-compatible-chat"];
+const PROTOCOLS: [&str; 5] = [
+    "anthropic-messages",
+    "openai-chat",
+    "openai-compatible-chat",
+    "openai-responses",
+    "xai-responses",
+];
 
 /// A recorded case.
 struct Case {

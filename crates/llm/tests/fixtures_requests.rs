@@ -8,12 +8,15 @@ use tokio_util::sync::CancellationToken;
 use crate::server::{Reply, Server};
 use crate::shared::{entries, json, package, provider_cases};
 
-const FOLDERS: [(&str, Api); 5] = [
+const FOLDERS: [(&str, Api); 8] = [
     ("anthropic", Api::Messages),
     ("openai-chat", Api::Chat),
     ("openai-compatible", Api::Chat),
     ("groq", Api::Chat),
     ("openrouter", Api::Chat),
+    ("openai-responses", Api::Responses),
+    ("azure-responses", Api::Responses),
+    ("xai-responses", Api::Responses),
 ];
 
 /// Headers that the product adds for a provider; the adapters only carry them.

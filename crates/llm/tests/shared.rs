@@ -40,6 +40,7 @@ pub(crate) fn adapter(case: &Value) -> Option<&'static Adapter> {
     let package = case["package"].as_str()?;
     match case["api"].as_str() {
         Some("chat") => by_package_and_api(package, Api::Chat),
+        Some("responses") => by_package_and_api(package, Api::Responses),
         Some("deepseek") => by_package_and_api(package, Api::DeepSeek),
         _ => by_package(package),
     }

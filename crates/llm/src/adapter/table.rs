@@ -4,8 +4,20 @@
 use super::{Adapter, Addressing, Api, FailureShape, Key, Namespace, Protocol, Variables};
 use crate::demo;
 use crate::openai_chat::dialect;
+use crate::openai_responses;
 
 const CHAT: &str = "/chat/completions";
+
+const OPENAI_URL: &str = "https://api.openai.com/v1";
+const OPENAI_VARIABLES: Variables = Variables {
+    key: Some("OPENAI_API_KEY"),
+    base_url: Some("OPENAI_BASE_URL"),
+};
+const NO_VARIABLES: Variables = Variables {
+    key: None,
+    base_url: None,
+};
+const XAI_URL: &str = "https://api.x.ai/v1";
 
 /// What most rows share: chat completions with a bearer key.
 const fn chat(
@@ -30,6 +42,22 @@ const fn chat(
             key: Some(key_variable),
             base_url: None,
         },
+    }
+}
+
+/// What the Responses protocol has in common.
+const fn responses(
+    package: &'static str,
+    dialect: &'static openai_responses::Dialect,
+    base_url: &'static str,
+    namespace: &'static str,
+    key_variable: &'static str,
+) -> Adapter {
+    Adapter {
+        api: Api::Responses,
+        protocol: Protocol::OpenAiResponses(dialect),
+        path: "/responses",
+        ..chat(package, &dialect::COMPATIBLE, base_url, namespace, key_variable)
     }
 }
 
@@ -62,17 +90,18 @@ pub static ADAPTERS: &[Adapter] = &[
         ..chat("@ai-sdk/openai-compatible", &dialect::COMPATIBLE, "", "", "")
     },
     Adapter {
-        variables: Variables {
-            key: Some("OPENAI_API_KEY"),
-            base_url: Some("OPENAI_BASE_URL"),
-        },
-        ..chat(
+        variables: OPENAI_VARIABLES,
+        ..responses(
             "@ai-sdk/openai",
-            &dialect::OPENAI,
-            "https://api.openai.com/v1",
+            &openai_responses::dialect::OPENAI,
+            OPENAI_URL,
             "openai",
             "",
         )
+    },
+    Adapter {
+        variables: OPENAI_VARIABLES,
+        ..chat("@ai-sdk/openai", &dialect::OPENAI, OPENAI_URL, "openai", "")
     },
     Adapter {
         failure: FailureShape::NestedTyped,
@@ -86,13 +115,17 @@ pub static ADAPTERS: &[Adapter] = &[
     },
     Adapter {
         failure: FailureShape::Xai,
-        ..chat(
+        ..responses(
             "@ai-sdk/xai",
-            &dialect::XAI,
-            "https://api.x.ai/v1",
+            &openai_responses::dialect::XAI,
+            XAI_URL,
             "xai",
             "XAI_API_KEY",
         )
+    },
+    Adapter {
+        failure: FailureShape::Xai,
+        ..chat("@ai-sdk/xai", &dialect::XAI, XAI_URL, "xai", "XAI_API_KEY")
     },
     Adapter {
         failure: FailureShape::Flat,
@@ -159,6 +192,18 @@ pub static ADAPTERS: &[Adapter] = &[
         base_url: None,
         addressing: Addressing::Azure,
         key: Key::bare("api-key"),
+        ..responses(
+            "@ai-sdk/azure",
+            &openai_responses::dialect::AZURE,
+            "",
+            "azure",
+            "AZURE_API_KEY",
+        )
+    },
+    Adapter {
+        base_url: None,
+        addressing: Addressing::Azure,
+        key: Key::bare("api-key"),
         ..chat("@ai-sdk/azure", &dialect::OPENAI, "", "openai", "AZURE_API_KEY")
     },
     Adapter {
@@ -172,6 +217,18 @@ pub static ADAPTERS: &[Adapter] = &[
             "",
             "azure",
             "AZURE_API_KEY",
+        )
+    },
+    Adapter {
+        base_url: None,
+        key: Key::bearer(false),
+        variables: NO_VARIABLES,
+        ..responses(
+            "@ai-sdk/github-copilot",
+            &openai_responses::dialect::COPILOT,
+            "",
+            "copilot",
+            "",
         )
     },
     Adapter {

@@ -19,10 +19,11 @@ use self::details::Details;
 use self::facts::Gathered;
 use self::sources::{citations, image_parts};
 use self::wire::{Choice, Chunk};
+use super::dialect;
 use super::dialect::{AnswerRules, Dialect, ReasoningPlace};
 use super::usage::{Record, usage};
-use super::{dialect, refusal};
 use crate::protocol::{Fault, HELD_LIMIT};
+use crate::refusal;
 use crate::stream::{Finish, FinishReason, StreamError, StreamPart};
 
 const TEXT_ID: &str = "txt-0";

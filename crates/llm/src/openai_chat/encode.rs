@@ -7,10 +7,10 @@ use super::dialect::{
     Dialect, OtherOptions, RequestFinish, RequestRules, StrictSchema, Structured, UsageRequest,
 };
 use super::messages::{self, Scene};
-use super::model::{is_search_model, model};
 use super::options::Options;
 use crate::error::Error;
-use crate::json::{Body, number, present};
+use crate::json::{Body, number, opened, present};
+use crate::openai_model::{is_search_model, model};
 use crate::protocol::{self, Prepared};
 use crate::request::{Request, ResponseFormat, Tool, ToolChoice};
 use crate::target::Target;
@@ -183,21 +183,6 @@ fn tool_to_wire(rules: &RequestRules, tool: &Tool) -> Value {
         );
     }
     wire.into_value()
-}
-
-/// A schema without the demand that an object have no further properties.
-fn opened(schema: &Value) -> Value {
-    match schema {
-        Value::Object(object) => Value::Object(
-            object
-                .iter()
-                .filter(|(key, value)| !(*key == "additionalProperties" && **value == Value::Bool(false)))
-                .map(|(key, value)| (key.clone(), opened(value)))
-                .collect(),
-        ),
-        Value::Array(list) => Value::Array(list.iter().map(opened).collect()),
-        other => other.clone(),
-    }
 }
 
 fn tool_choice(choice: &ToolChoice) -> Value {

@@ -8,9 +8,9 @@ use super::sources::{image_parts, url_citation};
 use super::{Decoder, REASONING_ID, TEXT_ID};
 use crate::json::{present, text_at};
 use crate::openai_chat::dialect::{Piece, ReasoningPlace};
-use crate::openai_chat::refusal;
 use crate::openai_chat::usage::Record;
 use crate::protocol::Fault;
+use crate::refusal;
 use crate::stream::{ProviderMetadata, Source, StreamPart, ToolCall};
 
 impl Decoder {

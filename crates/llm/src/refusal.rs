@@ -17,7 +17,7 @@ const STATUSES: [(&[&str], u16); 7] = [
 ];
 
 /// An error event as a part.
-pub(super) fn stream_error(error: &Value) -> StreamError {
+pub(crate) fn stream_error(error: &Value) -> StreamError {
     let words = error
         .as_str()
         .or_else(|| error.get("message").and_then(Value::as_str));
@@ -36,7 +36,7 @@ pub(super) fn stream_error(error: &Value) -> StreamError {
 }
 
 /// An error before any content: the call failed, though its status says otherwise.
-pub(super) fn early(error: &Value) -> Fault {
+pub(crate) fn early(error: &Value) -> Fault {
     let status = status(error);
     Fault::Refused {
         status,
@@ -47,7 +47,7 @@ pub(super) fn early(error: &Value) -> Fault {
 }
 
 /// An error in place of a whole answer. It keeps the status that it came with.
-pub(super) fn in_place(error: &Value, body: &Value) -> Fault {
+pub(crate) fn in_place(error: &Value, body: &Value) -> Fault {
     // The one case that a provider of this kind calls passing.
     let passing = body.get("code").and_then(Value::as_str) == Some("The service is currently unavailable");
     Fault::Refused {
@@ -58,7 +58,8 @@ pub(super) fn in_place(error: &Value, body: &Value) -> Fault {
     }
 }
 
-fn status(error: &Value) -> u16 {
+/// The status that fits an error.
+pub(crate) fn status(error: &Value) -> u16 {
     let named = match error.get("code") {
         Some(Value::Number(code)) => code.as_u64(),
         Some(Value::String(code)) if code.len() == 3 => code.parse().ok(),

@@ -2,22 +2,22 @@
 
 /// What a model can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Model {
+pub(crate) struct Model {
     /// It reasons: it wants other names and refuses sampling parameters.
-    pub(super) reasoning: bool,
+    pub(crate) reasoning: bool,
     /// It takes sampling parameters when its effort is `none`.
-    pub(super) sampling_without_effort: bool,
+    pub(crate) sampling_without_effort: bool,
     /// It can be served slowly and cheaply.
-    pub(super) flex: bool,
+    pub(crate) flex: bool,
     /// It can be served first.
-    pub(super) priority: bool,
+    pub(crate) priority: bool,
 }
 
 /// Models that search the web on their own and take no temperature.
 const SEARCH_MODELS: [&str; 2] = ["gpt-4o-search-preview", "gpt-4o-mini-search-preview"];
 
 /// What a model can do.
-pub(super) fn model(id: &str) -> Model {
+pub(crate) fn model(id: &str) -> Model {
     let o_series = o_series(id);
     let gpt = gpt(id);
     let variant = |name: &str| {
@@ -38,7 +38,7 @@ pub(super) fn model(id: &str) -> Model {
 }
 
 /// Whether a model searches the web on its own.
-pub(super) fn is_search_model(id: &str) -> bool {
+pub(crate) fn is_search_model(id: &str) -> bool {
     SEARCH_MODELS.iter().any(|name| id.starts_with(name))
 }
 
