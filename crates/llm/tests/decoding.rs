@@ -11,8 +11,11 @@ use proptest::prelude::*;
 use crate::shared::{adapter, json as read_json, package};
 
 fn cases() -> Vec<Value> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/answers.json");
-    serde_json::from_value(read_json(&path)).unwrap()
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    ["answers.json", "responses.json"]
+        .into_iter()
+        .flat_map(|name| serde_json::from_value::<Vec<Value>>(read_json(&folder.join(name))).unwrap())
+        .collect()
 }
 
 #[test]
@@ -202,7 +205,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        for name in ["@ai-sdk/anthropic", "@ai-sdk/openai-compatible", "@openrouter/ai-sdk-provider"] {
+        for name in ["@ai-sdk/anthropic", "@ai-sdk/openai-compatible", "@openrouter/ai-sdk-provider", "@ai-sdk/openai", "@ai-sdk/xai"] {
             let text = String::from_utf8_lossy(&bytes);
             let decoder = || opencode_llm::protocol::Decoder::for_adapter(package(name));
             let event = format!("data: {}\n\n", text.replace(['\r', '\n'], " "));
@@ -223,8 +226,21 @@ fn what_an_answer_leaves_open_is_bounded() {
     let chat = format!(
         "data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{{\"index\":0,\"id\":\"c\",\"function\":{{\"name\":\"n\",\"arguments\":\"{piece}\"}}}}]}}}}]}}\n\n"
     );
+    let call = "data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"id\":\"f\",\"call_id\":\"c\",\"name\":\"n\"}}\n\n";
+    let arguments = format!(
+        "data: {{\"type\":\"response.function_call_arguments.delta\",\"output_index\":0,\"delta\":\"{piece}\"}}\n\n"
+    );
+    let annotations = format!(
+        "data: {{\"type\":\"response.output_text.annotation.added\",\"annotation\":{{\"type\":\"x\",\"quote\":\"{piece}\"}}}}\n\n"
+    );
+    let xai = format!(
+        "data: {{\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{{\"type\":\"function_call\",\"call_id\":\"{piece}\"}}}}\n\n"
+    );
     for (name, start, piece) in [
         ("@ai-sdk/anthropic", start, anthropic),
+        ("@ai-sdk/openai", call, arguments),
+        ("@ai-sdk/openai", "", annotations),
+        ("@ai-sdk/xai", "", xai),
         ("@ai-sdk/openai-compatible", "", chat),
     ] {
         let decoder = opencode_llm::protocol::Decoder::for_adapter(package(name));

@@ -10,12 +10,16 @@ use serde_json::Value;
 use crate::shared::{adapter, json, package};
 
 fn cases() -> Vec<Value> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/requests.json");
-    serde_json::from_value(json(&path)).unwrap()
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    ["requests.json", "responses_requests.json"]
+        .into_iter()
+        .flat_map(|name| serde_json::from_value::<Vec<Value>>(json(&folder.join(name))).unwrap())
+        .collect()
 }
 
 #[test]
 fn requests_encode_as_the_protocols_want_them() {
+    let mut failures = Vec::new();
     for case in cases() {
         let name = format!(
             "{} ({} {})",
@@ -44,7 +48,12 @@ fn requests_encode_as_the_protocols_want_them() {
             continue;
         }
         let prepared = prepared.unwrap();
-        assert_eq!(prepared.body, case["body"], "{name}");
+        if prepared.body != case["body"] {
+            failures.push(format!(
+                "{name}\n  expected {}\n  got      {}",
+                case["body"], prepared.body
+            ));
+        }
         let beta = prepared
             .headers
             .into_iter()
@@ -52,6 +61,7 @@ fn requests_encode_as_the_protocols_want_them() {
             .map(|(_, value)| value);
         assert_eq!(beta.as_deref(), case["beta"].as_str(), "{name}");
     }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 fn hello() -> Request {

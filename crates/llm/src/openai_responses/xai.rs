@@ -107,11 +107,9 @@ impl Decoder {
     fn take(&mut self, event: &Event<'_>, data: &str, parts: &mut Vec<StreamPart>) {
         let id = event.item_id.as_ref().map(Text::as_str).unwrap_or_default();
         match event.kind.as_ref().map(Text::as_str).unwrap_or_default() {
-            "response.created" | "response.in_progress" => {
-                if !self.introduced {
-                    self.introduced = true;
-                    parts.push(introduction(&wire::value(event.response)));
-                }
+            "response.created" | "response.in_progress" if !self.introduced => {
+                self.introduced = true;
+                parts.push(introduction(&wire::value(event.response)));
             }
             "response.reasoning_summary_part.added" => self.open_thoughts(id, parts),
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
