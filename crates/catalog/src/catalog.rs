@@ -16,6 +16,7 @@ use opencode_schema::model::{Model, Provider};
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::azure;
 use crate::build;
 use crate::convert::{self, DEFAULT_ADAPTER};
 use crate::demo::{self, DEMO_PROVIDER};
@@ -81,6 +82,17 @@ pub enum Error {
         model_id: String,
         /// The adapter that it would need.
         package: String,
+    },
+    /// Nobody says which resource of the provider is the user's.
+    #[error(
+        "{provider_id} needs the name of your resource: set {variable}, or \
+         `provider.{provider_id}.options.resourceName` in opencode.json"
+    )]
+    MissingResource {
+        /// The provider.
+        provider_id: String,
+        /// The variable that was looked at.
+        variable: &'static str,
     },
     /// No key for the provider.
     #[error(
@@ -244,8 +256,7 @@ impl Catalog {
     /// [`Error::NoAdapter`].
     pub fn adapter(model: &Model) -> Result<&'static Adapter, Error> {
         let package = model.api.npm.as_str();
-        let known = adapter::by_package(package)
-            .filter(|_| package != "@ai-sdk/openai" && package != "@ai-sdk/azure");
+        let known = adapter::by_package(package);
         // A package that nobody knows is an own build of the common one, if it says where the provider is.
         let known = known.or_else(|| {
             let foreign = !package.starts_with("@ai-sdk/") && !model.api.url.is_empty();
@@ -270,7 +281,8 @@ impl Catalog {
                 model_id: model.id.clone(),
                 suggestions: Vec::new(),
             })?;
-        let adapter = Self::adapter(model)?;
+        let adapter = azure::interface(Self::adapter(model)?, &provider.options);
+        let resource = azure::resource(&provider, &self.sources);
         let options = &provider.options;
         let text = |key: &str| {
             options
@@ -288,7 +300,22 @@ impl Catalog {
         } else {
             url
         };
-        target.base_url = (!url.is_empty()).then(|| self.expand(url));
+        let own = resource
+            .as_deref()
+            .filter(|_| url.is_empty())
+            .and_then(|resource| azure::address(&provider, resource));
+        target.base_url = own.or_else(|| {
+            let resource = azure::variable(&provider.id).zip(resource.as_deref());
+            (!url.is_empty()).then(|| self.expand(url, resource))
+        });
+        if let Some(variable) = azure::variable(&provider.id)
+            && target.base_url.is_none()
+        {
+            return Err(Error::MissingResource {
+                provider_id: provider.id.clone(),
+                variable,
+            });
+        }
         let key = text("apiKey")
             .or(provider.key.as_deref())
             .or_else(|| variable(adapter.variables.key));
@@ -317,8 +344,8 @@ impl Catalog {
         Ok(target)
     }
 
-    /// Replaces `${NAME}` by the variable; an unset one stays.
-    fn expand(&self, url: &str) -> String {
+    /// Replaces `${NAME}` by the variable, of which one may be known better; an unset one stays.
+    fn expand(&self, url: &str, known: Option<(&str, &str)>) -> String {
         let mut out = String::with_capacity(url.len());
         let mut rest = url;
         while let Some((before, after)) = rest.split_once("${") {
@@ -328,7 +355,8 @@ impl Catalog {
                 rest = after;
                 continue;
             };
-            match self.sources.environment.get(name) {
+            let known = known.filter(|(known, _)| *known == name).map(|(_, value)| value);
+            match known.or_else(|| self.sources.environment.get(name)) {
                 Some(value) => out.push_str(value),
                 None => out.push_str(&format!("${{{name}}}")),
             }

@@ -10,6 +10,7 @@
 //!
 //! No request is sent from here.
 
+mod azure;
 mod build;
 mod catalog;
 mod convert;
@@ -17,6 +18,7 @@ pub mod cost;
 mod demo;
 pub mod login;
 mod merge;
+pub mod openai;
 pub mod request;
 mod select;
 pub mod snapshot;

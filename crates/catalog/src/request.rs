@@ -10,6 +10,7 @@ use opencode_schema::model::{Model, Provider};
 use serde_json::{Value, json};
 
 use crate::merge::merge;
+use crate::openai;
 
 /// Output tokens that are asked for at most, unless the user says otherwise.
 pub const OUTPUT_TOKEN_MAX: u64 = 32_000;
@@ -52,7 +53,12 @@ pub fn parameters(model: &Model, provider: &Provider, purpose: Purpose<'_>) -> P
     let mut options = if purpose.small {
         small_options(model)
     } else {
-        base_options(model, provider, purpose.session_id)
+        let mut options = base_options(model, provider, purpose.session_id);
+        merge(
+            &mut options,
+            &openai::base_options(model, provider, purpose.session_id),
+        );
+        options
     };
     merge(&mut options, &model.options);
     merge(&mut options, &purpose.agent.options);
@@ -60,6 +66,7 @@ pub fn parameters(model: &Model, provider: &Provider, purpose: Purpose<'_>) -> P
     if let Some(chosen) = purpose.variant.and_then(|name| variants?.get(name)) {
         merge(&mut options, chosen);
     }
+    openai::settle(model, provider, &mut options);
     Parameters {
         temperature: model
             .capabilities
@@ -68,7 +75,8 @@ pub fn parameters(model: &Model, provider: &Provider, purpose: Purpose<'_>) -> P
             .flatten(),
         top_p: purpose.agent.top_p.or(sampling.top_p),
         top_k: sampling.top_k,
-        max_output_tokens: Some(max_output_tokens(model, purpose.output_limit)),
+        max_output_tokens: (!openai::is_unlimited(model))
+            .then(|| max_output_tokens(model, purpose.output_limit)),
         options,
     }
 }
@@ -86,8 +94,18 @@ pub fn max_output_tokens(model: &Model, limit: u64) -> u64 {
 /// Options under the namespace that the adapter reads.
 #[must_use]
 pub fn namespaced(adapter: &Adapter, provider_id: &str, options: Object) -> ProviderOptions {
-    [(adapter.namespace.name(provider_id).to_owned(), options)]
-        .into_iter()
+    let own = adapter.namespace.name(provider_id);
+    // Azure has OpenAI's options, under either name.
+    let shared: &[&str] = if adapter.package == "@ai-sdk/azure" {
+        &["openai", "azure"]
+    } else {
+        &[]
+    };
+    shared
+        .iter()
+        .copied()
+        .chain([own])
+        .map(|name| (name.to_owned(), options.clone()))
         .collect()
 }
 
@@ -160,12 +178,11 @@ fn base_options(model: &Model, provider: &Provider, session_id: &str) -> Object 
     let cache_key = provider.options.get("setCacheKey").and_then(Value::as_bool);
     let old_gemini = has(&["gemini-1", "gemini-2"]);
     let kimi = has(&["kimi", "k2p"]) || provider_id.contains("moonshot") || provider_id.contains("kimi");
-    let rows: [(bool, Value); 12] = [
+    let rows: [(bool, Value); 11] = [
         (
             npm == "@ai-sdk/anthropic" && !has(&["claude"]),
             json!({ "toolStreaming": false }),
         ),
-        (npm == "@ai-sdk/xai", json!({ "store": false })),
         (
             npm == "@openrouter/ai-sdk-provider",
             json!({ "usage": { "include": true } }),
@@ -219,16 +236,26 @@ fn base_options(model: &Model, provider: &Provider, session_id: &str) -> Object 
 /// Options of requests for small things: as little thinking as the model allows.
 fn small_options(model: &Model) -> Object {
     if let Some((_, first)) = model.variants.as_ref().and_then(|variants| variants.first()) {
-        return first.clone();
+        let mut options = first.clone();
+        unstored(model, &mut options);
+        return options;
     }
     let google = model.api.id.to_lowercase().contains("google");
     let options = match model.api.npm.as_str() {
         "@openrouter/ai-sdk-provider" if google => json!({ "reasoning": { "enabled": false } }),
         "venice-ai-sdk-provider" => json!({ "veniceParameters": { "disableThinking": true } }),
-        _ => return Object::new(),
+        _ => json!({}),
     };
-    match options {
+    let mut options = match options {
         Value::Object(options) => options,
         _ => Object::new(),
+    };
+    unstored(model, &mut options);
+    options
+}
+
+fn unstored(model: &Model, options: &mut Object) {
+    if openai::is_unstored(model) {
+        options.insert("store".to_owned(), Value::Bool(false));
     }
 }

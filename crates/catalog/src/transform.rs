@@ -1,5 +1,6 @@
 //! What models want changed in a conversation before it is sent (reference `providers.md` §6).
 
+use opencode_llm::adapter::Adapter;
 use opencode_llm::request::{Content, Message, ProviderOptions};
 use opencode_schema::Object;
 use opencode_schema::model::{Modalities, Model};
@@ -47,6 +48,47 @@ pub fn conversation(messages: &mut Vec<Message>, model: &Model) {
     }
     if wants_cache_marks(model) {
         mark_for_cache(messages, model);
+    }
+}
+
+/// What providers left with messages, under the name that the adapter reads; the last step.
+///
+/// Ids of items mean nothing to a provider that does not keep them, and are taken out.
+pub fn provider_facts(messages: &mut [Message], model: &Model, adapter: &Adapter, stored: bool) {
+    let name = adapter.namespace.name(&model.provider_id);
+    let forgets_ids = !stored && KEEPERS.contains(&adapter.package);
+    for message in messages {
+        let own = match message {
+            Message::System { provider_options, .. }
+            | Message::User { provider_options, .. }
+            | Message::Assistant { provider_options, .. }
+            | Message::Tool { provider_options, .. } => provider_options,
+        };
+        name_facts(own, &model.provider_id, name, forgets_ids);
+        for part in content_of(message).into_iter().flatten() {
+            name_facts(options_of(part), &model.provider_id, name, forgets_ids);
+        }
+    }
+}
+
+/// Adapters whose providers keep items, if they are let.
+const KEEPERS: [&str; 4] = [
+    "@ai-sdk/openai",
+    "@ai-sdk/azure",
+    "@ai-sdk/amazon-bedrock/mantle",
+    "@ai-sdk/github-copilot",
+];
+
+fn name_facts(options: &mut ProviderOptions, provider_id: &str, name: &str, forgets_ids: bool) {
+    if provider_id != name
+        && let Some(facts) = options.shift_remove(provider_id)
+    {
+        options.entry(name.to_owned()).or_default().extend(facts);
+    }
+    if forgets_ids {
+        for facts in options.values_mut() {
+            facts.shift_remove("itemId");
+        }
     }
 }
 

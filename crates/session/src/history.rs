@@ -345,7 +345,10 @@ fn takes_media(model: &Model, mime: &str) -> bool {
     media
         && matches!(
             model.api.npm.as_str(),
-            "@ai-sdk/anthropic" | "@ai-sdk/google-vertex/anthropic"
+            "@ai-sdk/anthropic"
+                | "@ai-sdk/google-vertex/anthropic"
+                | "@ai-sdk/openai"
+                | "@ai-sdk/amazon-bedrock/mantle"
         )
 }
 

@@ -64,6 +64,7 @@ impl Engine {
         let request = build(
             parameters,
             Some(&target),
+            &model,
             prompt,
             Tools::default(),
             id.as_str(),

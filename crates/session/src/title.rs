@@ -136,6 +136,7 @@ impl Task {
         let request = build(
             parameters,
             Some(&target),
+            &self.model,
             prompt,
             Tools::default(),
             session_id,

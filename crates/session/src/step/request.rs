@@ -10,6 +10,7 @@ use opencode_config::environment::variable;
 use opencode_llm::request::{Message, ProviderOptions, Tool, ToolChoice};
 use opencode_llm::{Request, Target};
 use opencode_schema::agent::Mode;
+use opencode_schema::model::Model;
 use opencode_schema::permission::{Action, Rule};
 use opencode_schema::{MessageWithParts, PartBody, SessionId, ToolState};
 use opencode_tool::Scope;
@@ -132,6 +133,7 @@ fn assemble(
     build(
         parameters,
         target,
+        &input.model,
         prompt,
         Tools { tools, choice },
         session_id,
@@ -150,11 +152,17 @@ pub(crate) struct Tools {
 pub(crate) fn build(
     parameters: Parameters,
     target: Option<&Target>,
-    prompt: Vec<Message>,
-    tools: Tools,
+    model: &Model,
+    mut prompt: Vec<Message>,
+    mut tools: Tools,
     session_id: &str,
     parent_id: Option<&str>,
 ) -> Request {
+    if let Some(target) = target {
+        let stored = parameters.options.get("store") == Some(&Value::Bool(true));
+        transform::provider_facts(&mut prompt, model, target.adapter, stored);
+    }
+    opencode_catalog::openai::tools(model, &mut tools.tools);
     let provider_options = match target {
         Some(target) => request::namespaced(target.adapter, &target.provider_id, parameters.options),
         None => ProviderOptions::new(),
