@@ -1,8 +1,6 @@
-//! Resources of Azure: where they are, and which interface they are asked through
-//! (reference `providers.md` §3.3, §4.7).
+//! Resources of Azure: where they are (reference `providers.md` §3.3, §4.7).
 
 use opencode_config::credential::Credential;
-use opencode_llm::adapter::{self, Adapter, Api};
 use opencode_schema::Object;
 use opencode_schema::model::Provider;
 use serde_json::Value;
@@ -71,14 +69,6 @@ pub(crate) fn address(provider: &Provider, resource: &str) -> Option<String> {
         row.version
     };
     Some(format!("https://{resource}.{}/openai{version}", row.host))
-}
-
-/// The interface that the user wants of a package that has several.
-pub(crate) fn interface(adapter: &'static Adapter, options: &Object) -> &'static Adapter {
-    if adapter.api != Api::Responses || !flag(options, "useCompletionUrls") {
-        return adapter;
-    }
-    adapter::by_package_and_api(adapter.package, Api::Chat).unwrap_or(adapter)
 }
 
 fn flag(options: &Object, key: &str) -> bool {

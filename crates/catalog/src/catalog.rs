@@ -16,11 +16,11 @@ use opencode_schema::model::{Model, Provider};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::azure;
 use crate::build;
 use crate::convert::{self, DEFAULT_ADAPTER};
 use crate::demo::{self, DEMO_PROVIDER};
 use crate::snapshot::Snapshot;
+use crate::{azure, interface};
 
 /// What a catalogue is made of.
 #[derive(Debug, Clone)]
@@ -281,7 +281,7 @@ impl Catalog {
                 model_id: model.id.clone(),
                 suggestions: Vec::new(),
             })?;
-        let adapter = azure::interface(Self::adapter(model)?, &provider.options);
+        let adapter = interface::of(Self::adapter(model)?, &provider, &self.sources);
         let resource = azure::resource(&provider, &self.sources);
         let options = &provider.options;
         let text = |key: &str| {

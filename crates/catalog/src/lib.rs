@@ -16,6 +16,7 @@ mod catalog;
 mod convert;
 pub mod cost;
 mod demo;
+mod interface;
 pub mod login;
 mod merge;
 pub mod openai;

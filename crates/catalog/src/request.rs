@@ -93,7 +93,7 @@ pub fn max_output_tokens(model: &Model, limit: u64) -> u64 {
 
 /// Options under the namespace that the adapter reads.
 #[must_use]
-pub fn namespaced(adapter: &Adapter, provider_id: &str, options: Object) -> ProviderOptions {
+pub fn namespaced(adapter: &Adapter, provider_id: &str, options: &Object) -> ProviderOptions {
     let own = adapter.namespace.name(provider_id);
     // Azure has OpenAI's options, under either name.
     let shared: &[&str] = if adapter.package == "@ai-sdk/azure" {

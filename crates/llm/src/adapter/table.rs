@@ -115,6 +115,10 @@ pub static ADAPTERS: &[Adapter] = &[
     },
     Adapter {
         failure: FailureShape::Xai,
+        ..chat("@ai-sdk/xai", &dialect::XAI, XAI_URL, "xai", "XAI_API_KEY")
+    },
+    Adapter {
+        failure: FailureShape::Xai,
         ..responses(
             "@ai-sdk/xai",
             &openai_responses::dialect::XAI,
@@ -122,10 +126,6 @@ pub static ADAPTERS: &[Adapter] = &[
             "xai",
             "XAI_API_KEY",
         )
-    },
-    Adapter {
-        failure: FailureShape::Xai,
-        ..chat("@ai-sdk/xai", &dialect::XAI, XAI_URL, "xai", "XAI_API_KEY")
     },
     Adapter {
         failure: FailureShape::Flat,

@@ -164,7 +164,7 @@ pub(crate) fn build(
     }
     opencode_catalog::openai::tools(model, &mut tools.tools);
     let provider_options = match target {
-        Some(target) => request::namespaced(target.adapter, &target.provider_id, parameters.options),
+        Some(target) => request::namespaced(target.adapter, &target.provider_id, &parameters.options),
         None => ProviderOptions::new(),
     };
     Request {
