@@ -31,6 +31,11 @@ pub(crate) fn is_unstored(model: &Model) -> bool {
     model.provider_id == "openai" || speaks(npm) || npm == COPILOT || npm == "@ai-sdk/xai"
 }
 
+/// The same for small things such as titles, where fewer are told.
+pub(crate) fn is_unstored_when_small(model: &Model) -> bool {
+    model.provider_id == "openai" || matches!(model.api.npm.as_str(), "@ai-sdk/openai" | COPILOT)
+}
+
 /// Options that every request to such a model carries.
 pub(crate) fn base_options(model: &Model, provider: &Provider, session_id: &str) -> Object {
     let npm = model.api.npm.as_str();
@@ -99,6 +104,18 @@ pub(crate) fn settle(model: &Model, provider: &Provider, options: &mut Object) {
     if speaks(npm) && reasons {
         options.insert("forceReasoning".to_owned(), Value::Bool(true));
     }
+}
+
+/// Headers that tell the provider who asks, and in which conversation.
+#[must_use]
+pub fn headers(model: &Model, session_id: &str) -> Vec<(&'static str, String)> {
+    if model.provider_id != "openai" {
+        return Vec::new();
+    }
+    vec![
+        ("originator", "opencode".to_owned()),
+        ("session-id", session_id.to_owned()),
+    ]
 }
 
 /// The provider sets the limit of answers itself.

@@ -255,7 +255,7 @@ fn small_options(model: &Model) -> Object {
 }
 
 fn unstored(model: &Model, options: &mut Object) {
-    if openai::is_unstored(model) {
+    if openai::is_unstored_when_small(model) {
         options.insert("store".to_owned(), Value::Bool(false));
     }
 }

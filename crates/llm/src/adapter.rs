@@ -132,6 +132,8 @@ pub enum FailureShape {
     Nested,
     /// `error.message`, beside it `type`.
     NestedTyped,
+    /// `error.message`, else `error.type`.
+    NestedOrType,
     /// `error.message` and `error.type`, in an object of type `error`.
     Anthropic,
     /// `message`, with `type`, `param` and `code`.

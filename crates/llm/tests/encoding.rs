@@ -245,7 +245,12 @@ fn addresses_are_put_together() {
             "https://proxy.example/openai/responses",
         ),
         ("@ai-sdk/openai", None, "https://api.openai.com/v1/responses"),
-        ("@ai-sdk/xai", None, "https://api.x.ai/v1/responses"),
+        ("@ai-sdk/xai", None, "https://api.x.ai/v1/chat/completions"),
+        (
+            "@ai-sdk/perplexity",
+            None,
+            "https://api.perplexity.ai/chat/completions",
+        ),
     ];
     for (name, base, expected) in table {
         let mut target = Target::new(package(name), "provider", "model");

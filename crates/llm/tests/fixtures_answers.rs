@@ -13,11 +13,12 @@ use crate::fold::{differences, expectation, fold};
 use crate::server::{Reply, Server};
 use crate::shared::{adapter, entries, json, provider_cases};
 
-const PROTOCOLS: [&str; 5] = [
+const PROTOCOLS: [&str; 6] = [
     "anthropic-messages",
     "openai-chat",
     "openai-compatible-chat",
     "openai-responses",
+    "perplexity",
     "xai-responses",
 ];
 

@@ -8,12 +8,13 @@ use tokio_util::sync::CancellationToken;
 use crate::server::{Reply, Server};
 use crate::shared::{entries, json, package, provider_cases};
 
-const FOLDERS: [(&str, Api); 8] = [
+const FOLDERS: [(&str, Api); 9] = [
     ("anthropic", Api::Messages),
     ("openai-chat", Api::Chat),
     ("openai-compatible", Api::Chat),
     ("groq", Api::Chat),
     ("openrouter", Api::Chat),
+    ("perplexity", Api::Chat),
     ("openai-responses", Api::Responses),
     ("azure-responses", Api::Responses),
     ("xai-responses", Api::Responses),

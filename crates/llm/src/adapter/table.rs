@@ -154,6 +154,16 @@ pub static ADAPTERS: &[Adapter] = &[
         "togetherai",
         "TOGETHER_API_KEY",
     ),
+    Adapter {
+        failure: FailureShape::NestedOrType,
+        ..chat(
+            "@ai-sdk/perplexity",
+            &dialect::PERPLEXITY,
+            "https://api.perplexity.ai",
+            "perplexity",
+            "PERPLEXITY_API_KEY",
+        )
+    },
     chat(
         "@ai-sdk/vercel",
         &dialect::VERCEL,

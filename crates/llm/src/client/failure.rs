@@ -147,6 +147,9 @@ fn words(shape: FailureShape, body: &str) -> Option<String> {
     let typed = error.is_some_and(|error| text_at(error, "type").is_some());
     match shape {
         FailureShape::Nested => nested,
+        FailureShape::NestedOrType => {
+            nested.or_else(|| error.and_then(|error| text_at(error, "type")).map(str::to_owned))
+        }
         FailureShape::NestedTyped => nested.filter(|_| typed),
         FailureShape::Anthropic => nested.filter(|_| typed && text_at(&body, "type") == Some("error")),
         FailureShape::Flat => {
@@ -246,6 +249,12 @@ mod tests {
                 FailureShape::Xai,
                 r#"{"code":"c","error":"no"}"#,
                 Some("c: no"),
+            ),
+            (
+                "only a type",
+                FailureShape::NestedOrType,
+                r#"{"error":{"type":"t","code":1}}"#,
+                Some("t"),
             ),
             ("no json", FailureShape::Nested, "<html>", None),
             ("openrouter", FailureShape::OpenRouter, nested, Some("no")),

@@ -20,7 +20,7 @@ use self::facts::Gathered;
 use self::sources::{citations, image_parts};
 use self::wire::{Choice, Chunk};
 use super::dialect;
-use super::dialect::{AnswerRules, Dialect, ReasoningPlace};
+use super::dialect::{AnswerRules, Citations, Dialect, ReasoningPlace};
 use super::usage::{Record, usage};
 use crate::protocol::{Fault, HELD_LIMIT};
 use crate::refusal;
@@ -41,6 +41,8 @@ pub struct Decoder {
     think_tags: Option<bool>,
     /// Facts about the answer have been given out.
     introduced: bool,
+    /// Addresses have been given out.
+    cited: bool,
     /// Content has come.
     begun: bool,
     text_open: bool,
@@ -70,6 +72,7 @@ impl Decoder {
             echo: None,
             think_tags: None,
             introduced: false,
+            cited: false,
             begun: false,
             text_open: false,
             text_begun: false,
@@ -211,8 +214,18 @@ impl Decoder {
         if self.gathered.provider.is_none() {
             self.gathered.provider = text(chunk.provider);
         }
-        if self.rules.citations {
+        let cites = match self.rules.citations {
+            Citations::Nowhere => false,
+            Citations::Anywhere => true,
+            Citations::Repeated => !self.cited,
+        };
+        if cites {
+            self.cited = true;
             citations(chunk.citations, parts);
+        }
+        if self.rules.facts == dialect::Facts::Perplexity {
+            let images = chunk.images.and_then(|raw| serde_json::from_str(raw.get()).ok());
+            self.gathered.keep_images(images.as_ref());
         }
         if self.introduced {
             return;

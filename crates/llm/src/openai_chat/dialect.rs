@@ -6,8 +6,8 @@
 mod rows;
 
 pub use rows::{
-    ALIBABA, AZURE_DEEPSEEK, CEREBRAS, COMPATIBLE, DEEPINFRA, GROQ, OPENAI, OPENROUTER, TOGETHER, VENICE,
-    VERCEL, XAI,
+    ALIBABA, AZURE_DEEPSEEK, CEREBRAS, COMPATIBLE, DEEPINFRA, GROQ, OPENAI, OPENROUTER, PERPLEXITY, TOGETHER,
+    VENICE, VERCEL, XAI,
 };
 
 /// How one provider speaks chat completions.
@@ -138,6 +138,8 @@ pub enum RequestFinish {
     OpenAi,
     /// Reasoning and the provider's own parameters get objects.
     Venice,
+    /// There are no tools, and of a wanted form only the schema counts.
+    Perplexity,
 }
 
 /// How messages are written.
@@ -153,6 +155,8 @@ pub enum MessageStyle {
     OpenRouter,
     /// Media of tool results in a message of the user.
     Venice,
+    /// Words, pictures and PDF of user and model alike; no tools.
+    Perplexity,
 }
 
 /// Differences in messages as most write them.
@@ -199,7 +203,7 @@ pub struct AnswerRules {
     /// How tool calls come.
     pub calls: CallRules,
     /// Addresses in `citations`.
-    pub citations: bool,
+    pub citations: Citations,
     /// Addresses in `annotations`.
     pub annotations: bool,
     /// The usage record.
@@ -216,6 +220,17 @@ pub struct AnswerRules {
     pub order: &'static [Piece],
     /// Facts in the metadata of the end.
     pub facts: Facts,
+}
+
+/// Addresses in `citations`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Citations {
+    /// There are none.
+    Nowhere,
+    /// In any chunk.
+    Anywhere,
+    /// In every chunk, all of them each time.
+    Repeated,
 }
 
 /// Where reasoning is in an answer.
@@ -283,6 +298,8 @@ pub struct UsageRules {
     pub cache_read: CacheRead,
     /// Prompt into the cache.
     pub cache_write: CacheWrite,
+    /// Reasoning may be counted beside the details.
+    pub reasoning_beside: bool,
     /// Reasoning counts as zero when it is not reported.
     pub reasoning_or_zero: bool,
     /// What is wrong with the sums.
@@ -354,4 +371,6 @@ pub enum Facts {
     CacheHits,
     /// Provider, cost, reasoning details, annotations of files.
     OpenRouter,
+    /// Pictures, searches, cost.
+    Perplexity,
 }

@@ -69,6 +69,7 @@ pub(crate) fn encode(
         RequestFinish::Nothing => {}
         RequestFinish::OpenAi => finish_openai(&mut body, target, &options),
         RequestFinish::Venice => finish_venice(&mut body, &options),
+        RequestFinish::Perplexity => finish_perplexity(&mut body, request),
     }
     if rules.other_options == OtherOptions::SentLast {
         options.put_other(&mut body);
@@ -304,6 +305,20 @@ fn finish_venice(body: &mut Body, options: &Options) {
         .as_object()
         .is_some_and(|reasoning| !reasoning.is_empty());
     body.put("reasoning", some.then_some(reasoning));
+}
+
+fn finish_perplexity(body: &mut Body, request: &Request) {
+    for key in ["tools", "tool_choice"] {
+        body.put(key, None);
+    }
+    if let Some(ResponseFormat::Json { schema, .. }) = &request.response_format {
+        let mut inner = Body::new();
+        inner.put("schema", schema.clone());
+        body.set(
+            "response_format",
+            json!({"type": "json_schema", "json_schema": inner.into_value()}),
+        );
+    }
 }
 
 /// The text of the last message, if the model is to go on with it.

@@ -3,6 +3,7 @@
 mod alibaba;
 mod deepseek;
 mod openrouter;
+mod perplexity;
 mod venice;
 
 use serde_json::{Value, json};
@@ -28,6 +29,7 @@ pub(super) fn write(style: &MessageStyle, scene: &Scene<'_>) -> Result<Vec<Value
         MessageStyle::Alibaba => alibaba::write(scene),
         MessageStyle::DeepSeek => Ok(deepseek::write(scene)),
         MessageStyle::OpenRouter => openrouter::write(scene),
+        MessageStyle::Perplexity => perplexity::write(scene),
         MessageStyle::Venice => venice::write(scene),
     }
 }

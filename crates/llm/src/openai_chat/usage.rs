@@ -28,6 +28,12 @@ pub(super) struct Record {
     pub(super) cost: Option<Value>,
     #[serde(default)]
     pub(super) cost_details: Option<Value>,
+    #[serde(default)]
+    reasoning_tokens: Option<Count>,
+    #[serde(default)]
+    pub(super) citation_tokens: Option<Count>,
+    #[serde(default)]
+    pub(super) num_search_queries: Option<Count>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -80,6 +86,8 @@ pub(super) fn usage(rules: &UsageRules, record: Option<&Record>) -> Usage {
         .completion_tokens_details
         .as_ref()
         .and_then(|details| of(details.reasoning_tokens));
+    let beside = record.reasoning_tokens.filter(|_| rules.reasoning_beside);
+    let said = said.or(of(beside));
     let reasoning = if rules.reasoning_or_zero {
         Some(said.unwrap_or(0))
     } else {

@@ -176,7 +176,12 @@ pub(crate) fn build(
         top_p: parameters.top_p,
         top_k: parameters.top_k,
         provider_options,
-        headers: request::session_headers(session_id, parent_id),
+        headers: {
+            let mut headers = request::session_headers(session_id, parent_id);
+            let own = opencode_catalog::openai::headers(model, session_id);
+            headers.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
+            headers
+        },
         ..Request::default()
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Gathered {
     /// The reasoning is encrypted.
     pub(super) encrypted: Option<bool>,
     files: Vec<Value>,
+    /// Pictures that the answer refers to.
+    images: Option<Vec<Value>>,
     held: usize,
 }
 
@@ -25,6 +27,22 @@ impl Gathered {
     pub(super) fn keep_file(&mut self, annotation: Value) {
         self.held = self.held.saturating_add(annotation.to_string().len());
         self.files.push(annotation);
+    }
+
+    /// Keeps the pictures that an answer refers to; each chunk brings all of them.
+    pub(super) fn keep_images(&mut self, images: Option<&Value>) {
+        let Some(images) = images.and_then(Value::as_array) else {
+            return;
+        };
+        let image = |image: &Value| {
+            json!({
+                "imageUrl": image.get("image_url"),
+                "originUrl": image.get("origin_url"),
+                "height": image.get("height"),
+                "width": image.get("width"),
+            })
+        };
+        self.images = Some(images.iter().map(image).collect());
     }
 
     pub(super) fn held(&self) -> usize {
@@ -61,6 +79,10 @@ impl Gathered {
                     record.and_then(|record| count(record.prompt_cache_miss_tokens)),
                 );
             }
+            Facts::Perplexity => {
+                fields.set("images", self.images.clone().map_or(Value::Null, Value::from));
+                searches(record, &mut fields);
+            }
             Facts::OpenRouter => {
                 fields.set("usage", record.map_or_else(|| json!({}), openrouter_usage));
                 fields.put("provider", self.provider.as_deref().map(Value::from));
@@ -93,6 +115,28 @@ fn predictions(record: Option<&Record>, fields: &mut Body) {
             .rejected_prediction_tokens
             .map(|count| Value::from(count.0)),
     );
+}
+
+/// What was searched, and what it cost.
+fn searches(record: Option<&Record>, fields: &mut Body) {
+    let count = |count: Option<Count>| count.map_or(Value::Null, |count| Value::from(count.0));
+    fields.set(
+        "usage",
+        json!({
+            "citationTokens": count(record.and_then(|record| record.citation_tokens)),
+            "numSearchQueries": count(record.and_then(|record| record.num_search_queries)),
+        }),
+    );
+    let cost = present(record.and_then(|record| record.cost.as_ref())).filter(|cost| cost.is_object());
+    let cost = cost.map_or(Value::Null, |cost| {
+        json!({
+            "inputTokensCost": cost.get("input_tokens_cost"),
+            "outputTokensCost": cost.get("output_tokens_cost"),
+            "requestCost": cost.get("request_cost"),
+            "totalCost": cost.get("total_cost"),
+        })
+    });
+    fields.set("cost", cost);
 }
 
 fn openrouter_usage(record: &Record) -> Value {

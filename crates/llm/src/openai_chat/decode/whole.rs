@@ -7,7 +7,7 @@ use super::details::words;
 use super::sources::{image_parts, url_citation};
 use super::{Decoder, REASONING_ID, TEXT_ID};
 use crate::json::{present, text_at};
-use crate::openai_chat::dialect::{Piece, ReasoningPlace};
+use crate::openai_chat::dialect::{Citations, Facts, Piece, ReasoningPlace};
 use crate::openai_chat::usage::Record;
 use crate::protocol::Fault;
 use crate::refusal;
@@ -156,7 +156,10 @@ impl Decoder {
     }
 
     fn whole_sources(&mut self, answer: &Value, message: &Value, parts: &mut Vec<StreamPart>) {
-        if self.rules.citations {
+        if self.rules.facts == Facts::Perplexity {
+            self.gathered.keep_images(answer.get("images"));
+        }
+        if self.rules.citations != Citations::Nowhere {
             let urls = answer
                 .get("citations")
                 .and_then(Value::as_array)

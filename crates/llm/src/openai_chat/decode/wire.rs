@@ -24,6 +24,8 @@ pub(super) struct Chunk<'a> {
     #[serde(borrow, default)]
     pub(super) citations: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    pub(super) images: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
 }
 

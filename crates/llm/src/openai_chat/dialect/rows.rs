@@ -1,9 +1,9 @@
 //! Who differs how. A flat table.
 
 use super::{
-    AnswerRules, CacheRead, CacheWrite, CallRules, Dialect, Facts, Files, MessageStyle, OptionField,
-    OptionForm, OtherOptions, Piece, PlainStyle, ReasoningPlace, RequestFinish, RequestRules, StrictSchema,
-    Structured, Sums, Unfinished, UsageRequest, UsageRules, WithoutIndex,
+    AnswerRules, CacheRead, CacheWrite, CallRules, Citations, Dialect, Facts, Files, MessageStyle,
+    OptionField, OptionForm, OtherOptions, Piece, PlainStyle, ReasoningPlace, RequestFinish, RequestRules,
+    StrictSchema, Structured, Sums, Unfinished, UsageRequest, UsageRules, WithoutIndex,
 };
 
 const fn same(name: &'static str, field: &'static str) -> OptionField {
@@ -70,12 +70,13 @@ const COMPATIBLE_ANSWER: AnswerRules = AnswerRules {
         by_id: false,
         set_reason: false,
     },
-    citations: false,
+    citations: Citations::Nowhere,
     annotations: false,
     usage: UsageRules {
         in_x_groq: false,
         cache_read: CacheRead::Details,
         cache_write: CacheWrite::Nowhere,
+        reasoning_beside: false,
         reasoning_or_zero: true,
         sums: Sums::Right,
         absent_is_zero: false,
@@ -233,7 +234,7 @@ pub static XAI: Dialect = Dialect {
             by_id: true,
             ..COMPATIBLE_ANSWER.calls
         },
-        citations: true,
+        citations: Citations::Anywhere,
         usage: UsageRules {
             sums: Sums::Apart,
             absent_is_zero: true,
@@ -474,6 +475,37 @@ pub static VENICE: Dialect = Dialect {
             ..COMPATIBLE_ANSWER.usage
         },
         facts: Facts::PredictionsAndDetails,
+        ..COMPATIBLE_ANSWER
+    },
+};
+
+/// Perplexity.
+pub static PERPLEXITY: Dialect = Dialect {
+    request: RequestRules {
+        messages: MessageStyle::Perplexity,
+        top_k: true,
+        stop: false,
+        seed: false,
+        options: &[],
+        other_options: OtherOptions::SentLast,
+        shared_namespaces: &[],
+        structured: Structured::Always,
+        usage: UsageRequest::Never,
+        finish: RequestFinish::Perplexity,
+        ..COMPATIBLE_REQUEST
+    },
+    answer: AnswerRules {
+        reasoning: ReasoningPlace::Nowhere,
+        opens_empty_text: true,
+        citations: Citations::Repeated,
+        usage: UsageRules {
+            cache_read: CacheRead::Nowhere,
+            reasoning_beside: true,
+            ..COMPATIBLE_ANSWER.usage
+        },
+        error_ends: false,
+        order: &[Piece::Text, Piece::Sources],
+        facts: Facts::Perplexity,
         ..COMPATIBLE_ANSWER
     },
 };
