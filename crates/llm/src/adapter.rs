@@ -47,6 +47,8 @@ pub enum Api {
     Responses,
     /// Chat completions of a DeepSeek model on Azure.
     DeepSeek,
+    /// Cohere chat.
+    Cohere,
     /// None: nothing is sent.
     Demo,
 }
@@ -61,6 +63,8 @@ pub enum Protocol {
     OpenAiChat(&'static Dialect),
     /// OpenAI Responses and what follows them (reference `providers.md` §4.3).
     OpenAiResponses(&'static openai_responses::Dialect),
+    /// Cohere chat, version 2 (reference `providers.md` §4.6).
+    Cohere,
     /// Answers that the program gives itself ([`crate::demo`]).
     Demo,
 }
@@ -138,6 +142,10 @@ pub enum FailureShape {
     Anthropic,
     /// `message`, with `type`, `param` and `code`.
     Flat,
+    /// The same in an object of type `error`; `param` and `code` may be null.
+    Mistral,
+    /// `message`.
+    Bare,
     /// `error.message`; or a text in `error` and a `code`.
     Xai,
     /// `error.message`, or what the provider behind the provider said, in `error.metadata`.

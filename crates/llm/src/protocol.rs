@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::request::Request;
 use crate::stream::StreamPart;
 use crate::target::Target;
-use crate::{anthropic, demo, openai_chat, openai_responses};
+use crate::{anthropic, cohere, demo, openai_chat, openai_responses};
 
 /// Most bytes that a decoder holds for blocks and calls that are not closed.
 pub const HELD_LIMIT: usize = 64 * 1024 * 1024;
@@ -37,6 +37,7 @@ pub fn prepare(target: &Target, request: &Request, streaming: bool) -> Result<Pr
         Protocol::AnthropicMessages => anthropic::encode(target, request, streaming),
         Protocol::OpenAiChat(dialect) => openai_chat::encode(target, dialect, request, streaming),
         Protocol::OpenAiResponses(dialect) => openai_responses::encode(target, dialect, request, streaming),
+        Protocol::Cohere => cohere::encode(target, request, streaming),
         Protocol::Demo => Ok(Prepared {
             headers: Vec::new(),
             body: Value::Null,
@@ -56,6 +57,8 @@ pub enum Decoder {
     OpenAiResponses(Box<openai_responses::Decoder>),
     /// Responses of xAI.
     XaiResponses(Box<openai_responses::xai::Decoder>),
+    /// Cohere chat.
+    Cohere(Box<cohere::Decoder>),
     /// The demonstration: the answer is there before anything is sent, and nothing needs to be.
     Demo(Vec<StreamPart>),
 }
@@ -66,6 +69,7 @@ impl Decoder {
     pub fn for_adapter(adapter: &Adapter) -> Self {
         match adapter.protocol {
             Protocol::AnthropicMessages => Self::Anthropic(Box::default()),
+            Protocol::Cohere => Self::Cohere(Box::default()),
             Protocol::Demo => Self::Demo(Vec::new()),
             Protocol::OpenAiResponses(dialect) => match dialect.items {
                 openai_responses::dialect::Items::OpenAi => {
@@ -94,6 +98,7 @@ impl Decoder {
             Self::OpenAiChat(decoder) => decoder.event(data, parts),
             Self::OpenAiResponses(decoder) => decoder.event(data, parts),
             Self::XaiResponses(decoder) => decoder.event(data, parts),
+            Self::Cohere(decoder) => decoder.event(data, parts),
             Self::Demo(_) => Ok(()),
         }
     }
@@ -116,6 +121,10 @@ impl Decoder {
                 decoder.end(parts);
                 Ok(())
             }
+            Self::Cohere(decoder) => {
+                decoder.end(parts);
+                Ok(())
+            }
             Self::Demo(answer) => {
                 parts.append(answer);
                 Ok(())
@@ -134,6 +143,7 @@ impl Decoder {
             Self::OpenAiChat(decoder) => decoder.whole(body, parts),
             Self::OpenAiResponses(decoder) => decoder.whole(body, parts),
             Self::XaiResponses(decoder) => decoder.whole(body, parts),
+            Self::Cohere(decoder) => decoder.whole(body, parts),
             Self::Demo(_) => Ok(()),
         }
     }

@@ -35,6 +35,20 @@ pub(crate) fn stream_error(error: &Value) -> StreamError {
     }
 }
 
+/// An event that is neither a piece of an answer nor a report of tokens. Some servers write their errors
+/// this way, without an envelope.
+pub(super) fn bare(data: &str) -> StreamError {
+    let event: Value = serde_json::from_str(data).unwrap_or(Value::Null);
+    if event.get("message").is_some_and(Value::is_string) {
+        return stream_error(&event);
+    }
+    StreamError {
+        message: "an event of the answer cannot be read: neither choices nor usage are in it".to_owned(),
+        code: None,
+        body: Some(event),
+    }
+}
+
 /// An error before any content: the call failed, though its status says otherwise.
 pub(crate) fn early(error: &Value) -> Fault {
     let status = status(error);

@@ -211,7 +211,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        for name in ["@ai-sdk/anthropic", "@ai-sdk/openai-compatible", "@openrouter/ai-sdk-provider", "@ai-sdk/openai", "@ai-sdk/xai"] {
+        for name in ["@ai-sdk/anthropic", "@ai-sdk/cohere", "@ai-sdk/mistral", "@ai-sdk/openai-compatible", "@openrouter/ai-sdk-provider", "@ai-sdk/openai", "@ai-sdk/xai"] {
             let text = String::from_utf8_lossy(&bytes);
             let decoder = || opencode_llm::protocol::Decoder::for_adapter(streamed(name));
             let event = format!("data: {}\n\n", text.replace(['\r', '\n'], " "));
@@ -239,8 +239,13 @@ fn what_an_answer_leaves_open_is_bounded() {
     let xai = format!(
         "data: {{\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{{\"type\":\"function_call\",\"call_id\":\"{piece}\"}}}}\n\n"
     );
+    let cohere_start = "data: {\"type\":\"tool-call-start\",\"delta\":{\"message\":{\"tool_calls\":{\"id\":\"c\",\"function\":{\"name\":\"n\",\"arguments\":\"\"}}}}}\n\n";
+    let cohere = format!(
+        "data: {{\"type\":\"tool-call-delta\",\"delta\":{{\"message\":{{\"tool_calls\":{{\"function\":{{\"arguments\":\"{piece}\"}}}}}}}}}}\n\n"
+    );
     for (name, start, piece) in [
         ("@ai-sdk/anthropic", start, anthropic),
+        ("@ai-sdk/cohere", cohere_start, cohere),
         ("@ai-sdk/openai", call, arguments),
         ("@ai-sdk/xai", "", xai),
         ("@ai-sdk/openai-compatible", "", chat),

@@ -13,8 +13,10 @@ use crate::fold::{differences, expectation, fold};
 use crate::server::{Reply, Server};
 use crate::shared::{adapter, entries, json, provider_cases};
 
-const PROTOCOLS: [&str; 6] = [
+const PROTOCOLS: [&str; 8] = [
     "anthropic-messages",
+    "cohere",
+    "mistral",
     "openai-chat",
     "openai-compatible-chat",
     "openai-responses",

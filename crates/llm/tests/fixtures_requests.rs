@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 use crate::server::{Reply, Server};
 use crate::shared::{entries, json, package, provider_cases};
 
-const FOLDERS: [(&str, Api); 9] = [
+const FOLDERS: [(&str, Api); 11] = [
+    ("cohere", Api::Cohere),
+    ("mistral", Api::Chat),
     ("anthropic", Api::Messages),
     ("openai-chat", Api::Chat),
     ("openai-compatible", Api::Chat),

@@ -179,6 +179,29 @@ pub static ADAPTERS: &[Adapter] = &[
         "ALIBABA_API_KEY",
     ),
     Adapter {
+        failure: FailureShape::Mistral,
+        ..chat(
+            "@ai-sdk/mistral",
+            &dialect::MISTRAL,
+            "https://api.mistral.ai/v1",
+            "mistral",
+            "MISTRAL_API_KEY",
+        )
+    },
+    Adapter {
+        api: Api::Cohere,
+        protocol: Protocol::Cohere,
+        path: "/chat",
+        failure: FailureShape::Bare,
+        ..chat(
+            "@ai-sdk/cohere",
+            &dialect::COMPATIBLE,
+            "https://api.cohere.com/v2",
+            "cohere",
+            "COHERE_API_KEY",
+        )
+    },
+    Adapter {
         failure: FailureShape::OpenRouter,
         ..chat(
             "@openrouter/ai-sdk-provider",

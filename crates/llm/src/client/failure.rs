@@ -158,6 +158,16 @@ fn words(shape: FailureShape, body: &str) -> Option<String> {
                 .all(|key| text_at(&body, key).is_some());
             text_at(&body, "message").filter(|_| whole).map(str::to_owned)
         }
+        FailureShape::Mistral => {
+            let whole = text_at(&body, "object") == Some("error")
+                && text_at(&body, "type").is_some()
+                && ["param", "code"].iter().all(|key| {
+                    body.get(key)
+                        .is_some_and(|value| value.is_null() || value.is_string())
+                });
+            text_at(&body, "message").filter(|_| whole).map(str::to_owned)
+        }
+        FailureShape::Bare => text_at(&body, "message").map(str::to_owned),
         FailureShape::Xai => nested.or_else(|| {
             Some(format!(
                 "{}: {}",
@@ -256,6 +266,25 @@ mod tests {
                 r#"{"error":{"type":"t","code":1}}"#,
                 Some("t"),
             ),
+            (
+                "mistral",
+                FailureShape::Mistral,
+                r#"{"object":"error","message":"no","type":"invalid_model","param":null,"code":"1500"}"#,
+                Some("no"),
+            ),
+            (
+                "mistral, other shape",
+                FailureShape::Mistral,
+                r#"{"message":"Unauthorized","request_id":"r"}"#,
+                None,
+            ),
+            (
+                "bare",
+                FailureShape::Bare,
+                r#"{"id":"i","message":"no"}"#,
+                Some("no"),
+            ),
+            ("bare, no words", FailureShape::Bare, r#"{"message":5}"#, None),
             ("no json", FailureShape::Nested, "<html>", None),
             ("openrouter", FailureShape::OpenRouter, nested, Some("no")),
             (

@@ -127,7 +127,7 @@ impl Decoder {
             return Ok(());
         }
         if chunk.choices.is_none() && chunk.usage.is_none() && chunk.x_groq.is_none() {
-            self.error(unreadable("neither choices nor usage are in it", data), parts);
+            self.error(refusal::bare(data), parts);
             return Ok(());
         }
         self.introduce(&chunk, parts);
@@ -259,7 +259,7 @@ impl Decoder {
             self.untag(&mut delta);
         }
         self.reasoning(&delta, parts);
-        self.text(&delta, parts);
+        self.content(&delta, parts);
         if let Some(annotations) = delta.annotations {
             self.annotations(annotations, parts);
         }
@@ -304,8 +304,10 @@ impl Decoder {
             "length" => FinishReason::Length,
             "content_filter" => FinishReason::ContentFilter,
             "tool_calls" | "function_call" => FinishReason::ToolCalls,
-            word if Some(word) == self.rules.failure_word => FinishReason::Error,
-            _ => FinishReason::Other,
+            word => {
+                let further = self.rules.end_words.iter().find(|(known, _)| *known == word);
+                further.map_or(FinishReason::Other, |(_, reason)| *reason)
+            }
         }
     }
 

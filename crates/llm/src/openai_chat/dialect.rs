@@ -5,9 +5,11 @@
 
 mod rows;
 
+use crate::stream::FinishReason;
+
 pub use rows::{
-    ALIBABA, AZURE_DEEPSEEK, CEREBRAS, COMPATIBLE, DEEPINFRA, GROQ, OPENAI, OPENROUTER, PERPLEXITY, TOGETHER,
-    VENICE, VERCEL, XAI,
+    ALIBABA, AZURE_DEEPSEEK, CEREBRAS, COMPATIBLE, DEEPINFRA, GROQ, MISTRAL, OPENAI, OPENROUTER, PERPLEXITY,
+    TOGETHER, VENICE, VERCEL, XAI,
 };
 
 /// How one provider speaks chat completions.
@@ -34,8 +36,8 @@ pub struct RequestRules {
     pub frequency_penalty: bool,
     /// `presence_penalty` is known.
     pub presence_penalty: bool,
-    /// `seed` is known.
-    pub seed: bool,
+    /// Field of the seed, if there is one.
+    pub seed: Option<&'static str>,
     /// Options that have a field of their own.
     pub options: &'static [OptionField],
     /// What becomes of other options.
@@ -54,6 +56,8 @@ pub struct RequestRules {
     pub open_tool_schemas: bool,
     /// `strict` of tools is known.
     pub strict_tools: bool,
+    /// How a tool is demanded.
+    pub demand: ToolDemand,
     /// A last touch.
     pub finish: RequestFinish,
 }
@@ -102,11 +106,23 @@ pub enum Structured {
     ByOption,
 }
 
+/// How a tool is demanded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolDemand {
+    /// By `required`, or by its name.
+    ByName,
+    /// By `any`; a tool of a name by offering no other.
+    Any,
+}
+
 /// `strict` of an answer's schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StrictSchema {
-    /// True unless the option `strictJsonSchema` says no.
-    ByOption,
+    /// What the option `strictJsonSchema` says.
+    ByOption {
+        /// When it says nothing.
+        default: bool,
+    },
     /// True.
     Always,
     /// Not known.
@@ -151,6 +167,8 @@ pub enum MessageStyle {
     Alibaba,
     /// Text only; reasoning of the current turn in a field of its own.
     DeepSeek,
+    /// Parts only from the user; reasoning is part of the text; names of tools beside their results.
+    Mistral,
     /// Parts with cache marks; reasoning with signatures; media in tool results.
     OpenRouter,
     /// Media of tool results in a message of the user.
@@ -214,8 +232,8 @@ pub struct AnswerRules {
     pub early_errors: bool,
     /// Where JSON was asked for and text came, calls beside it are a mistake of the model.
     pub json_hides_calls: bool,
-    /// A further word for an end by failure.
-    pub failure_word: Option<&'static str>,
+    /// Further words for the end.
+    pub end_words: &'static [(&'static str, FinishReason)],
     /// Order of the pieces of an answer that came whole.
     pub order: &'static [Piece],
     /// Facts in the metadata of the end.
@@ -317,6 +335,8 @@ pub enum CacheRead {
     Details,
     /// `prompt_cache_hit_tokens`, else zero.
     Hits,
+    /// `num_cached_tokens`, else the details in either spelling; unknown if zero.
+    NumCached,
 }
 
 /// Where the count of cache writes is.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::decode::Decoder;
 use super::dialect::{
-    Dialect, OtherOptions, RequestFinish, RequestRules, StrictSchema, Structured, UsageRequest,
+    Dialect, OtherOptions, RequestFinish, RequestRules, StrictSchema, Structured, ToolDemand, UsageRequest,
 };
 use super::messages::{self, Scene};
 use super::options::Options;
@@ -53,6 +53,7 @@ pub(crate) fn encode(
             request
                 .tools
                 .iter()
+                .filter(|tool| is_offered(rules, request, tool))
                 .map(|tool| tool_to_wire(rules, tool))
                 .collect()
         }),
@@ -63,7 +64,7 @@ pub(crate) fn encode(
             .tool_choice
             .as_ref()
             .filter(|_| has_tools)
-            .map(tool_choice),
+            .map(|choice| tool_choice(rules, choice)),
     );
     match rules.finish {
         RequestFinish::Nothing => {}
@@ -111,7 +112,9 @@ fn put_sampling(body: &mut Body, rules: &RequestRules, request: &Request) {
     if rules.stop && !request.stop_sequences.is_empty() {
         body.set("stop", json!(request.stop_sequences));
     }
-    body.put("seed", request.seed.filter(|_| rules.seed).map(Value::from));
+    if let Some(field) = rules.seed {
+        body.put(field, request.seed.map(Value::from));
+    }
 }
 
 fn response_format(
@@ -138,7 +141,7 @@ fn response_format(
     };
     let strict = match rules.strict_schema {
         StrictSchema::Always => Some(true),
-        StrictSchema::ByOption => Some(options.flag("strictJsonSchema").unwrap_or(true)),
+        StrictSchema::ByOption { default } => Some(options.flag("strictJsonSchema").unwrap_or(default)),
         StrictSchema::Never => None,
     };
     let mut inner = Body::new();
@@ -186,8 +189,20 @@ fn tool_to_wire(rules: &RequestRules, tool: &Tool) -> Value {
     wire.into_value()
 }
 
-fn tool_choice(choice: &ToolChoice) -> Value {
+/// Where one tool cannot be demanded by its name, it is offered alone.
+fn is_offered(rules: &RequestRules, request: &Request, tool: &Tool) -> bool {
+    let Tool::Function { name, .. } = tool;
+    match &request.tool_choice {
+        Some(ToolChoice::Tool { tool_name }) if rules.demand == ToolDemand::Any => name == tool_name,
+        _ => true,
+    }
+}
+
+fn tool_choice(rules: &RequestRules, choice: &ToolChoice) -> Value {
     match choice {
+        ToolChoice::Required | ToolChoice::Tool { .. } if rules.demand == ToolDemand::Any => {
+            Value::from("any")
+        }
         ToolChoice::Auto => Value::from("auto"),
         ToolChoice::None => Value::from("none"),
         ToolChoice::Required => Value::from("required"),

@@ -2,6 +2,7 @@
 
 mod alibaba;
 mod deepseek;
+mod mistral;
 mod openrouter;
 mod perplexity;
 mod venice;
@@ -28,6 +29,7 @@ pub(super) fn write(style: &MessageStyle, scene: &Scene<'_>) -> Result<Vec<Value
         MessageStyle::Plain(plain) => write_plain(plain, scene),
         MessageStyle::Alibaba => alibaba::write(scene),
         MessageStyle::DeepSeek => Ok(deepseek::write(scene)),
+        MessageStyle::Mistral => mistral::write(scene),
         MessageStyle::OpenRouter => openrouter::write(scene),
         MessageStyle::Perplexity => perplexity::write(scene),
         MessageStyle::Venice => venice::write(scene),

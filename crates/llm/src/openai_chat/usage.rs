@@ -21,6 +21,10 @@ pub(super) struct Record {
     #[serde(default)]
     pub(super) completion_tokens_details: Option<CompletionDetails>,
     #[serde(default)]
+    prompt_token_details: Option<PromptDetails>,
+    #[serde(default)]
+    num_cached_tokens: Option<Count>,
+    #[serde(default)]
     pub(super) prompt_cache_hit_tokens: Option<Count>,
     #[serde(default)]
     pub(super) prompt_cache_miss_tokens: Option<Count>,
@@ -96,6 +100,10 @@ pub(super) fn usage(rules: &UsageRules, record: Option<&Record>) -> Usage {
     let cache_read = match rules.cache_read {
         CacheRead::Nowhere => None,
         CacheRead::Details => Some(details.and_then(|details| of(details.cached_tokens)).unwrap_or(0)),
+        CacheRead::NumCached => of(record.num_cached_tokens)
+            .or_else(|| details.and_then(|details| of(details.cached_tokens)))
+            .or_else(|| of(record.prompt_token_details.as_ref()?.cached_tokens))
+            .filter(|count| *count > 0),
         CacheRead::Hits => Some(of(record.prompt_cache_hit_tokens).unwrap_or(0)),
     };
     let created = details.and_then(|details| of(details.cache_creation_input_tokens));

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::calls::{call_metadata, new_id, signature};
 use super::details::words;
 use super::sources::{image_parts, url_citation};
+use super::words::thought;
 use super::{Decoder, REASONING_ID, TEXT_ID};
 use crate::json::{present, text_at};
 use crate::openai_chat::dialect::{Citations, Facts, Piece, ReasoningPlace};
@@ -76,6 +77,16 @@ impl Decoder {
     }
 
     fn whole_text(&mut self, message: &Value, parts: &mut Vec<StreamPart>) {
+        if let Some(pieces) = message.get("content").and_then(Value::as_array) {
+            for piece in pieces {
+                match text_at(piece, "type") {
+                    Some("text") => push_text(text_at(piece, "text").unwrap_or_default(), parts),
+                    Some("thinking") => push_reasoning(&thought(piece), &ProviderMetadata::new(), parts),
+                    _ => {}
+                }
+            }
+            return;
+        }
         let text = text_at(message, "content").unwrap_or_default();
         self.text_begun = !text.is_empty();
         if self.echo.as_deref() == Some(text) {

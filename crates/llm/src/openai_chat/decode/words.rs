@@ -1,8 +1,10 @@
 //! Text and reasoning of a delta: what opens, continues and closes them.
 
-use super::wire::{self, Delta};
+use serde_json::Value;
+
+use super::wire::{self, Content, Delta};
 use super::{Decoder, REASONING_ID, TEXT_ID};
-use crate::json::Text;
+use crate::json::{Text, text_at};
 use crate::openai_chat::dialect::{Facts, ReasoningPlace};
 use crate::stream::{ProviderMetadata, StreamPart};
 
@@ -69,9 +71,28 @@ impl Decoder {
         }
     }
 
-    pub(super) fn text(&mut self, delta: &Delta<'_>, parts: &mut Vec<StreamPart>) {
-        let Some(text) = &delta.content else { return };
-        let text = text.as_str();
+    pub(super) fn content(&mut self, delta: &Delta<'_>, parts: &mut Vec<StreamPart>) {
+        match &delta.content {
+            None => {}
+            Some(Content::Text(text)) => self.text(text.as_str(), parts),
+            Some(Content::Pieces(pieces)) => {
+                for piece in pieces {
+                    match text_at(piece, "type") {
+                        Some("text") => self.text(text_at(piece, "text").unwrap_or_default(), parts),
+                        Some("thinking") => {
+                            let thought = thought(piece);
+                            if !thought.is_empty() {
+                                self.push_reasoning(&thought, parts);
+                            }
+                        }
+                        kind => tracing::debug!(kind, "piece of an unknown kind is read over"),
+                    }
+                }
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str, parts: &mut Vec<StreamPart>) {
         if text.is_empty() && !self.rules.opens_empty_text {
             return;
         }
@@ -130,7 +151,11 @@ impl Decoder {
     pub(super) fn untag(&mut self, delta: &mut Delta<'_>) {
         const OPEN: &str = "<think>";
         const CLOSE: &str = "</think>";
-        let Some(text) = delta.content.as_ref().map(|text| text.as_str().to_owned()) else {
+        let Some(text) = delta
+            .content
+            .as_ref()
+            .and_then(|content| content.as_text().map(str::to_owned))
+        else {
             return;
         };
         let thinking = self.think_tags == Some(true);
@@ -143,4 +168,14 @@ impl Decoder {
         delta.reasoning_content = Some(Text(inner.to_owned().into()));
         delta.content = None;
     }
+}
+
+/// The words of a piece of thought, which has pieces of its own.
+pub(super) fn thought(piece: &Value) -> String {
+    let inner = piece.get("thinking");
+    if let Some(text) = inner.and_then(Value::as_str) {
+        return text.to_owned();
+    }
+    let pieces = inner.and_then(Value::as_array).into_iter().flatten();
+    pieces.filter_map(|piece| text_at(piece, "text")).collect()
 }

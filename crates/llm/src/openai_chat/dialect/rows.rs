@@ -3,8 +3,9 @@
 use super::{
     AnswerRules, CacheRead, CacheWrite, CallRules, Citations, Dialect, Facts, Files, MessageStyle,
     OptionField, OptionForm, OtherOptions, Piece, PlainStyle, ReasoningPlace, RequestFinish, RequestRules,
-    StrictSchema, Structured, Sums, Unfinished, UsageRequest, UsageRules, WithoutIndex,
+    StrictSchema, Structured, Sums, ToolDemand, Unfinished, UsageRequest, UsageRules, WithoutIndex,
 };
+use crate::stream::FinishReason;
 
 const fn same(name: &'static str, field: &'static str) -> OptionField {
     OptionField {
@@ -32,7 +33,7 @@ const COMPATIBLE_REQUEST: RequestRules = RequestRules {
     stop: true,
     frequency_penalty: true,
     presence_penalty: true,
-    seed: true,
+    seed: Some("seed"),
     options: &[
         same("user", "user"),
         same("reasoningEffort", "reasoning_effort"),
@@ -42,7 +43,7 @@ const COMPATIBLE_REQUEST: RequestRules = RequestRules {
     other_options: OtherOptions::Sent,
     shared_namespaces: &["openai-compatible", "openaiCompatible"],
     structured: Structured::BySetting,
-    strict_schema: StrictSchema::ByOption,
+    strict_schema: StrictSchema::ByOption { default: true },
     schema_description: true,
     usage: UsageRequest::BySetting {
         default: true,
@@ -50,6 +51,7 @@ const COMPATIBLE_REQUEST: RequestRules = RequestRules {
     },
     open_tool_schemas: false,
     strict_tools: true,
+    demand: ToolDemand::ByName,
     finish: RequestFinish::Nothing,
 };
 
@@ -84,7 +86,7 @@ const COMPATIBLE_ANSWER: AnswerRules = AnswerRules {
     error_ends: true,
     early_errors: false,
     json_hides_calls: false,
-    failure_word: None,
+    end_words: &[],
     order: &[Piece::Text, Piece::Reasoning, Piece::Calls, Piece::Sources],
     facts: Facts::Predictions,
 };
@@ -356,7 +358,7 @@ pub static ALIBABA: Dialect = Dialect {
 pub static AZURE_DEEPSEEK: Dialect = Dialect {
     request: RequestRules {
         messages: MessageStyle::DeepSeek,
-        seed: false,
+        seed: None,
         options: &[
             same("reasoningEffort", "reasoning_effort"),
             steering("strictJsonSchema"),
@@ -378,9 +380,57 @@ pub static AZURE_DEEPSEEK: Dialect = Dialect {
             cache_read: CacheRead::Hits,
             ..COMPATIBLE_ANSWER.usage
         },
-        failure_word: Some("insufficient_system_resource"),
+        end_words: &[("insufficient_system_resource", FinishReason::Error)],
         order: &[Piece::Reasoning, Piece::Calls, Piece::Text],
         facts: Facts::CacheHits,
+        ..COMPATIBLE_ANSWER
+    },
+};
+
+/// Mistral.
+pub static MISTRAL: Dialect = Dialect {
+    request: RequestRules {
+        messages: MessageStyle::Mistral,
+        seed: Some("random_seed"),
+        options: &[
+            same("safePrompt", "safe_prompt"),
+            same("reasoningEffort", "reasoning_effort"),
+            same("documentImageLimit", "document_image_limit"),
+            same("documentPageLimit", "document_page_limit"),
+            OptionField {
+                name: "parallelToolCalls",
+                field: "parallel_tool_calls",
+                form: OptionForm::WithTools,
+            },
+            steering("structuredOutputs"),
+            steering("strictJsonSchema"),
+        ],
+        other_options: OtherOptions::Dropped,
+        shared_namespaces: &[],
+        structured: Structured::ByOption,
+        strict_schema: StrictSchema::ByOption { default: false },
+        usage: UsageRequest::Never,
+        demand: ToolDemand::Any,
+        ..COMPATIBLE_REQUEST
+    },
+    answer: AnswerRules {
+        reasoning: ReasoningPlace::Nowhere,
+        closes_text: true,
+        calls: CallRules {
+            without_index: WithoutIndex::Last,
+            invents_ids: true,
+            by_id: true,
+            ..COMPATIBLE_ANSWER.calls
+        },
+        usage: UsageRules {
+            cache_read: CacheRead::NumCached,
+            reasoning_or_zero: false,
+            ..COMPATIBLE_ANSWER.usage
+        },
+        error_ends: false,
+        end_words: &[("model_length", FinishReason::Length)],
+        order: &[Piece::Text, Piece::Calls],
+        facts: Facts::Nothing,
         ..COMPATIBLE_ANSWER
     },
 };
@@ -485,7 +535,7 @@ pub static PERPLEXITY: Dialect = Dialect {
         messages: MessageStyle::Perplexity,
         top_k: true,
         stop: false,
-        seed: false,
+        seed: None,
         options: &[],
         other_options: OtherOptions::SentLast,
         shared_namespaces: &[],
