@@ -16,6 +16,8 @@ mod catalog;
 mod convert;
 pub mod cost;
 mod demo;
+#[cfg(test)]
+mod golden;
 mod interface;
 pub mod login;
 mod merge;

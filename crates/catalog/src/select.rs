@@ -85,10 +85,10 @@ impl Catalog {
         best(&provider).cloned()
     }
 
-    /// The model of a provider that lists show as its first: the best usable one, else the best of all.
+    /// The model of a provider that lists show as its first.
     #[must_use]
     pub fn first_model(provider: &Provider) -> Option<&Model> {
-        best(provider).or_else(|| provider.models.values().max_by_key(|model| rank(model)))
+        provider.models.values().max_by_key(|model| rank(model))
     }
 
     /// Models that were used last, the newest first, as the terminal face keeps them.
