@@ -17,11 +17,12 @@ mod convert;
 pub mod cost;
 mod demo;
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod golden;
 mod interface;
 pub mod login;
 mod merge;
-pub mod openai;
 pub mod request;
 mod select;
 pub mod snapshot;

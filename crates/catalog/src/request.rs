@@ -1,16 +1,19 @@
 //! What the catalogue adds to a request: sampling, limits, options, headers
 //! (reference `providers.md` §7, §9).
 
-use indexmap::IndexMap;
-use opencode_llm::adapter::Adapter;
+mod headers;
+mod options;
+mod sampling;
+
+use opencode_llm::Target;
 use opencode_llm::request::ProviderOptions;
 use opencode_schema::Object;
 use opencode_schema::agent::Agent;
 use opencode_schema::model::{Model, Provider};
-use serde_json::{Value, json};
 
+pub use self::headers::{Origin, session_headers};
+use self::sampling::Sampling;
 use crate::merge::merge;
-use crate::openai;
 
 /// Output tokens that are asked for at most, unless the user says otherwise.
 pub const OUTPUT_TOKEN_MAX: u64 = 32_000;
@@ -51,14 +54,9 @@ pub struct Purpose<'a> {
 pub fn parameters(model: &Model, provider: &Provider, purpose: Purpose<'_>) -> Parameters {
     let sampling = Sampling::of(model);
     let mut options = if purpose.small {
-        small_options(model)
+        options::small(model, provider)
     } else {
-        let mut options = base_options(model, provider, purpose.session_id);
-        merge(
-            &mut options,
-            &openai::base_options(model, provider, purpose.session_id),
-        );
-        options
+        options::base(model, provider, purpose.session_id)
     };
     merge(&mut options, &model.options);
     merge(&mut options, &purpose.agent.options);
@@ -66,7 +64,8 @@ pub fn parameters(model: &Model, provider: &Provider, purpose: Purpose<'_>) -> P
     if let Some(chosen) = purpose.variant.and_then(|name| variants?.get(name)) {
         merge(&mut options, chosen);
     }
-    openai::settle(model, provider, &mut options);
+    options::settle(model, provider, &mut options);
+    let limited = options::is_limited(model, &options);
     Parameters {
         temperature: model
             .capabilities
@@ -75,8 +74,7 @@ pub fn parameters(model: &Model, provider: &Provider, purpose: Purpose<'_>) -> P
             .flatten(),
         top_p: purpose.agent.top_p.or(sampling.top_p),
         top_k: sampling.top_k,
-        max_output_tokens: (!openai::is_unlimited(model))
-            .then(|| max_output_tokens(model, purpose.output_limit)),
+        max_output_tokens: limited.then(|| max_output_tokens(model, purpose.output_limit)),
         options,
     }
 }
@@ -91,171 +89,164 @@ pub fn max_output_tokens(model: &Model, limit: u64) -> u64 {
     }
 }
 
-/// Options under the namespace that the adapter reads.
+/// Options under the namespaces that the adapter reads (reference §9.2).
 #[must_use]
-pub fn namespaced(adapter: &Adapter, provider_id: &str, options: &Object) -> ProviderOptions {
-    let own = adapter.namespace.name(provider_id);
-    // Azure has OpenAI's options, under either name.
-    let shared: &[&str] = if adapter.package == "@ai-sdk/azure" {
-        &["openai", "azure"]
-    } else {
-        &[]
-    };
-    shared
-        .iter()
-        .copied()
-        .chain([own])
-        .map(|name| (name.to_owned(), options.clone()))
-        .collect()
-}
-
-/// Headers that say which conversation a request belongs to (reference §9.5).
-#[must_use]
-pub fn session_headers(session_id: &str, parent_id: Option<&str>) -> IndexMap<String, String> {
-    let mut headers = IndexMap::new();
-    headers.insert("x-session-affinity".to_owned(), session_id.to_owned());
-    headers.insert("X-Session-Id".to_owned(), session_id.to_owned());
-    if let Some(parent) = parent_id {
-        headers.insert("x-parent-session-id".to_owned(), parent.to_owned());
+pub fn namespaced(target: &Target, options: Object) -> ProviderOptions {
+    let own = target.adapter.namespace.name(&target.provider_id);
+    match target.adapter.package {
+        "@ai-sdk/azure" => [
+            ("openai".to_owned(), options.clone()),
+            ("azure".to_owned(), options),
+        ]
+        .into_iter()
+        .collect(),
+        "@ai-sdk/gateway" => through_gateway(&target.model_id, options),
+        _ => [(own.to_owned(), options)].into_iter().collect(),
     }
-    headers
 }
 
-/// Sampling that a model works best with.
-#[derive(Default)]
-struct Sampling {
-    temperature: Option<f64>,
-    top_p: Option<f64>,
-    top_k: Option<f64>,
+/// The gateway has options of its own; the others are for whoever made the model.
+fn through_gateway(model_id: &str, mut options: Object) -> ProviderOptions {
+    let mut all = ProviderOptions::new();
+    if let Some(serde_json::Value::Object(own)) = options.shift_remove("gateway") {
+        all.insert("gateway".to_owned(), own);
+    }
+    let maker = model_id.split_once('/').map_or("gateway", |(maker, _)| maker);
+    let maker = if maker == "amazon" { "bedrock" } else { maker };
+    all.entry(maker.to_owned()).or_default().extend(options);
+    all
 }
 
-impl Sampling {
-    fn of(model: &Model) -> Self {
-        let id = model.api.id.to_lowercase();
-        let has = |names: &[&str]| names.iter().any(|name| id.contains(name));
-        let gemini = id.contains("gemini")
-            && (has(&["2.5", "3-flash", "3-pro", "3.1"]) || (has(&["3.5-flash"]) && !has(&["lite"])));
-        let temperature = if has(&["north-mini-code"]) {
-            Some(1.0)
-        } else if has(&["claude"]) {
-            None
-        } else if gemini || has(&["glm-4.6", "glm-4.7", "minimax-m2"]) {
-            Some(1.0)
-        } else if has(&["kimi-k2"]) {
-            Some(if has(&["thinking", "k2.", "k2p", "k2-5"]) {
-                1.0
-            } else {
-                0.6
-            })
-        } else {
-            None
-        };
-        let deepseek_host = model.provider_id == "deepseek" || model.provider_id.starts_with("opencode");
-        let deepseek = has(&["deepseek-v4-flash-0731", "deepseek-v4-flash:0731"])
-            || (has(&["deepseek-v4-flash"]) && deepseek_host);
-        let top_p = (gemini || has(&["minimax-m2", "kimi-k2.5", "kimi-k2p5", "kimi-k2-5"]) || deepseek)
-            .then_some(0.95);
-        let top_k = if has(&["minimax-m2"]) {
-            Some(if has(&["m2.", "m25", "m21"]) { 40.0 } else { 20.0 })
-        } else {
-            gemini.then_some(64.0)
-        };
-        Self {
-            temperature,
-            top_p,
-            top_k,
+#[cfg(test)]
+mod tests {
+    use opencode_llm::adapter::by_package;
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixture::{agent, model, object, provider};
+
+    fn purpose<'a>(agent: &'a Agent, variant: Option<&'a str>) -> Purpose<'a> {
+        Purpose {
+            agent,
+            variant,
+            session_id: "ses_1",
+            small: false,
+            output_limit: OUTPUT_TOKEN_MAX,
         }
     }
-}
 
-/// Options that every request to such a model carries (reference §7).
-fn base_options(model: &Model, provider: &Provider, session_id: &str) -> Object {
-    let id = model.api.id.to_lowercase();
-    let npm = model.api.npm.as_str();
-    let provider_id = provider.id.as_str();
-    let has = |names: &[&str]| names.iter().any(|name| id.contains(name));
-    let compatible = npm == "@ai-sdk/openai-compatible";
-    let cache_key = provider.options.get("setCacheKey").and_then(Value::as_bool);
-    let old_gemini = has(&["gemini-1", "gemini-2"]);
-    let kimi = has(&["kimi", "k2p"]) || provider_id.contains("moonshot") || provider_id.contains("kimi");
-    let rows: [(bool, Value); 11] = [
-        (
-            npm == "@ai-sdk/anthropic" && !has(&["claude"]),
-            json!({ "toolStreaming": false }),
-        ),
-        (
-            npm == "@openrouter/ai-sdk-provider",
-            json!({ "usage": { "include": true } }),
-        ),
-        (
-            npm == "@openrouter/ai-sdk-provider" && has(&["gemini"]) && !old_gemini,
-            json!({ "reasoning": { "effort": "high" } }),
-        ),
-        (
-            provider_id == "baseten" || (provider_id == "opencode" && has(&["kimi-k2-thinking", "glm-4.6"])),
-            json!({ "chat_template_args": { "enable_thinking": true } }),
-        ),
-        (
-            compatible && (provider_id.contains("zai") || provider_id.contains("zhipuai")),
-            json!({ "thinking": { "type": "enabled", "clear_thinking": false } }),
-        ),
-        (
-            npm == "@ai-sdk/anthropic" && has(&["minimax-m3"]),
-            json!({ "thinking": { "type": "adaptive" } }),
-        ),
-        (
-            npm == "@ai-sdk/anthropic" && kimi && model.capabilities.reasoning,
-            json!({ "thinking": { "type": "adaptive", "display": "summarized" }, "effort": "high" }),
-        ),
-        (
-            compatible
-                && provider_id == "alibaba-cn"
-                && model.capabilities.reasoning
-                && !has(&["kimi-k2-thinking"]),
-            json!({ "enable_thinking": true }),
-        ),
-        (
-            matches!(npm, "@ai-sdk/deepinfra" | "@ai-sdk/cerebras") && cache_key != Some(false),
-            json!({ "prompt_cache_key": session_id }),
-        ),
-        (
-            npm == "venice-ai-sdk-provider" && cache_key != Some(false),
-            json!({ "promptCacheKey": session_id }),
-        ),
-        (cache_key == Some(true), json!({ "promptCacheKey": session_id })),
-    ];
-    let mut options = Object::new();
-    for (_, row) in rows.iter().filter(|(applies, _)| *applies) {
-        if let Value::Object(row) = row {
-            merge(&mut options, row);
+    #[test]
+    fn the_later_options_win() {
+        let mut model = model("mine", "@ai-sdk/openai-compatible", "m");
+        model.options = object(json!({ "a": { "from": "model", "x": 1 }, "list": [1, 2], "b": "model" }));
+        model.variants = Some(
+            [(
+                "high".to_owned(),
+                object(json!({ "a": { "from": "variant" }, "list": [3] })),
+            )]
+            .into_iter()
+            .collect(),
+        );
+        let mut agent = agent();
+        agent.options = object(json!({ "a": { "from": "agent", "y": 2 }, "c": "agent" }));
+        let provider = provider("mine", json!({ "setCacheKey": true }));
+        let chosen = parameters(&model, &provider, purpose(&agent, Some("high")));
+        assert_eq!(
+            json!(chosen.options),
+            json!({ "promptCacheKey": "ses_1", "a": { "from": "variant", "x": 1, "y": 2 }, "list": [3],
+                "b": "model", "c": "agent" })
+        );
+        let unknown = parameters(&model, &provider, purpose(&agent, Some("no such")));
+        assert_eq!(unknown.options["a"]["from"], "agent");
+    }
+
+    #[test]
+    fn answers_have_a_limit_unless_the_provider_wants_none() {
+        for (provider_id, npm, id, options, wanted) in [
+            ("mine", "@ai-sdk/openai-compatible", "m", json!({}), Some(8_000)),
+            ("openai", "@ai-sdk/openai", "m", json!({}), None),
+            ("mine", "@ai-sdk/openai", "m", json!({}), Some(8_000)),
+            (
+                "github-copilot",
+                "@ai-sdk/github-copilot",
+                "gpt-5",
+                json!({}),
+                None,
+            ),
+            (
+                "github-copilot",
+                "@ai-sdk/anthropic",
+                "claude-x",
+                json!({}),
+                Some(8_000),
+            ),
+            ("cerebras", "@ai-sdk/cerebras", "m", json!({}), Some(8_000)),
+            (
+                "cerebras",
+                "@ai-sdk/cerebras",
+                "m",
+                json!({ "max_completion_tokens": 5 }),
+                None,
+            ),
+        ] {
+            let mut model = model(provider_id, npm, id);
+            model.limit.output = 8_000;
+            model.options = object(options);
+            let agent = agent();
+            let made = parameters(&model, &provider(provider_id, json!({})), purpose(&agent, None));
+            assert_eq!(made.max_output_tokens, wanted, "{provider_id} {npm} {id}");
         }
+        let mut model = model("mine", "n", "m");
+        model.limit.output = 0;
+        assert_eq!(max_output_tokens(&model, 32_000), 32_000);
+        model.limit.output = 64_000;
+        assert_eq!(max_output_tokens(&model, 32_000), 32_000);
     }
-    options
-}
 
-/// Options of requests for small things: as little thinking as the model allows.
-fn small_options(model: &Model) -> Object {
-    if let Some((_, first)) = model.variants.as_ref().and_then(|variants| variants.first()) {
-        let mut options = first.clone();
-        unstored(model, &mut options);
-        return options;
+    #[test]
+    fn temperature_is_for_models_that_take_one() {
+        let mut agent = agent();
+        agent.temperature = Some(0.3);
+        let mut model = model("mine", "n", "glm-4.6");
+        let provider = provider("mine", json!({}));
+        assert_eq!(
+            parameters(&model, &provider, purpose(&agent, None)).temperature,
+            None
+        );
+        model.capabilities.temperature = true;
+        assert_eq!(
+            parameters(&model, &provider, purpose(&agent, None)).temperature,
+            Some(0.3)
+        );
+        agent.temperature = None;
+        assert_eq!(
+            parameters(&model, &provider, purpose(&agent, None)).temperature,
+            Some(1.0)
+        );
     }
-    let google = model.api.id.to_lowercase().contains("google");
-    let options = match model.api.npm.as_str() {
-        "@openrouter/ai-sdk-provider" if google => json!({ "reasoning": { "enabled": false } }),
-        "venice-ai-sdk-provider" => json!({ "veniceParameters": { "disableThinking": true } }),
-        _ => json!({}),
-    };
-    let mut options = match options {
-        Value::Object(options) => options,
-        _ => Object::new(),
-    };
-    unstored(model, &mut options);
-    options
-}
 
-fn unstored(model: &Model, options: &mut Object) {
-    if openai::is_unstored_when_small(model) {
-        options.insert("store".to_owned(), Value::Bool(false));
+    #[test]
+    fn options_go_where_the_adapter_looks() {
+        for (npm, provider_id, wanted) in [
+            (
+                "@ai-sdk/azure",
+                "azure",
+                json!({ "openai": { "a": 1 }, "azure": { "a": 1 } }),
+            ),
+            ("@ai-sdk/mistral", "mine", json!({ "mistral": { "a": 1 } })),
+            ("@ai-sdk/openai-compatible", "my.own", json!({ "my": { "a": 1 } })),
+        ] {
+            let target = Target::new(by_package(npm).unwrap(), provider_id, "m");
+            assert_eq!(
+                json!(namespaced(&target, object(json!({ "a": 1 })))),
+                wanted,
+                "{npm}"
+            );
+        }
+        let all = object(json!({ "gateway": { "caching": "auto" }, "thinking": { "type": "adaptive" } }));
+        assert_eq!(
+            json!(through_gateway("amazon/nova", all)),
+            json!({ "gateway": { "caching": "auto" }, "bedrock": { "thinking": { "type": "adaptive" } } })
+        );
     }
 }

@@ -1,16 +1,24 @@
-//! What models want changed in a conversation before it is sent (reference `providers.md` §6).
+//! What models want changed in a conversation and its tools before they are sent (reference
+//! `providers.md` §6).
 
-use opencode_llm::adapter::Adapter;
+mod schema;
+mod tools;
+
+use opencode_llm::Target;
 use opencode_llm::request::{Content, Message, ProviderOptions};
 use opencode_schema::Object;
 use opencode_schema::model::{Modalities, Model};
 use serde_json::{Value, json};
 
+pub use self::tools::prepare as tools;
+
 /// Prepares a conversation for `model`. The order of the steps is part of the behaviour.
 pub fn conversation(messages: &mut Vec<Message>, model: &Model) {
     explain_unsupported(messages, model);
-    if model.api.npm == "@ai-sdk/anthropic" {
-        drop_empty(messages);
+    match model.api.npm.as_str() {
+        "@ai-sdk/anthropic" => drop_empty(messages),
+        "@ai-sdk/amazon-bedrock" => drop_unsigned(messages),
+        _ => {}
     }
     let id = model.api.id.to_lowercase();
     if id.contains("claude") {
@@ -51,43 +59,57 @@ pub fn conversation(messages: &mut Vec<Message>, model: &Model) {
     }
 }
 
-/// What providers left with messages, under the name that the adapter reads; the last step.
-///
-/// Ids of items mean nothing to a provider that does not keep them, and are taken out.
-pub fn provider_facts(messages: &mut [Message], model: &Model, adapter: &Adapter, stored: bool) {
-    let name = adapter.namespace.name(&model.provider_id);
-    let forgets_ids = !stored && KEEPERS.contains(&adapter.package);
-    for message in messages {
-        let own = match message {
-            Message::System { provider_options, .. }
-            | Message::User { provider_options, .. }
-            | Message::Assistant { provider_options, .. }
-            | Message::Tool { provider_options, .. } => provider_options,
-        };
-        name_facts(own, &model.provider_id, name, forgets_ids);
-        for part in content_of(message).into_iter().flatten() {
-            name_facts(options_of(part), &model.provider_id, name, forgets_ids);
-        }
+/// Prepares a conversation for the adapter, when the options of the request are known: what stands under
+/// the provider's own name goes where the adapter looks, and ids of items that the provider does not keep
+/// are forgotten.
+pub fn for_adapter(messages: &mut [Message], target: &Target, options: &Object) {
+    let name = target.adapter.namespace.name(&target.provider_id);
+    let renamed = name != target.provider_id;
+    let kept = options.get("store") == Some(&Value::Bool(true));
+    let forgets = !kept && ITEM_PACKAGES.contains(&target.adapter.package);
+    if !renamed && !forgets {
+        return;
     }
+    each_options(messages, &mut |all| {
+        if renamed && let Some(own) = all.shift_remove(&target.provider_id) {
+            all.entry(name.to_owned()).or_default().extend(own);
+        }
+        if forgets {
+            for own in all.values_mut() {
+                own.shift_remove("itemId");
+            }
+        }
+    });
 }
 
-/// Adapters whose providers keep items, if they are let.
-const KEEPERS: [&str; 4] = [
+/// Packages whose provider knows pieces of a conversation by ids.
+const ITEM_PACKAGES: [&str; 4] = [
     "@ai-sdk/openai",
     "@ai-sdk/azure",
     "@ai-sdk/amazon-bedrock/mantle",
     "@ai-sdk/github-copilot",
 ];
 
-fn name_facts(options: &mut ProviderOptions, provider_id: &str, name: &str, forgets_ids: bool) {
-    if provider_id != name
-        && let Some(facts) = options.shift_remove(provider_id)
-    {
-        options.entry(name.to_owned()).or_default().extend(facts);
-    }
-    if forgets_ids {
-        for facts in options.values_mut() {
-            facts.shift_remove("itemId");
+/// Visits the options of every message and of every part.
+fn each_options(messages: &mut [Message], visit: &mut impl FnMut(&mut ProviderOptions)) {
+    for message in messages {
+        match message {
+            Message::System { provider_options, .. } => visit(provider_options),
+            Message::User {
+                content,
+                provider_options,
+            }
+            | Message::Assistant {
+                content,
+                provider_options,
+            }
+            | Message::Tool {
+                content,
+                provider_options,
+            } => {
+                visit(provider_options);
+                content.iter_mut().map(options_of).for_each(&mut *visit);
+            }
         }
     }
 }
@@ -156,17 +178,29 @@ fn drop_empty(messages: &mut Vec<Message>) {
                 Content::Reasoning {
                     text,
                     provider_options,
-                } => {
-                    !text.trim().is_empty()
-                        || provider_options
-                            .values()
-                            .any(|o| o.contains_key("signature") || o.contains_key("redactedData"))
-                }
+                } => !text.trim().is_empty() || is_signed(provider_options),
                 _ => true,
             });
             !content.is_empty()
         }),
     });
+}
+
+/// The same for Bedrock, which takes no thoughts without a signature, but messages that are left empty.
+fn drop_unsigned(messages: &mut [Message]) {
+    for content in messages.iter_mut().filter_map(content_of) {
+        content.retain(|part| match part {
+            Content::Text { text, .. } => !text.is_empty(),
+            Content::Reasoning { provider_options, .. } => is_signed(provider_options),
+            _ => true,
+        });
+    }
+}
+
+fn is_signed(options: &ProviderOptions) -> bool {
+    options
+        .values()
+        .any(|own| own.contains_key("signature") || own.contains_key("redactedData"))
 }
 
 fn rename_calls(messages: &mut [Message], rename: impl Fn(&str) -> String) {
@@ -244,7 +278,10 @@ fn wants_cache_marks(model: &Model) -> bool {
         model.provider_id.as_str(),
         "anthropic" | "google-vertex-anthropic"
     );
-    let own_control = model.api.npm == "@ai-sdk/anthropic" && model.options.contains_key("cacheControl");
+    let own_control = matches!(
+        model.api.npm.as_str(),
+        "@ai-sdk/anthropic" | "@ai-sdk/google-vertex/anthropic"
+    ) && model.options.contains_key("cacheControl");
     (named || adapter || provider) && model.api.npm != "@ai-sdk/gateway" && !own_control
 }
 
@@ -317,3 +354,6 @@ fn add_marks(options: &mut ProviderOptions) {
         .or_default()
         .insert("cachePoint".to_owned(), json!({ "type": "default" }));
 }
+
+#[cfg(test)]
+mod tests;

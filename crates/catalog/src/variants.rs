@@ -13,6 +13,7 @@ use indexmap::IndexMap;
 use opencode_schema::Object;
 use opencode_schema::model::Model;
 
+use self::claude::Claude;
 use self::forms::Form;
 use crate::snapshot::ReasoningOption;
 
@@ -81,6 +82,11 @@ fn declared(model: &Model, form: Form, options: &[ReasoningOption]) -> Variants 
         variants.insert("high".to_owned(), on);
     }
     variants
+}
+
+/// Whether an id names a Claude model of this version or a newer one; without a number it does not say.
+pub(crate) fn claude_since(id: &str, major: u32, minor: u32) -> bool {
+    Claude::of(id).is_some_and(|version| version >= Claude::new(major, minor) && !version.is_unnumbered())
 }
 
 /// How long an answer of the model may be.

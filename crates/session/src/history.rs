@@ -339,17 +339,24 @@ fn is_signed(metadata: Option<&Object>) -> bool {
         .any(|value| value.get("signature").is_some() || value.get("redactedData").is_some())
 }
 
-/// Whether a tool's result may hold such a file itself.
+/// Whether a tool's result may hold such a file itself. The reference leaves pictures in results for xAI, too,
+/// where they are then dropped.
 fn takes_media(model: &Model, mime: &str) -> bool {
-    let media = mime.starts_with("image/") || mime == "application/pdf";
-    media
-        && matches!(
-            model.api.npm.as_str(),
-            "@ai-sdk/anthropic"
-                | "@ai-sdk/google-vertex/anthropic"
-                | "@ai-sdk/openai"
-                | "@ai-sdk/amazon-bedrock/mantle"
-        )
+    let image = mime.starts_with("image/");
+    if !(image || mime == "application/pdf") {
+        return false;
+    }
+    let id = model.api.id.to_lowercase();
+    let has = |names: &[&str]| names.iter().any(|name| id.contains(name));
+    match model.api.npm.as_str() {
+        "@ai-sdk/anthropic"
+        | "@ai-sdk/google-vertex/anthropic"
+        | "@ai-sdk/openai"
+        | "@ai-sdk/amazon-bedrock/mantle" => true,
+        "@ai-sdk/amazon-bedrock" => image && has(&["anthropic.", "nova", "llama4", "llama-4"]),
+        "@ai-sdk/google" => has(&["gemini-3"]),
+        _ => false,
+    }
 }
 
 fn media(part: &FilePart) -> Option<OutputContent> {

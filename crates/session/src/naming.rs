@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use opencode_catalog::request::{self, Purpose};
+use opencode_catalog::request::{self, Origin, Purpose};
 use opencode_catalog::transform;
 use opencode_llm::request::Message;
 use opencode_schema::SessionId;
 
-use crate::step::{Tools, build};
+use crate::step::{Tools, build, client};
 use crate::title::collect;
 use crate::worktree::slugged;
 use crate::{Engine, Location, slug};
@@ -64,11 +64,15 @@ impl Engine {
         let request = build(
             parameters,
             Some(&target),
-            &model,
             prompt,
             Tools::default(),
-            id.as_str(),
-            None,
+            Origin {
+                session_id: id.as_str(),
+                parent_id: None,
+                project_id: &location.project_id,
+                message_id: None,
+                client: client(location),
+            },
         );
         let cancel = self.inner.ending.child_token();
         // Given up with the wait for it.

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::calls::{CallError, Calls};
 use self::draft::{Draft, Kind};
-pub(crate) use self::request::{Tools, build};
+pub(crate) use self::request::{Tools, build, client};
 use self::snapshot::StartSnapshot;
 use crate::{Engine, Error, Location, failure, subagent};
 

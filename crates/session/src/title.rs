@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use opencode_catalog::request::{self, Purpose};
+use opencode_catalog::request::{self, Origin, Purpose};
 use opencode_catalog::transform;
 use opencode_llm::request::Message;
 use opencode_llm::{Client, StreamPart};
@@ -12,7 +12,7 @@ use opencode_schema::session::{Session, is_default_title};
 use opencode_schema::{MessageError, MessageWithParts, PartBody};
 use tokio_util::sync::CancellationToken;
 
-use crate::step::{Tools, build};
+use crate::step::{Tools, build, client};
 use crate::{Engine, Location, failure, history};
 
 /// Characters of a title.
@@ -136,11 +136,15 @@ impl Task {
         let request = build(
             parameters,
             Some(&target),
-            &self.model,
             prompt,
             Tools::default(),
-            session_id,
-            None,
+            Origin {
+                session_id,
+                parent_id: None,
+                project_id: &self.session.project_id,
+                message_id: None,
+                client: client(&self.location),
+            },
         );
         let cancel = &self.engine.inner.ending;
         for attempt in 1.. {

@@ -5,6 +5,10 @@
 pub(super) struct Claude(u32, u32);
 
 impl Claude {
+    pub(super) fn new(major: u32, minor: u32) -> Self {
+        Self(major, minor)
+    }
+
     const NEWEST: Self = Self(u32::MAX, 0);
 
     /// The version in a model's id; `None` for models of another family.
@@ -18,6 +22,11 @@ impl Claude {
             (None, _) => Self::NEWEST,
             (Some(major), minor) => Self(major, minor.unwrap_or(0)),
         })
+    }
+
+    /// Its id has no number.
+    pub(super) fn is_unnumbered(self) -> bool {
+        self == Self::NEWEST
     }
 
     /// It decides itself how much to think, within an effort.

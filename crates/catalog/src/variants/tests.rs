@@ -6,15 +6,11 @@ use serde_json::{Value, json};
 use super::*;
 
 fn model(provider: &str, npm: &str, id: &str, release_date: &str, output: u64) -> Model {
-    let none = json!({ "text": true, "audio": false, "image": false, "video": false, "pdf": false });
-    serde_json::from_value(json!({
-        "id": id, "providerID": provider, "name": id, "status": "active", "headers": {}, "options": {},
-        "api": { "id": id, "url": "", "npm": npm }, "limit": { "context": 200_000, "output": output },
-        "release_date": release_date, "cost": { "input": 0, "output": 0, "cache": { "read": 0, "write": 0 } },
-        "capabilities": { "temperature": false, "reasoning": true, "attachment": false, "toolcall": true,
-            "input": none, "output": none, "interleaved": false },
-    }))
-    .unwrap()
+    let mut model = crate::fixture::model(provider, npm, id);
+    model.release_date = release_date.to_owned();
+    model.limit.output = output;
+    model.capabilities.reasoning = true;
+    model
 }
 
 /// `usual.json` is what the reference program gave for configured models of these names; `#` is followed by

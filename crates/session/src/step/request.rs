@@ -4,13 +4,13 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use opencode_catalog::request::{self, Parameters, Purpose};
+use indexmap::IndexMap;
+use opencode_catalog::request::{self, Origin, Parameters, Purpose};
 use opencode_catalog::transform;
 use opencode_config::environment::variable;
 use opencode_llm::request::{Message, ProviderOptions, Tool, ToolChoice};
 use opencode_llm::{Request, Target};
 use opencode_schema::agent::Mode;
-use opencode_schema::model::Model;
 use opencode_schema::permission::{Action, Rule};
 use opencode_schema::{MessageWithParts, PartBody, SessionId, ToolState};
 use opencode_tool::Scope;
@@ -43,7 +43,7 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     let own = input.session.permission.as_deref().unwrap_or_default();
     let rules: [&[Rule]; 2] = [&input.agent.permission, own];
     let scope = Arc::new(location.scope(&subagents(location, &rules)));
-    let tools = offered_tools(input, &rules, &scope);
+    let mut tools = offered_tools(input, &rules, &scope);
     let offered = tools
         .iter()
         .map(|Tool::Function { name, .. }| name.clone())
@@ -72,6 +72,7 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
         prompt.push(Message::assistant(LAST_STEP));
     }
     transform::conversation(&mut prompt, &input.model);
+    transform::tools(&mut tools, &prompt, &input.model);
     let target = location.catalog.target(&input.model);
     let request = assemble(input, target.as_ref().ok(), prompt, tools);
     Prepared {
@@ -129,16 +130,19 @@ fn assemble(
         (Some(_), false) => Some(ToolChoice::Required),
         (None, false) => Some(ToolChoice::Auto),
     };
-    let parent = input.session.parent_id.as_ref().map(SessionId::as_str);
-    build(
-        parameters,
-        target,
-        &input.model,
-        prompt,
-        Tools { tools, choice },
+    let origin = Origin {
         session_id,
-        parent,
-    )
+        parent_id: input.session.parent_id.as_ref().map(SessionId::as_str),
+        project_id: &input.session.project_id,
+        message_id: Some(input.user_id.as_str()),
+        client: client(location),
+    };
+    build(parameters, target, prompt, Tools { tools, choice }, origin)
+}
+
+/// The face that the user sits before, as providers are told.
+pub(crate) fn client(location: &Location) -> &str {
+    location.environment.get(variable::CLIENT).unwrap_or("cli")
 }
 
 /// Tools of a request.
@@ -152,21 +156,17 @@ pub(crate) struct Tools {
 pub(crate) fn build(
     parameters: Parameters,
     target: Option<&Target>,
-    model: &Model,
     mut prompt: Vec<Message>,
-    mut tools: Tools,
-    session_id: &str,
-    parent_id: Option<&str>,
+    tools: Tools,
+    origin: Origin<'_>,
 ) -> Request {
+    let mut headers = IndexMap::new();
+    let mut provider_options = ProviderOptions::new();
     if let Some(target) = target {
-        let stored = parameters.options.get("store") == Some(&Value::Bool(true));
-        transform::provider_facts(&mut prompt, model, target.adapter, stored);
+        headers = request::session_headers(&target.provider_id, origin);
+        transform::for_adapter(&mut prompt, target, &parameters.options);
+        provider_options = request::namespaced(target, parameters.options);
     }
-    opencode_catalog::openai::tools(model, &mut tools.tools);
-    let provider_options = match target {
-        Some(target) => request::namespaced(target.adapter, &target.provider_id, &parameters.options),
-        None => ProviderOptions::new(),
-    };
     Request {
         prompt,
         tools: tools.tools,
@@ -176,12 +176,7 @@ pub(crate) fn build(
         top_p: parameters.top_p,
         top_k: parameters.top_k,
         provider_options,
-        headers: {
-            let mut headers = request::session_headers(session_id, parent_id);
-            let own = opencode_catalog::openai::headers(model, session_id);
-            headers.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
-            headers
-        },
+        headers,
         ..Request::default()
     }
 }

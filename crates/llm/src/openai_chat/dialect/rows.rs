@@ -397,6 +397,7 @@ pub static MISTRAL: Dialect = Dialect {
             same("reasoningEffort", "reasoning_effort"),
             same("documentImageLimit", "document_image_limit"),
             same("documentPageLimit", "document_page_limit"),
+            same("prompt_cache_key", "prompt_cache_key"),
             OptionField {
                 name: "parallelToolCalls",
                 field: "parallel_tool_calls",
