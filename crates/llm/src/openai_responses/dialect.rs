@@ -84,5 +84,6 @@ pub static XAI: Dialect = Dialect {
         ("topLogprobs", "top_logprobs"),
         ("include", "include"),
         ("previousResponseId", "previous_response_id"),
+        ("prompt_cache_key", "prompt_cache_key"),
     ],
 };
