@@ -126,8 +126,13 @@ pub(super) fn base(model: &Model, provider: &Provider, session_id: &str) -> Obje
             json!({ "gateway": { "caching": "auto" } }),
         ),
         (
-            facts.is_npm(&["@ai-sdk/deepinfra", "@ai-sdk/cerebras", "@ai-sdk/mistral"])
-                && cache_key != Some(false),
+            // xAI's adapter reads over the name that the others take; its Responses carry this one.
+            facts.is_npm(&[
+                "@ai-sdk/deepinfra",
+                "@ai-sdk/cerebras",
+                "@ai-sdk/mistral",
+                "@ai-sdk/xai",
+            ]) && cache_key != Some(false),
             json!({ "prompt_cache_key": session_id }),
         ),
         (
