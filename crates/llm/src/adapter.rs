@@ -7,7 +7,7 @@
 pub mod table;
 
 use crate::openai_chat::Dialect;
-use crate::openai_responses;
+use crate::{anthropic, gemini, openai_responses};
 
 /// How one provider package is spoken to.
 #[derive(Debug)]
@@ -49,6 +49,10 @@ pub enum Api {
     DeepSeek,
     /// Cohere chat.
     Cohere,
+    /// Gemini.
+    Gemini,
+    /// Bedrock Converse.
+    Converse,
     /// None: nothing is sent.
     Demo,
 }
@@ -58,13 +62,17 @@ pub enum Api {
 #[derive(Clone, Copy, Debug)]
 pub enum Protocol {
     /// Anthropic Messages (reference `providers.md` §4.1).
-    AnthropicMessages,
+    AnthropicMessages(&'static anthropic::Host),
     /// OpenAI chat completions and what follows them (reference `providers.md` §4.2).
     OpenAiChat(&'static Dialect),
     /// OpenAI Responses and what follows them (reference `providers.md` §4.3).
     OpenAiResponses(&'static openai_responses::Dialect),
     /// Cohere chat, version 2 (reference `providers.md` §4.6).
     Cohere,
+    /// Gemini (reference `providers.md` §4.4).
+    Gemini(&'static gemini::Dialect),
+    /// Bedrock Converse (reference `providers.md` §4.5).
+    BedrockConverse,
     /// Answers that the program gives itself ([`crate::demo`]).
     Demo,
 }
@@ -78,6 +86,26 @@ pub enum Addressing {
     Anthropic,
     /// By host or by deployment, with a version in the query.
     Azure,
+    /// The model is part of the path, and so is what is wanted of it.
+    Model {
+        /// How the model's id is written.
+        id: ModelPath,
+        /// What stands behind it for a streamed answer.
+        streamed: &'static str,
+        /// What stands behind it for a whole answer.
+        whole: &'static str,
+    },
+}
+
+/// How the id of a model is written in a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelPath {
+    /// As it is.
+    Plain,
+    /// In the folder `models`, unless it names one.
+    Folder,
+    /// With what a path may not hold encoded.
+    Encoded,
 }
 
 /// How a key travels.
@@ -97,6 +125,14 @@ impl Key {
             header: "authorization",
             prefix: "Bearer ",
             required,
+        }
+    }
+
+    const fn optional(header: &'static str) -> Self {
+        Self {
+            header,
+            prefix: "",
+            required: false,
         }
     }
 
@@ -150,6 +186,10 @@ pub enum FailureShape {
     Xai,
     /// `error.message`, or what the provider behind the provider said, in `error.metadata`.
     OpenRouter,
+    /// `error.message`, beside it `code` and `status`.
+    Google,
+    /// `message`, before it `type` if there is one.
+    Bedrock,
 }
 
 /// Environment variables that a package itself would read.

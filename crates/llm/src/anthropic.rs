@@ -17,3 +17,36 @@ mod usage;
 
 pub use decode::Decoder;
 pub(crate) use encode::encode;
+
+use serde_json::Value;
+
+/// Who carries requests to these models, as far as it changes them.
+#[derive(Debug)]
+pub struct Host {
+    /// The version of the protocol, where it stands in the body; there the model stands in the address.
+    pub version_in_body: Option<&'static str>,
+    /// Takes formats of answers and strict tools, if the model does.
+    pub structured: bool,
+}
+
+/// The maker itself.
+pub static ANTHROPIC: Host = Host {
+    version_in_body: None,
+    structured: true,
+};
+
+/// Google's cloud.
+pub static VERTEX: Host = Host {
+    version_in_body: Some("vertex-2023-10-16"),
+    structured: false,
+};
+
+/// Whether a model takes a JSON schema for its answer, whoever carries the request.
+pub(crate) fn takes_schema(model_id: &str) -> bool {
+    model::model(model_id).structured
+}
+
+/// A schema for an answer in the words that these models take.
+pub(crate) fn answer_schema(schema: &Value) -> Value {
+    schema::for_answer(schema)
+}

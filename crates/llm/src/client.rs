@@ -85,7 +85,7 @@ impl Client {
             let watch = Watch::new(target, String::new(), cancel);
             return Ok(PartStream::played(decoder, watch));
         }
-        let outgoing = Outgoing::new(target, request, &headers, &body)?;
+        let outgoing = Outgoing::new(target, request, &headers, &body, true)?;
         let watch = Watch::new(target, outgoing.shown_url(), cancel);
         let response = Box::pin(self.send(target, outgoing, &watch)).await?;
         Ok(PartStream::new(response, decoder, watch, target.limits.idle))
@@ -110,7 +110,7 @@ impl Client {
         if let Decoder::Demo(answer) = decoder {
             return Ok(answer);
         }
-        let outgoing = Outgoing::new(target, request, &headers, &body)?;
+        let outgoing = Outgoing::new(target, request, &headers, &body, false)?;
         let watch = Watch::new(target, outgoing.shown_url(), cancel);
         let response = Box::pin(self.send(target, outgoing, &watch)).await?;
         Box::pin(answer::whole(response, decoder, &watch, target.limits.idle)).await

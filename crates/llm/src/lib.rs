@@ -1,7 +1,7 @@
 //! A request to a language model in, a stream of typed parts out.
 //!
-//! One module a wire protocol ([`anthropic`], [`cohere`], [`openai_chat`], [`openai_responses`]), each a pure encoder
-//! (request → JSON body)
+//! One module a wire protocol ([`anthropic`], [`bedrock`], [`cohere`], [`gemini`], [`openai_chat`],
+//! [`openai_responses`]), each a pure encoder (request → JSON body)
 //! and a pure decoder (event of the answer → parts); what differs between providers of one protocol is
 //! data in [`adapter`]. [`protocol`] is the seam at which a further protocol is added. One HTTP driver,
 //! [`client`], carries them all. Nothing here knows of sessions, tools or configuration: the session
@@ -9,10 +9,12 @@
 
 pub mod adapter;
 pub mod anthropic;
+pub mod bedrock;
 pub mod client;
 pub mod cohere;
 pub mod demo;
 pub mod error;
+pub mod gemini;
 mod json;
 mod media;
 pub mod openai_chat;

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::request::Request;
 use crate::stream::StreamPart;
 use crate::target::Target;
-use crate::{anthropic, cohere, demo, openai_chat, openai_responses};
+use crate::{anthropic, bedrock, cohere, demo, gemini, openai_chat, openai_responses};
 
 /// Most bytes that a decoder holds for blocks and calls that are not closed.
 pub const HELD_LIMIT: usize = 64 * 1024 * 1024;
@@ -34,10 +34,12 @@ pub struct Prepared {
 /// When the protocol has no form for a part of the request.
 pub fn prepare(target: &Target, request: &Request, streaming: bool) -> Result<Prepared, Error> {
     match target.adapter.protocol {
-        Protocol::AnthropicMessages => anthropic::encode(target, request, streaming),
+        Protocol::AnthropicMessages(host) => anthropic::encode(target, host, request, streaming),
         Protocol::OpenAiChat(dialect) => openai_chat::encode(target, dialect, request, streaming),
         Protocol::OpenAiResponses(dialect) => openai_responses::encode(target, dialect, request, streaming),
         Protocol::Cohere => cohere::encode(target, request, streaming),
+        Protocol::Gemini(dialect) => gemini::encode(target, dialect, request, streaming),
+        Protocol::BedrockConverse => bedrock::encode(target, request, streaming),
         Protocol::Demo => Ok(Prepared {
             headers: Vec::new(),
             body: Value::Null,
@@ -59,6 +61,10 @@ pub enum Decoder {
     XaiResponses(Box<openai_responses::xai::Decoder>),
     /// Cohere chat.
     Cohere(Box<cohere::Decoder>),
+    /// Gemini.
+    Gemini(Box<gemini::Decoder>),
+    /// Bedrock Converse.
+    Bedrock(Box<bedrock::Decoder>),
     /// The demonstration: the answer is there before anything is sent, and nothing needs to be.
     Demo(Vec<StreamPart>),
 }
@@ -68,7 +74,9 @@ impl Decoder {
     #[must_use]
     pub fn for_adapter(adapter: &Adapter) -> Self {
         match adapter.protocol {
-            Protocol::AnthropicMessages => Self::Anthropic(Box::default()),
+            Protocol::AnthropicMessages(_) => Self::Anthropic(Box::default()),
+            Protocol::Gemini(dialect) => Self::Gemini(Box::new(gemini::Decoder::new(dialect))),
+            Protocol::BedrockConverse => Self::Bedrock(Box::default()),
             Protocol::Cohere => Self::Cohere(Box::default()),
             Protocol::Demo => Self::Demo(Vec::new()),
             Protocol::OpenAiResponses(dialect) => match dialect.items {
@@ -99,7 +107,36 @@ impl Decoder {
             Self::OpenAiResponses(decoder) => decoder.event(data, parts),
             Self::XaiResponses(decoder) => decoder.event(data, parts),
             Self::Cohere(decoder) => decoder.event(data, parts),
-            Self::Demo(_) => Ok(()),
+            Self::Gemini(decoder) => decoder.event(data, parts),
+            // Its events have names, and come in frames.
+            Self::Bedrock(_) | Self::Demo(_) => Ok(()),
+        }
+    }
+
+    /// Whether streamed answers come in binary frames.
+    pub(crate) fn is_framed(&self) -> bool {
+        matches!(self, Self::Bedrock(_))
+    }
+
+    /// Reads an event that came in a frame.
+    ///
+    /// # Errors
+    ///
+    /// When nothing that follows can be of use.
+    pub(crate) fn frame(
+        &mut self,
+        name: &str,
+        failed: bool,
+        content: &str,
+        parts: &mut Vec<StreamPart>,
+    ) -> Result<(), Fault> {
+        match self {
+            Self::Bedrock(decoder) if failed => {
+                decoder.failure(name, content, parts);
+                Ok(())
+            }
+            Self::Bedrock(decoder) => decoder.event(name, content, parts),
+            _ => self.event(content, parts),
         }
     }
 
@@ -125,6 +162,14 @@ impl Decoder {
                 decoder.end(parts);
                 Ok(())
             }
+            Self::Gemini(decoder) => {
+                decoder.end(parts);
+                Ok(())
+            }
+            Self::Bedrock(decoder) => {
+                decoder.end(parts);
+                Ok(())
+            }
             Self::Demo(answer) => {
                 parts.append(answer);
                 Ok(())
@@ -144,6 +189,8 @@ impl Decoder {
             Self::OpenAiResponses(decoder) => decoder.whole(body, parts),
             Self::XaiResponses(decoder) => decoder.whole(body, parts),
             Self::Cohere(decoder) => decoder.whole(body, parts),
+            Self::Gemini(decoder) => decoder.whole(body, parts),
+            Self::Bedrock(decoder) => decoder.whole(body, parts),
             Self::Demo(_) => Ok(()),
         }
     }

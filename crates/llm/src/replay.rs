@@ -1,6 +1,7 @@
 //! Answers from recorded bytes, without a connection: for tests, fuzzing and measuring.
 
 use crate::adapter::Adapter;
+use crate::bedrock::frames;
 use crate::protocol::{Decoder, Fault};
 use crate::sse::Parser;
 use crate::stream::StreamPart;
@@ -47,15 +48,29 @@ pub fn bytes(adapter: &Adapter, bytes: &[u8]) -> Replayed {
 /// Parser and decoder in one: bytes in, parts out.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    parser: Parser,
+    framing: Framing,
     mender: Mender,
     decoder: Decoder,
 }
 
+/// How events are told apart.
+#[derive(Debug)]
+enum Framing {
+    /// Lines of text.
+    Lines(Parser),
+    /// Binary frames.
+    Frames(frames::Parser),
+}
+
 impl Feed {
     pub(crate) fn new(decoder: Decoder) -> Self {
+        let framing = if decoder.is_framed() {
+            Framing::Frames(frames::Parser::default())
+        } else {
+            Framing::Lines(Parser::default())
+        };
         Self {
-            parser: Parser::default(),
+            framing,
             mender: Mender::default(),
             decoder,
         }
@@ -65,27 +80,46 @@ impl Feed {
     pub(crate) fn push(&mut self, bytes: &[u8], parts: &mut Vec<StreamPart>) -> Result<(), Fault> {
         let mut fault = None;
         let (decoder, mender) = (&mut self.decoder, &mut self.mender);
-        let parsed = self.parser.push(bytes, |data| {
-            if fault.is_none() {
-                fault = decoder.event(&mender.mend(data), parts).err();
-            }
-        });
+        let parsed = match &mut self.framing {
+            Framing::Lines(parser) => parser
+                .push(bytes, |data| {
+                    if fault.is_none() {
+                        fault = decoder.event(&mender.mend(data), parts).err();
+                    }
+                })
+                .map_err(|error| error.to_string()),
+            Framing::Frames(parser) => parser
+                .push(bytes, |frame| {
+                    if fault.is_none() {
+                        let content = String::from_utf8_lossy(frame.content);
+                        let content = mender.mend(&content);
+                        fault = decoder.frame(frame.name, frame.failed, &content, parts).err();
+                    }
+                })
+                .map_err(|damage| damage.to_string()),
+        };
         match (fault, parsed) {
             (Some(fault), _) => Err(fault),
-            (None, Err(error)) => Err(Fault::Broken {
-                message: error.to_string(),
-            }),
+            (None, Err(message)) => Err(Fault::Broken { message }),
             (None, Ok(())) => Ok(()),
         }
     }
 
     /// The answer has ended in an orderly way.
     pub(crate) fn end(&mut self, parts: &mut Vec<StreamPart>) -> Result<(), Fault> {
-        if let Some(data) = self.parser.finish()
-            && serde_json::from_str::<serde::de::IgnoredAny>(&data).is_ok()
-        {
-            // Some servers forget the blank line that closes the last event. One that is cut is no JSON.
-            self.decoder.event(&data, parts)?;
+        match &mut self.framing {
+            Framing::Lines(parser) => {
+                if let Some(data) = parser.finish()
+                    && serde_json::from_str::<serde::de::IgnoredAny>(&data).is_ok()
+                {
+                    // Some servers forget the blank line that closes the last event. One that is cut is no
+                    // JSON.
+                    self.decoder.event(&data, parts)?;
+                }
+            }
+            Framing::Frames(parser) => parser.finish().map_err(|damage| Fault::Broken {
+                message: damage.to_string(),
+            })?,
         }
         self.decoder.end(parts)
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::adapter::{Adapter, Addressing};
+use crate::adapter::{Adapter, Addressing, ModelPath};
 use crate::error::Error;
 
 /// The default of the header and idle limits (reference `providers.md` §9.6).
@@ -93,12 +93,17 @@ impl Target {
         }
     }
 
-    /// The address to send to.
+    /// The address to send to for a streamed answer.
     ///
     /// # Errors
     ///
     /// When neither the target nor the adapter has an address, or it is none.
     pub fn url(&self) -> Result<url::Url, Error> {
+        self.url_for(true)
+    }
+
+    /// The address to send to.
+    pub(crate) fn url_for(&self, streaming: bool) -> Result<url::Url, Error> {
         let Some(base) = self
             .base_url
             .as_deref()
@@ -134,6 +139,13 @@ impl Target {
                 (format!("{base}{version}{}", self.adapter.path), None)
             }
             Addressing::Azure => self.azure_url(base, &base_url),
+            Addressing::Model { id, streamed, whole } => {
+                let action = if streaming { streamed } else { whole };
+                (
+                    format!("{base}{}{}{action}", self.adapter.path, self.model_path(id)),
+                    None,
+                )
+            }
         };
         let mut url = url::Url::parse(&text).map_err(|error| bad(&error))?;
         let query = self
@@ -146,6 +158,27 @@ impl Target {
             url.query_pairs_mut().extend_pairs(query.chain(version));
         }
         Ok(url)
+    }
+
+    fn model_path(&self, form: ModelPath) -> String {
+        /// What `encodeURIComponent` leaves as it is.
+        const LEFT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+            .remove(b'-')
+            .remove(b'_')
+            .remove(b'.')
+            .remove(b'!')
+            .remove(b'~')
+            .remove(b'*')
+            .remove(b'\'')
+            .remove(b'(')
+            .remove(b')');
+        let id = self.model_id.trim();
+        match form {
+            ModelPath::Plain => id.to_owned(),
+            ModelPath::Folder if id.contains('/') => id.to_owned(),
+            ModelPath::Folder => format!("models/{id}"),
+            ModelPath::Encoded => percent_encoding::utf8_percent_encode(id, LEFT).to_string(),
+        }
     }
 
     /// Azure keeps its newer paths below `v1` on its own hosts, and the older ones below the deployment.

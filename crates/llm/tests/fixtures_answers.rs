@@ -13,9 +13,11 @@ use crate::fold::{differences, expectation, fold};
 use crate::server::{Reply, Server};
 use crate::shared::{adapter, entries, json, provider_cases};
 
-const PROTOCOLS: [&str; 8] = [
+const PROTOCOLS: [&str; 10] = [
     "anthropic-messages",
+    "bedrock-converse",
     "cohere",
+    "gemini",
     "mistral",
     "openai-chat",
     "openai-compatible-chat",
@@ -29,13 +31,13 @@ struct Case {
     name: String,
     about: Value,
     expected: Value,
-    body: String,
+    body: Vec<u8>,
 }
 
 impl Case {
     fn read(folder: &Path) -> Option<Self> {
         let about = json(&folder.join("case.json"));
-        let file = ["stream.txt", "response.json"]
+        let file = ["stream.bin", "stream.txt", "response.json"]
             .into_iter()
             .map(|name| folder.join(name))
             .find(|path| path.is_file())?;
@@ -46,7 +48,7 @@ impl Case {
                 folder.file_name()?.to_string_lossy()
             ),
             expected: expectation(json(&folder.join("expected.json"))),
-            body: fs_err::read_to_string(file).unwrap(),
+            body: fs_err::read(file).unwrap(),
             about,
         })
     }
@@ -137,7 +139,7 @@ fn fixtures_decode_as_recorded() {
         };
         count += 1;
         let decoder = || Decoder::for_adapter(adapter);
-        let bytes = case.body.as_bytes();
+        let bytes = case.body.as_slice();
         let runs: Vec<(String, Replayed)> = if case.is_stream() {
             let mut runs = vec![
                 ("whole".to_owned(), replay::stream(decoder(), [bytes])),
@@ -151,7 +153,10 @@ fn fixtures_decode_as_recorded() {
             }));
             runs
         } else {
-            vec![("whole".to_owned(), replay::whole(decoder(), &case.body))]
+            vec![(
+                "whole".to_owned(),
+                replay::whole(decoder(), std::str::from_utf8(bytes).unwrap()),
+            )]
         };
         for (how, replayed) in runs {
             let found = differences(&case.expected, &fold_replayed(&replayed));
@@ -175,7 +180,7 @@ async fn fixtures_arrive_through_the_driver_as_recorded() {
             continue;
         };
         let content_type = case.about["content_type"].as_str().unwrap_or("application/json");
-        let reply = Reply::new(case.status(), content_type).body(ragged(case.body.as_bytes(), 7));
+        let reply = Reply::new(case.status(), content_type).body(ragged(&case.body, 7));
         let server = Server::start(vec![reply]).await;
         let mut target = Target::new(
             adapter,

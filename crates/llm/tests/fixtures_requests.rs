@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::server::{Reply, Server};
 use crate::shared::{entries, json, package, provider_cases};
 
-const FOLDERS: [(&str, Api); 11] = [
+const FOLDERS: [(&str, Api); 13] = [
     ("cohere", Api::Cohere),
     ("mistral", Api::Chat),
     ("anthropic", Api::Messages),
@@ -20,6 +20,8 @@ const FOLDERS: [(&str, Api); 11] = [
     ("openai-responses", Api::Responses),
     ("azure-responses", Api::Responses),
     ("xai-responses", Api::Responses),
+    ("google", Api::Gemini),
+    ("bedrock", Api::Converse),
 ];
 
 /// Headers that the product adds for a provider; the adapters only carry them.

@@ -1,10 +1,9 @@
 //! The adapters (reference `providers.md` §3.2). A flat table; the dialects of chat completions are in
 //! [`crate::openai_chat::dialect`].
 
-use super::{Adapter, Addressing, Api, FailureShape, Key, Namespace, Protocol, Variables};
-use crate::demo;
+use super::{Adapter, Addressing, Api, FailureShape, Key, ModelPath, Namespace, Protocol, Variables};
 use crate::openai_chat::dialect;
-use crate::openai_responses;
+use crate::{anthropic, bedrock, demo, gemini, openai_responses};
 
 const CHAT: &str = "/chat/completions";
 
@@ -18,6 +17,13 @@ const NO_VARIABLES: Variables = Variables {
     base_url: None,
 };
 const XAI_URL: &str = "https://api.x.ai/v1";
+
+/// Both services of Google.
+const GEMINI: Addressing = Addressing::Model {
+    id: ModelPath::Folder,
+    streamed: ":streamGenerateContent?alt=sse",
+    whole: ":generateContent",
+};
 
 /// What most rows share: chat completions with a bearer key.
 const fn chat(
@@ -66,7 +72,7 @@ pub static ADAPTERS: &[Adapter] = &[
     Adapter {
         package: "@ai-sdk/anthropic",
         api: Api::Messages,
-        protocol: Protocol::AnthropicMessages,
+        protocol: Protocol::AnthropicMessages(&anthropic::ANTHROPIC),
         base_url: Some("https://api.anthropic.com/v1"),
         path: "/messages",
         addressing: Addressing::Anthropic,
@@ -262,6 +268,80 @@ pub static ADAPTERS: &[Adapter] = &[
             "",
             "copilot",
             "",
+        )
+    },
+    Adapter {
+        package: "@ai-sdk/google",
+        api: Api::Gemini,
+        protocol: Protocol::Gemini(&gemini::GOOGLE),
+        path: "/",
+        addressing: GEMINI,
+        key: Key::bare("x-goog-api-key"),
+        failure: FailureShape::Google,
+        ..chat(
+            "",
+            &dialect::COMPATIBLE,
+            "https://generativelanguage.googleapis.com/v1beta",
+            "google",
+            "GOOGLE_GENERATIVE_AI_API_KEY",
+        )
+    },
+    // With a key it needs no project («express mode»); without one the catalogue gives address and identity.
+    Adapter {
+        package: "@ai-sdk/google-vertex",
+        api: Api::Gemini,
+        protocol: Protocol::Gemini(&gemini::VERTEX),
+        path: "/",
+        addressing: GEMINI,
+        key: Key::optional("x-goog-api-key"),
+        failure: FailureShape::Google,
+        ..chat(
+            "",
+            &dialect::COMPATIBLE,
+            "https://aiplatform.googleapis.com/v1/publishers/google",
+            "vertex",
+            "GOOGLE_VERTEX_API_KEY",
+        )
+    },
+    Adapter {
+        package: "@ai-sdk/google-vertex/anthropic",
+        api: Api::Messages,
+        protocol: Protocol::AnthropicMessages(&anthropic::VERTEX),
+        base_url: None,
+        path: "/",
+        addressing: Addressing::Model {
+            id: ModelPath::Plain,
+            streamed: ":streamRawPredict",
+            whole: ":rawPredict",
+        },
+        key: Key::bearer(false),
+        headers: &[],
+        failure: FailureShape::Anthropic,
+        variables: Variables {
+            key: None,
+            base_url: None,
+        },
+        ..chat("", &dialect::COMPATIBLE, "", "anthropic", "")
+    },
+    Adapter {
+        package: "@ai-sdk/amazon-bedrock",
+        api: Api::Converse,
+        protocol: Protocol::BedrockConverse,
+        base_url: None,
+        path: "/model/",
+        addressing: Addressing::Model {
+            id: ModelPath::Encoded,
+            streamed: "/converse-stream",
+            whole: "/converse",
+        },
+        key: Key::bearer(false),
+        failure: FailureShape::Bedrock,
+        ..chat(
+            "",
+            &dialect::COMPATIBLE,
+            "",
+            bedrock::NAMESPACE,
+            "AWS_BEARER_TOKEN_BEDROCK",
         )
     },
     Adapter {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::Host;
 use super::cache::Marks;
 use super::decode::{CitedDocument, Decoder};
 use super::messages::{Betas, Converter, wants_citations};
@@ -20,10 +21,16 @@ const BETA_HEADER: &str = "anthropic-beta";
 const JSON_TOOL: &str = "json";
 
 /// Makes the body and the headers, and the decoder that fits the answer.
-pub(crate) fn encode(target: &Target, request: &Request, streaming: bool) -> Result<Prepared, Error> {
+pub(crate) fn encode(
+    target: &Target,
+    host: &Host,
+    request: &Request,
+    streaming: bool,
+) -> Result<Prepared, Error> {
     let namespace = target.adapter.namespace.name(&target.provider_id);
     let options = Options::read(&request.provider_options, namespace)?;
-    let abilities = model(&target.model_id);
+    let mut abilities = model(&target.model_id);
+    abilities.structured &= host.structured;
     let native_format = options.native_format(abilities.structured);
     let schema = answer_schema(request);
     let json_tool = schema.filter(|_| !native_format);
@@ -39,7 +46,10 @@ pub(crate) fn encode(target: &Target, request: &Request, streaming: bool) -> Res
     .convert(&request.prompt)?;
 
     let mut body = Body::new();
-    body.set("model", target.model_id.as_str());
+    match host.version_in_body {
+        Some(version) => body.set("anthropic_version", version),
+        None => body.set("model", target.model_id.as_str()),
+    }
     put_limits(&mut body, request, &options, abilities, &target.model_id);
     if !request.stop_sequences.is_empty() {
         body.set("stop_sequences", json!(request.stop_sequences));

@@ -175,6 +175,19 @@ fn words(shape: FailureShape, body: &str) -> Option<String> {
                 text_at(&body, "error")?
             ))
         }),
+        FailureShape::Google => {
+            let code = error.and_then(|error| error.get("code"));
+            let whole = code.is_some_and(|code| code.is_number() || code.is_null())
+                && error.is_some_and(|error| text_at(error, "status").is_some());
+            nested.filter(|_| whole)
+        }
+        FailureShape::Bedrock => {
+            let words = text_at(&body, "message").or_else(|| text_at(&body, "Message"))?;
+            Some(match text_at(&body, "type") {
+                Some(kind) => format!("{kind}: {words}"),
+                None => words.to_owned(),
+            })
+        }
         FailureShape::OpenRouter => nested.map(|message| openrouter_words(error, message)),
     }
 }
@@ -286,6 +299,31 @@ mod tests {
             ),
             ("bare, no words", FailureShape::Bare, r#"{"message":5}"#, None),
             ("no json", FailureShape::Nested, "<html>", None),
+            (
+                "google",
+                FailureShape::Google,
+                r#"{"error":{"code":429,"message":"no","status":"RESOURCE_EXHAUSTED"}}"#,
+                Some("no"),
+            ),
+            ("google, other shape", FailureShape::Google, nested, None),
+            (
+                "bedrock",
+                FailureShape::Bedrock,
+                r#"{"message":"no"}"#,
+                Some("no"),
+            ),
+            (
+                "bedrock with a type",
+                FailureShape::Bedrock,
+                r#"{"message":"no","type":"t"}"#,
+                Some("t: no"),
+            ),
+            (
+                "bedrock before the model",
+                FailureShape::Bedrock,
+                r#"{"Message":"no"}"#,
+                Some("no"),
+            ),
             ("openrouter", FailureShape::OpenRouter, nested, Some("no")),
             (
                 "openrouter with a provider",

@@ -33,6 +33,7 @@ impl Outgoing {
         request: &Request,
         prepared: &[(&'static str, String)],
         body: &Value,
+        streaming: bool,
     ) -> Result<Self, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -56,7 +57,7 @@ impl Outgoing {
             message: format!("the request cannot be written as JSON: {error}"),
         })?;
         Ok(Self {
-            url: target.url()?,
+            url: target.url_for(streaming)?,
             headers,
             plain,
             body: Bytes::from(body),

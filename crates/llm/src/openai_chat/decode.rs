@@ -15,6 +15,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use self::calls::Calls;
+pub(crate) use self::calls::new_id;
 use self::details::Details;
 use self::facts::Gathered;
 use self::sources::{citations, image_parts};

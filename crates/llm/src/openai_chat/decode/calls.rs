@@ -311,7 +311,7 @@ pub(super) fn signature(extra: &Value) -> Option<String> {
 }
 
 /// An id for a call that has none.
-pub(super) fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     // Each state is seeded anew by the standard library, from the system's randomness.
     let draw = || RandomState::new().build_hasher().finish();
     format!("call_{:016x}{:016x}", draw(), draw())
