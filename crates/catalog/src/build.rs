@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::catalog::Sources;
+use crate::clouds;
 use crate::convert::{self, DEFAULT_ADAPTER};
 use crate::merge::merge;
 use crate::snapshot::Snapshot;
@@ -98,6 +99,11 @@ pub(crate) fn provider(id: &str, sources: &Sources, snapshot: &Snapshot) -> Opti
         _ => provider.source == Source::Env,
     };
     connected |= by_key;
+    if let Some(mut found) = clouds::found(id, &provider.options, sources) {
+        merge(&mut found, &provider.options);
+        provider.options = found;
+        connected = true;
+    }
     if by_key || (id == "nvidia" && config.is_some()) {
         add_headers(&mut provider);
     }

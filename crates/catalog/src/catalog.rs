@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::build;
+use crate::clouds;
 use crate::convert::{self, DEFAULT_ADAPTER};
 use crate::demo::{self, DEMO_PROVIDER};
 use crate::snapshot::Snapshot;
@@ -83,16 +84,18 @@ pub enum Error {
         /// The adapter that it would need.
         package: String,
     },
-    /// Nobody says which resource of the provider is the user's.
+    /// A provider that cannot be reached without a setting.
     #[error(
-        "{provider_id} needs the name of your resource: set {variable}, or \
-         `provider.{provider_id}.options.resourceName` in opencode.json"
+        "{provider_id} needs a {option}: set {}, or `provider.{provider_id}.options.{option}` in opencode.json",
+        one_of(variables)
     )]
-    MissingResource {
+    MissingSetting {
         /// The provider.
         provider_id: String,
-        /// The variable that was looked at.
-        variable: &'static str,
+        /// The option.
+        option: &'static str,
+        /// Variables that were looked at.
+        variables: Vec<String>,
     },
     /// No key for the provider.
     #[error(
@@ -149,7 +152,7 @@ impl Catalog {
     }
 
     /// Ids of providers that something connects, in the order in which they count: by environment, by
-    /// credential, by configuration, and the demonstration last.
+    /// credential, by what else the surroundings hold, by configuration, and the demonstration last.
     #[must_use]
     pub fn connected(&self) -> Vec<String> {
         let by_environment = self
@@ -167,6 +170,14 @@ impl Catalog {
             .iter()
             .filter(|(_, credential)| matches!(credential, Credential::Api { .. }))
             .map(|(id, _)| id.clone());
+        let by_surroundings = clouds::IDS
+            .into_iter()
+            .filter(|id| {
+                let providers = self.sources.config.provider.as_ref();
+                let options = providers.and_then(|providers| providers.get(*id)?.options.clone());
+                clouds::found(id, &options.unwrap_or_default(), &self.sources).is_some()
+            })
+            .map(str::to_owned);
         let by_config = self
             .sources
             .config
@@ -176,6 +187,7 @@ impl Catalog {
             .map(|(id, _)| id.clone());
         let all: IndexSet<String> = by_environment
             .chain(by_credential)
+            .chain(by_surroundings)
             .chain(by_config)
             .chain([DEMO_PROVIDER.to_owned()])
             .collect();
@@ -300,25 +312,26 @@ impl Catalog {
         } else {
             url
         };
+        let mut names = clouds::names(model, &provider, &self.sources);
+        names.extend(azure::variable(&provider.id).zip(resource.clone()));
         let own = resource
             .as_deref()
             .filter(|_| url.is_empty())
             .and_then(|resource| azure::address(&provider, resource));
-        target.base_url = own.or_else(|| {
-            let resource = azure::variable(&provider.id).zip(resource.as_deref());
-            (!url.is_empty()).then(|| self.expand(url, resource))
-        });
+        target.base_url = own.or_else(|| (!url.is_empty()).then(|| self.expand(url, &names)));
         if let Some(variable) = azure::variable(&provider.id)
             && target.base_url.is_none()
         {
-            return Err(Error::MissingResource {
+            return Err(Error::MissingSetting {
                 provider_id: provider.id.clone(),
-                variable,
+                option: "resourceName",
+                variables: vec![variable.to_owned()],
             });
         }
         let key = text("apiKey")
             .or(provider.key.as_deref())
-            .or_else(|| variable(adapter.variables.key));
+            .or_else(|| variable(adapter.variables.key))
+            .or_else(|| self.other_key(adapter, &provider));
         target.api_key = key.map(SecretString::from);
         target.headers.insert(
             "User-Agent".to_owned(),
@@ -333,6 +346,7 @@ impl Catalog {
         target.headers.extend(model.headers.clone());
         target.limits = limits(options);
         target.settings = settings(options);
+        clouds::complete(&mut target, model, &provider, &self.sources)?;
         if adapter.key.required && key.is_none() && !has_key_header(&target, adapter) {
             let own = adapter.variables.key.map(str::to_owned);
             let variables: IndexSet<String> = provider.env.iter().cloned().chain(own).collect();
@@ -344,8 +358,16 @@ impl Catalog {
         Ok(target)
     }
 
-    /// Replaces `${NAME}` by the variable, of which one may be known better; an unset one stays.
-    fn expand(&self, url: &str, known: Option<(&str, &str)>) -> String {
+    /// A key in another variable of a provider that lists several. The reference connects the provider by
+    /// any of them, and then reads only one.
+    fn other_key(&self, adapter: &Adapter, provider: &Provider) -> Option<&str> {
+        let names = provider.env.iter().filter(|name| name.ends_with("_API_KEY"));
+        let mut found = names.filter_map(|name| self.sources.environment.get(name));
+        found.next().filter(|_| adapter.key.required)
+    }
+
+    /// Replaces `${NAME}` by what `names` or the environment has for it; an unknown one stays.
+    fn expand(&self, url: &str, names: &[(&str, String)]) -> String {
         let mut out = String::with_capacity(url.len());
         let mut rest = url;
         while let Some((before, after)) = rest.split_once("${") {
@@ -355,8 +377,9 @@ impl Catalog {
                 rest = after;
                 continue;
             };
-            let known = known.filter(|(known, _)| *known == name).map(|(_, value)| value);
-            match known.or_else(|| self.sources.environment.get(name)) {
+            let named = names.iter().find(|(known, _)| *known == name);
+            let value = named.map(|(_, value)| value.as_str());
+            match value.or_else(|| self.sources.environment.get(name)) {
                 Some(value) => out.push_str(value),
                 None => out.push_str(&format!("${{{name}}}")),
             }

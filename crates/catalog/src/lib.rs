@@ -6,13 +6,13 @@
 //! - [`Catalog`] is what a folder can use: the public catalogue, its configuration, the environment and
 //!   stored credentials together.
 //! - [`request`] is what the catalogue adds to a request: sampling defaults, options, limits, headers;
-//!   [`transform`] what a model wants changed in a conversation; [`cost`] what an answer costs.
 //!
 //! No request is sent from here.
 
 mod azure;
 mod build;
 mod catalog;
+mod clouds;
 mod convert;
 pub mod cost;
 mod demo;

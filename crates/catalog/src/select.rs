@@ -4,6 +4,7 @@ use opencode_schema::model::{Model, Provider, Status};
 use serde::Deserialize;
 
 use crate::catalog::{Catalog, Error};
+use crate::clouds;
 use crate::demo::DEMO_PROVIDER;
 
 /// Names that make a model a good default, the best last.
@@ -121,8 +122,9 @@ impl Catalog {
         SMALL.iter().find_map(|family| {
             usable(&provider)
                 .filter(|model| model.family.as_deref() == Some(family))
-                .max_by_key(|model| (model.release_date.clone(), model.id.clone()))
-                .cloned()
+                .filter_map(|model| Some((clouds::nearness(&provider, &model.id)?, model)))
+                .max_by_key(|(near, model)| (*near, model.release_date.clone(), model.id.clone()))
+                .map(|(_, model)| model.clone())
         })
     }
 

@@ -86,6 +86,12 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// All variables that are not empty.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        all.filter(|(_, value)| !value.is_empty())
+    }
+
     /// Whether a switch is on: `true` or `1`.
     #[must_use]
     pub fn is_on(&self, name: &str) -> bool {

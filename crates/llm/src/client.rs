@@ -4,7 +4,7 @@
 //! session engine, which knows what it may cost (reference `providers.md` §9.6).
 
 mod answer;
-mod connection;
+pub(crate) mod connection;
 mod failure;
 mod outgoing;
 mod watch;
@@ -20,6 +20,7 @@ use self::connection::Connections;
 use self::outgoing::Outgoing;
 use self::watch::Watch;
 use crate::error::Error;
+use crate::identity::{Failure, Identities};
 use crate::protocol::{self, Decoder, Prepared};
 use crate::request::Request;
 use crate::stream::StreamPart;
@@ -47,6 +48,7 @@ impl Default for ClientOptions {
 #[derive(Clone, Debug)]
 pub struct Client {
     connections: Arc<Connections>,
+    identities: Arc<Identities>,
 }
 
 impl Default for Client {
@@ -61,6 +63,7 @@ impl Client {
     pub fn new(options: ClientOptions) -> Self {
         Self {
             connections: Arc::new(Connections::new(options)),
+            identities: Arc::default(),
         }
     }
 
@@ -120,12 +123,32 @@ impl Client {
     async fn send(
         &self,
         target: &Target,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
         watch: &Watch,
     ) -> Result<reqwest::Response, Error> {
+        if let Some(identity) = &target.identity {
+            let letter = outgoing.letter();
+            let introduced = self.identities.introduce(identity, &self.connections, letter);
+            watch.header(introduced).await?.map_err(|failure| match failure {
+                Failure::None(message) => Error::NoIdentity {
+                    provider: target.provider_id.clone(),
+                    message,
+                },
+                Failure::Connection { url, message } => Error::Connection {
+                    url,
+                    message,
+                    code: None,
+                },
+            })?;
+        }
         let response = watch.header(outgoing.send(&self.connections, watch)).await??;
         if response.status().is_success() {
             return Ok(response);
+        }
+        if let Some(identity) = &target.identity
+            && matches!(response.status().as_u16(), 401 | 403)
+        {
+            self.identities.forget(identity).await;
         }
         Err(failure::of_status(response, target, watch).await)
     }

@@ -15,6 +15,14 @@ pub enum Error {
         /// The provider.
         provider: String,
     },
+    /// A provider that wants to know who asks, and nothing that says it.
+    #[error("{message}")]
+    NoIdentity {
+        /// The provider.
+        provider: String,
+        /// What was looked at, and what to do.
+        message: String,
+    },
     /// The request cannot be expressed in the wire protocol.
     #[error("{message}")]
     Unsupported {

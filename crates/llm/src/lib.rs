@@ -15,6 +15,7 @@ pub mod cohere;
 pub mod demo;
 pub mod error;
 pub mod gemini;
+pub mod identity;
 mod json;
 mod media;
 pub mod openai_chat;

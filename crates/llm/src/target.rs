@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::adapter::{Adapter, Addressing, ModelPath};
 use crate::error::Error;
+use crate::identity::Identity;
 
 /// The default of the header and idle limits (reference `providers.md` §9.6).
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(300);
@@ -28,6 +29,8 @@ pub struct Target {
     pub base_url: Option<String>,
     /// The key.
     pub api_key: Option<SecretString>,
+    /// Where to find who asks, for providers that want more than a key.
+    pub identity: Option<Identity>,
     /// Headers of the provider and of the model, the user agent among them. They win over those of the
     /// adapter, the key's too.
     pub headers: IndexMap<String, String>,
@@ -87,6 +90,7 @@ impl Target {
             model_id: model_id.into(),
             base_url: None,
             api_key: None,
+            identity: None,
             headers: IndexMap::new(),
             limits: Limits::default(),
             settings: Settings::default(),
@@ -277,6 +281,7 @@ impl fmt::Debug for Target {
             .field("model_id", &self.model_id)
             .field("base_url", &self.base_url.as_deref().map(shown_text))
             .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
+            .field("identity", &self.identity)
             // Users put keys into headers, so values are not shown.
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("limits", &self.limits)

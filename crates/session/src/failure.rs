@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(i32::MAX as u64);
 /// What a failed call means for the message. `provider_id` is the provider that was asked.
 pub(crate) fn of_call(error: &Error, provider_id: &str) -> MessageError {
     match error {
-        Error::MissingKey { .. } => MessageError::ProviderAuth {
+        Error::MissingKey { .. } | Error::NoIdentity { .. } => MessageError::ProviderAuth {
             provider_id: provider_id.to_owned(),
             message: error.to_string(),
         },

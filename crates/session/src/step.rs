@@ -622,10 +622,12 @@ pub(crate) const UNKNOWN: &str = "unknown";
 /// What stands in the place of a target that cannot be had.
 fn no_target(error: &opencode_catalog::Error, model: &Model) -> MessageError {
     match error {
-        opencode_catalog::Error::MissingKey { .. } => MessageError::ProviderAuth {
-            provider_id: model.provider_id.clone(),
-            message: error.to_string(),
-        },
+        opencode_catalog::Error::MissingKey { .. } | opencode_catalog::Error::MissingSetting { .. } => {
+            MessageError::ProviderAuth {
+                provider_id: model.provider_id.clone(),
+                message: error.to_string(),
+            }
+        }
         other => MessageError::unknown(other.to_string()),
     }
 }

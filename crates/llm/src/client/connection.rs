@@ -14,10 +14,11 @@ const PLAIN_PROXIES: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_
 
 /// The pools of a client.
 #[derive(Debug)]
-pub(super) struct Connections {
+pub(crate) struct Connections {
     options: ClientOptions,
     plain: OnceCell<reqwest::Client>,
     secure: OnceCell<reqwest::Client>,
+    near: OnceCell<reqwest::Client>,
 }
 
 impl Connections {
@@ -26,11 +27,12 @@ impl Connections {
             options,
             plain: OnceCell::new(),
             secure: OnceCell::new(),
+            near: OnceCell::new(),
         }
     }
 
     /// The pool for an address.
-    pub(super) async fn for_url(&self, url: &url::Url) -> Result<reqwest::Client, reqwest::Error> {
+    pub(crate) async fn for_url(&self, url: &url::Url) -> Result<reqwest::Client, reqwest::Error> {
         let plain = url.scheme() == "http" && !(self.options.system_proxies && proxy_needs_tls());
         if plain {
             // Without certificates there is nothing to load; no secure address ever goes through it.
@@ -38,6 +40,12 @@ impl Connections {
             return self.plain.get_or_try_init(make).await.cloned();
         }
         self.secure.get_or_try_init(|| self.make_secure()).await.cloned()
+    }
+
+    /// The pool for services of this machine, which no proxy reaches. It speaks no TLS.
+    pub(crate) async fn near(&self) -> Result<reqwest::Client, reqwest::Error> {
+        let make = async || self.builder().no_proxy().tls_certs_only([]).build();
+        self.near.get_or_try_init(make).await.cloned()
     }
 
     async fn make_secure(&self) -> Result<reqwest::Client, reqwest::Error> {

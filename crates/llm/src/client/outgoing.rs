@@ -10,6 +10,7 @@ use super::connection::Connections;
 use super::failure;
 use super::watch::Watch;
 use crate::error::Error;
+use crate::identity::Letter;
 use crate::request::Request;
 use crate::target::{Target, shown};
 
@@ -67,6 +68,15 @@ impl Outgoing {
     /// The address, as it may be shown.
     pub(super) fn shown_url(&self) -> String {
         shown(&self.url)
+    }
+
+    /// What shows who asks is added to it.
+    pub(super) fn letter(&mut self) -> Letter<'_> {
+        Letter {
+            url: &self.url,
+            headers: &mut self.headers,
+            body: &self.body,
+        }
     }
 
     /// Sends, and follows redirections that keep method and body.
