@@ -15,9 +15,11 @@ pub(crate) use encode::encode;
 /// What one of the services does its own way.
 #[derive(Debug)]
 pub struct Dialect {
-    /// The name under which its options and metadata go, and the other service's, which is read too:
-    /// conversations move from one to the other.
+    /// The name under which its options and metadata go, and the other service's, which is read too in
+    /// conversations: they move from one to the other.
     pub namespaces: [&'static str; 2],
+    /// Options are read under the other's name, too.
+    pub takes_options_of_other: bool,
     /// Names of the service tiers on the wire; as they are where the table is empty.
     pub tiers: &'static [(&'static str, &'static str)],
     /// Can stream the arguments of calls when asked to.
@@ -27,6 +29,7 @@ pub struct Dialect {
 /// The Generative Language API.
 pub static GOOGLE: Dialect = Dialect {
     namespaces: ["google", "vertex"],
+    takes_options_of_other: false,
     tiers: &[],
     streams_arguments: false,
 };
@@ -34,6 +37,7 @@ pub static GOOGLE: Dialect = Dialect {
 /// Vertex AI.
 pub static VERTEX: Dialect = Dialect {
     namespaces: ["vertex", "google"],
+    takes_options_of_other: true,
     tiers: &[
         ("standard", "SERVICE_TIER_STANDARD"),
         ("flex", "SERVICE_TIER_FLEX"),

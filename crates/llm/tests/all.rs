@@ -11,6 +11,8 @@ mod encoding;
 mod fixtures_answers;
 mod fixtures_requests;
 mod fold;
+mod google_amazon;
+mod identities;
 mod server;
 mod shared;
 mod sse;

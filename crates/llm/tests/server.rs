@@ -134,7 +134,9 @@ async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             break at;
         }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 || !bytes.starts_with(b"POST ") {
+        if stream.read_buf(&mut bytes).await.ok()? == 0
+            || !bytes.starts_with(b"POST ") && !bytes.starts_with(b"GET ") && !bytes.starts_with(b"PUT ")
+        {
             return None;
         }
     };

@@ -17,13 +17,8 @@ use crate::target::Target;
 const JSON_TOOL: &str = "json";
 /// What thinking needs besides its budget when nobody says how long the answer may be.
 const ANSWER_BESIDE_THINKING: u64 = 4096;
-/// Options that are read here; the others go into the body as they are.
-const READ: [&str; 4] = [
-    "reasoningConfig",
-    "additionalModelRequestFields",
-    "serviceTier",
-    "anthropicBeta",
-];
+/// Options that are only read here; the others go into the body as they are.
+const READ: [&str; 3] = ["reasoningConfig", "additionalModelRequestFields", "serviceTier"];
 
 /// How the model shall think.
 struct Reasoning<'a> {

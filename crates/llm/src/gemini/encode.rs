@@ -25,6 +25,7 @@ pub(crate) fn encode(
     let options = dialect
         .namespaces
         .iter()
+        .take(if dialect.takes_options_of_other { 2 } else { 1 })
         .find_map(|name| request.provider_options.get(*name))
         .unwrap_or(&none);
     let model = target.model_id.trim();
