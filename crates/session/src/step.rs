@@ -2,6 +2,8 @@
 
 mod calls;
 mod draft;
+#[cfg(test)]
+mod prefix;
 pub(crate) mod request;
 mod snapshot;
 
