@@ -1,6 +1,9 @@
 //! What a failed call means for a message, and whether it is tried again
 //! (reference `agent-loop.md` §7, `providers.md` §11).
 
+mod action;
+mod overflow;
+
 use std::time::{Duration, SystemTime};
 
 use indexmap::IndexMap;
@@ -10,6 +13,9 @@ use opencode_schema::MessageError;
 use opencode_schema::error::ApiError;
 use opencode_schema::time::{Millis, now};
 use serde_json::Value;
+
+pub(crate) use self::action::action;
+use self::overflow::is_overflow;
 
 /// Retries of one step at most.
 pub(crate) const MAX_RETRIES: u32 = 5;
@@ -44,18 +50,26 @@ pub(crate) fn of_call(error: &Error, provider_id: &str) -> MessageError {
             }
             MessageError::Api(api)
         }
-        Error::Connection { url, code, .. } => retryable(
-            if code.as_deref() == Some("ECONNRESET") {
+        Error::Connection { url, message, code } => {
+            let reset = code.as_deref() == Some("ECONNRESET");
+            let words = if reset {
                 "Connection reset by server".to_owned()
             } else {
                 error.to_string()
-            },
-            [("url", Some(url.clone())), ("code", code.clone())],
-        ),
+            };
+            let facts = [
+                ("url", Some(url.clone())),
+                ("code", code.clone()),
+                ("syscall", reset.then(|| "read".to_owned())),
+                ("message", reset.then(|| message.clone())),
+            ];
+            retryable(words, facts)
+        }
         Error::HeaderTimeout { url, timeout_ms } | Error::RequestTimeout { url, timeout_ms } => retryable(
             error.to_string(),
             [
                 ("url", Some(url.clone())),
+                ("code", Some("ETIMEDOUT".to_owned())),
                 ("timeoutMs", Some(timeout_ms.to_string())),
             ],
         ),
@@ -100,29 +114,15 @@ fn retryable<const N: usize>(message: String, metadata: [(&str, Option<String>);
 /// What an error inside an answer means for the message.
 pub(crate) fn of_stream(error: &StreamError) -> MessageError {
     let body = error.body.as_ref().map(Value::to_string);
-    let code = error.code.clone().or_else(|| {
-        let inner = error.body.as_ref()?.get("error")?;
-        Some(
-            inner
-                .get("code")
-                .or_else(|| inner.get("type"))?
-                .as_str()?
-                .to_owned(),
-        )
-    });
-    let api = |message: String, is_retryable| {
-        MessageError::Api(ApiError {
-            message,
-            is_retryable,
-            response_body: body.clone(),
-            ..ApiError::default()
-        })
+    let code = error.code.clone().or_else(|| code_of(error.body.as_ref()?));
+    let api = |message: String, is_retryable| ApiError {
+        message,
+        is_retryable,
+        response_body: body.clone(),
+        metadata: code.clone().map(|code| facts([("code", code)])),
+        ..ApiError::default()
     };
-    match code.as_deref() {
-        Some("context_length_exceeded") => MessageError::ContextOverflow {
-            message: error.message.clone(),
-            response_body: body,
-        },
+    let told = match code.as_deref() {
         Some("insufficient_quota") => api(
             "Quota exceeded. Check your plan and billing details.".to_owned(),
             false,
@@ -133,71 +133,32 @@ pub(crate) fn of_stream(error: &StreamError) -> MessageError {
         ),
         Some("invalid_prompt") => api(error.message.clone(), false),
         Some(_) => api(error.message.clone(), true),
-        None => MessageError::unknown(error.message.clone()),
+        None => api(error.message.clone(), false),
+    };
+    if code.as_deref() == Some("context_length_exceeded") || is_overflow(&told) {
+        return MessageError::ContextOverflow {
+            message: error.message.clone(),
+            response_body: body,
+        };
     }
+    if code.is_none() {
+        return MessageError::unknown(error.message.clone());
+    }
+    MessageError::Api(told)
 }
 
-/// Texts by which providers say that a conversation is too long.
-const OVERFLOW: [&str; 31] = [
-    "prompt is too long",
-    "request_too_large",
-    "input is too long for requested model",
-    "exceeds the context window",
-    "exceeds maximum context length",
-    "exceeds the maximum context length",
-    "exceeds the model's maximum context length",
-    "exceeds model's maximum context length",
-    "tokens in request more than max tokens allowed",
-    "maximum prompt length is",
-    "reduce the length of the messages",
-    "maximum context length is",
-    "exceeds maximum allowed input length",
-    "exceeds the maximum allowed input length",
-    "is longer than the model's context length",
-    "exceeds the limit of",
-    "exceeds the available context size",
-    "greater than the context length",
-    "context window exceeds limit",
-    "exceeded model token limit",
-    "context_length_exceeded",
-    "context length exceeded",
-    "request entity too large",
-    "context length is only",
-    "prompt too long; exceeded",
-    "too large for model with",
-    "tokens, but the configured context size is",
-    "model_context_window_exceeded",
-    "too many tokens",
-    "token limit exceeded",
-    "413 (status code) (no body)",
-];
-/// Pairs of texts that together say the same.
-const OVERFLOW_PAIRS: [(&str, &str); 2] = [
-    ("input token count", "exceeds the maximum"),
-    ("input length", "context length"),
-];
-
-/// Whether an error means that the conversation is longer than the model's context.
-fn is_overflow(error: &ApiError) -> bool {
-    let message = error.message.to_lowercase();
-    let limited = message.starts_with("throttling error:")
-        || message.starts_with("service unavailable:")
-        || message.contains("rate limit")
-        || message.contains("too many requests");
-    if limited {
-        return false;
-    }
-    let code = error.response_body.as_ref().and_then(|body| {
-        let body: Value = serde_json::from_str(body).ok()?;
-        Some(body.get("error")?.get("code")?.as_str()?.to_owned())
-    });
-    error.status_code == Some(413)
-        || code.as_deref() == Some("context_length_exceeded")
-        || OVERFLOW.iter().any(|text| message.contains(text))
-        || OVERFLOW_PAIRS
-            .iter()
-            .any(|(a, b)| message.contains(a) && message.contains(b))
-        || message == "400 (status code) (no body)"
+/// The code in an error event, which some servers write as JSON inside of a text.
+fn code_of(body: &Value) -> Option<String> {
+    let parsed = body
+        .as_str()
+        .and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let body = parsed.as_ref().unwrap_or(body);
+    let inner = body
+        .get("error")
+        .filter(|inner| inner.is_object())
+        .unwrap_or(body);
+    let code = |key: &str| inner.get(key).and_then(Value::as_str).map(str::to_owned);
+    code("code").or_else(|| code("type"))
 }
 
 /// Texts that say that the same request may succeed later.
@@ -295,13 +256,10 @@ fn friendly(message: &str) -> String {
 /// How long to wait before retry number `attempt` (from 1): as the provider says, else twice as long each
 /// time with up to a quarter more, so that many clients do not come back together.
 pub(crate) fn pause(error: &MessageError, attempt: u32) -> Duration {
-    let headers = match error {
-        MessageError::Api(api) => api.response_headers.as_ref(),
-        _ => None,
-    };
-    if let Some(wanted) = headers.and_then(retry_after) {
+    if let Some(wanted) = named_pause(error) {
         return wanted.min(LONGEST_PAUSE);
     }
+    let headers = headers_of(error);
     let base = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(20));
     let mut byte = [0_u8];
     let _ = getrandom::fill(&mut byte);
@@ -311,6 +269,30 @@ pub(crate) fn pause(error: &MessageError, attempt: u32) -> Duration {
     } else {
         LONGEST_BLIND_PAUSE
     })
+}
+
+fn headers_of(error: &MessageError) -> Option<&IndexMap<String, String>> {
+    match error {
+        MessageError::Api(api) => api.response_headers.as_ref(),
+        _ => None,
+    }
+}
+
+/// How long the provider says to wait.
+fn named_pause(error: &MessageError) -> Option<Duration> {
+    headers_of(error).and_then(retry_after)
+}
+
+/// A time in words: `2d 3h`, `1h 1min`, `5min`, `7s`.
+fn said_by(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}min"),
+        (0, _, _) => format!("{hours}h {minutes}min"),
+        _ => format!("{days}d {hours}h"),
+    }
 }
 
 fn retry_after(headers: &IndexMap<String, String>) -> Option<Duration> {
@@ -351,35 +333,107 @@ mod tests {
         }
     }
 
-    #[test]
-    fn overflow() {
-        for (message, status, body, wanted) in [
-            (
-                "prompt is too long: 210000 tokens > 200000 maximum",
-                400,
-                "",
-                true,
-            ),
-            (
-                "This model's maximum context length is 128000 tokens.",
-                400,
-                "",
-                true,
-            ),
-            (
-                "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
-                400,
-                "",
-                true,
-            ),
-            ("no", 400, r#"{"error":{"code":"context_length_exceeded"}}"#, true),
-            ("anything", 413, "", true),
-            ("Rate limit reached: too many tokens per minute", 429, "", false),
-            ("Throttling error: too many tokens", 400, "", false),
-            ("bad key", 401, "", false),
-        ] {
-            assert_eq!(is_overflow(&api(message, status, body)), wanted, "{message}");
+    fn event(message: &str, code: Option<&str>, body: Value) -> StreamError {
+        StreamError {
+            message: message.into(),
+            code: code.map(str::to_owned),
+            body: (!body.is_null()).then_some(body),
         }
+    }
+
+    #[test]
+    fn errors_inside_of_answers() {
+        use serde_json::json;
+        let nested =
+            json!({ "type": "error", "error": { "code": "server_is_overloaded", "message": "busy" } });
+        let as_text = Value::from(nested.to_string());
+        for (error, name, retried) in [
+            (
+                event("too long", Some("context_length_exceeded"), Value::Null),
+                "ContextOverflowError",
+                false,
+            ),
+            (
+                event(
+                    "prompt is too long: 9 tokens > 8 maximum",
+                    Some("invalid_request_error"),
+                    Value::Null,
+                ),
+                "ContextOverflowError",
+                false,
+            ),
+            (
+                event("no money", Some("insufficient_quota"), Value::Null),
+                "APIError",
+                false,
+            ),
+            (
+                event("no", Some("usage_not_included"), Value::Null),
+                "APIError",
+                false,
+            ),
+            (
+                event("no", Some("invalid_prompt"), Value::Null),
+                "APIError",
+                false,
+            ),
+            (
+                event("busy", Some("overloaded_error"), Value::Null),
+                "APIError",
+                true,
+            ),
+            (event("busy", None, nested), "APIError", true),
+            (event("busy", None, as_text), "APIError", true),
+            (event("odd", None, Value::Null), "UnknownError", false),
+        ] {
+            let told = of_stream(&error);
+            let value = serde_json::to_value(&told).unwrap();
+            assert_eq!(value["name"], name, "{error:?}");
+            assert_eq!(retry_reason(&told).is_some(), retried, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn statuses_that_are_tried_again() {
+        for (status, provider, wanted) in [
+            (400, "openai", false),
+            (401, "mine", false),
+            (404, "mine", false),
+            (404, "openai", true),
+            (404, "openai-like", true),
+            (408, "mine", true),
+            (409, "mine", true),
+            (429, "mine", true),
+            (500, "mine", true),
+            (529, "mine", true),
+        ] {
+            let http = opencode_llm::error::HttpError {
+                status,
+                message: "words".into(),
+                retryable: opencode_llm::error::is_retryable_status(status),
+                ..Default::default()
+            };
+            let told = of_call(&Error::Http(Box::new(http)), provider);
+            assert_eq!(retry_reason(&told).is_some(), wanted, "{status} {provider}");
+        }
+    }
+
+    #[test]
+    fn broken_connections_say_what_broke() {
+        let error = Error::Connection {
+            url: "http://a".into(),
+            message: "reset".into(),
+            code: Some("ECONNRESET".into()),
+        };
+        let MessageError::Api(api) = of_call(&error, "p") else {
+            panic!("not an API error");
+        };
+        let facts = api.metadata.unwrap();
+        assert_eq!(api.message, "Connection reset by server");
+        assert_eq!(
+            ["code", "syscall", "message"].map(|key| facts[key].as_str()),
+            ["ECONNRESET", "read", "reset"]
+        );
     }
 
     #[test]

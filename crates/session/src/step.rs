@@ -240,7 +240,7 @@ impl Step<'_> {
             self.status(Status::Retry {
                 attempt,
                 message,
-                action: None,
+                action: failure::action(&error, &self.model.provider_id),
                 next,
             })
             .await?;
