@@ -21,7 +21,7 @@ use crate::clouds;
 use crate::convert::{self, DEFAULT_ADAPTER};
 use crate::demo::{self, DEMO_PROVIDER};
 use crate::snapshot::Snapshot;
-use crate::{azure, interface};
+use crate::{azure, interface, user_agent};
 
 /// What a catalogue is made of.
 #[derive(Debug, Clone)]
@@ -335,7 +335,7 @@ impl Catalog {
         target.api_key = key.map(SecretString::from);
         target.headers.insert(
             "User-Agent".to_owned(),
-            format!("opencode/{}", self.sources.version),
+            user_agent::of(&provider.id, self.sources.version),
         );
         if let Some(Value::Object(headers)) = options.get("headers") {
             let texts = headers

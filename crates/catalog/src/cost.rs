@@ -1,5 +1,6 @@
 //! What an answer costs (reference `providers.md` §10).
 
+use opencode_llm::stream::ProviderMetadata;
 use opencode_schema::model::{Model, Price};
 use opencode_schema::session::{Cost, Tokens};
 
@@ -27,6 +28,14 @@ pub fn of(model: &Model, tokens: &Tokens) -> Cost {
         + units(price.cache.read, tokens.cache.read)
         + units(price.cache.write, tokens.cache.write);
     Cost(sum as f64 / UNITS_PER_TOKEN_DOLLAR)
+}
+
+/// What the provider itself says that an answer cost, in billionths of the cent that it bills by.
+#[must_use]
+pub fn billed(metadata: &ProviderMetadata) -> Option<Cost> {
+    const UNITS_PER_DOLLAR: f64 = 1e11;
+    let units = metadata.get("copilot")?.get("totalNanoAiu")?.as_f64()?;
+    (units.is_finite() && units >= 0.0).then(|| Cost(units / UNITS_PER_DOLLAR))
 }
 
 /// The price list that holds for so much input: the largest tier below it, else the one for large input.
@@ -95,6 +104,44 @@ mod tests {
         // 600 * 3 + (50 + 10) * 15 + 400 * 0.3, by a million.
         assert_eq!(of(&model, &tokens(600)), Cost(0.00282));
         assert_eq!(of(&model, &Tokens::default()), Cost(0.0));
+    }
+
+    #[test]
+    fn what_the_provider_bills_wins() {
+        let metadata = |value: serde_json::Value| -> ProviderMetadata {
+            serde_json::from_value(serde_json::json!({ "copilot": { "totalNanoAiu": value } })).unwrap()
+        };
+        for (value, wanted) in [
+            (serde_json::json!(250_000_000), Some(Cost(0.0025))),
+            (serde_json::json!(0), Some(Cost(0.0))),
+            (serde_json::json!(-1), None),
+            (serde_json::json!("5"), None),
+        ] {
+            assert_eq!(billed(&metadata(value.clone())), wanted, "{value}");
+        }
+        assert_eq!(billed(&ProviderMetadata::new()), None);
+    }
+
+    #[test]
+    fn caches_and_reasoning_have_their_prices() {
+        let mut over = price_of(6.0);
+        over.cache.write = 7.5;
+        let model = model(Pricing {
+            base: price_of(3.0),
+            tiers: None,
+            over_200k: Some(over),
+        });
+        let tokens = |input, write| Tokens {
+            total: None,
+            input,
+            output: 100,
+            reasoning: 1_000,
+            cache: CacheTokens { read: 50_000, write },
+        };
+        // 100 000 * 3 + 1 100 * 15 + 50 000 * 0.3 + 20 000 * 3.75, by a million.
+        assert_eq!(of(&model, &tokens(100_000, 20_000)), Cost(0.4065));
+        // Caches count when it is about the size: 140 000 * 6 + 1 100 * 15 + 50 000 * 0.3 + 20 000 * 7.5.
+        assert_eq!(of(&model, &tokens(140_000, 20_000)), Cost(1.0215));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub mod request;
 mod select;
 pub mod snapshot;
 pub mod transform;
+mod user_agent;
 mod variants;
 
 pub use catalog::{Catalog, Error, Sources};

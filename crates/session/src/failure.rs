@@ -65,14 +65,20 @@ pub(crate) fn of_call(error: &Error, provider_id: &str) -> MessageError {
             ];
             retryable(words, facts)
         }
-        Error::HeaderTimeout { url, timeout_ms } | Error::RequestTimeout { url, timeout_ms } => retryable(
-            error.to_string(),
-            [
-                ("url", Some(url.clone())),
-                ("code", Some("ETIMEDOUT".to_owned())),
-                ("timeoutMs", Some(timeout_ms.to_string())),
-            ],
-        ),
+        Error::HeaderTimeout { url, timeout_ms } | Error::RequestTimeout { url, timeout_ms } => {
+            let of_headers = matches!(error, Error::HeaderTimeout { .. });
+            retryable(
+                error.to_string(),
+                [
+                    ("url", Some(url.clone())),
+                    (
+                        "code",
+                        of_headers.then(|| "ProviderHeaderTimeoutError".to_owned()),
+                    ),
+                    ("timeoutMs", Some(timeout_ms.to_string())),
+                ],
+            )
+        }
         Error::IdleTimeout { url, .. } => {
             retryable(error.to_string(), [("url", Some(url.clone())), ("code", None)])
         }

@@ -417,7 +417,11 @@ impl Step<'_> {
         // Calls that the model began and never finished.
         self.stop_calls(Duration::ZERO).await?;
         let (reason, tokens) = self.finish_and_tokens();
-        let price = cost::of(&self.model, &tokens);
+        let billed = self
+            .finish
+            .as_ref()
+            .and_then(|finish| cost::billed(&finish.metadata));
+        let price = billed.unwrap_or_else(|| cost::of(&self.model, &tokens));
         let finish_part = StepFinishPart {
             reason: reason.clone(),
             snapshot: after.clone(),

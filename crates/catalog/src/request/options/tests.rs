@@ -94,7 +94,7 @@ fn rules_by_adapter_provider_and_model() {
             "@ai-sdk/xai",
             "grok-4",
             true,
-            json!({ "store": false, "promptCacheKey": "ses" }),
+            json!({ "store": false, "prompt_cache_key": "ses", "promptCacheKey": "ses" }),
         ),
         (
             "mistral",
