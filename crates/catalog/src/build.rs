@@ -14,42 +14,11 @@ use serde_json::Value;
 use crate::catalog::Sources;
 use crate::clouds;
 use crate::convert::{self, DEFAULT_ADAPTER};
+use crate::loader;
+use crate::login;
 use crate::merge::merge;
 use crate::snapshot::Snapshot;
 use crate::variants;
-
-/// Headers that providers want to see from us. Parity: they are added only where a key came from the
-/// environment or a stored credential, not for a provider that configuration alone connects.
-const HEADERS: &[(&str, &[(&str, &str)])] = &[
-    (
-        "anthropic",
-        &[(
-            "anthropic-beta",
-            "interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14",
-        )],
-    ),
-    ("openrouter", REFERER),
-    ("zenmux", REFERER),
-    ("kilo", REFERER),
-    (
-        "llmgateway",
-        &[
-            ("HTTP-Referer", "https://opencode.ai/"),
-            ("X-Title", "opencode"),
-            ("X-Source", "opencode"),
-        ],
-    ),
-    (
-        "nvidia",
-        &[
-            ("HTTP-Referer", "https://opencode.ai/"),
-            ("X-Title", "opencode"),
-            ("X-BILLING-INVOKE-ORIGIN", "OpenCode"),
-        ],
-    ),
-    ("cerebras", &[("X-Cerebras-3rd-Party-Integration", "opencode")]),
-];
-const REFERER: &[(&str, &str)] = &[("HTTP-Referer", "https://opencode.ai/"), ("X-Title", "opencode")];
 
 /// Models that exist in the public catalogue but are no use for conversations with tools.
 const UNFIT: &[(&str, &str)] = &[
@@ -96,6 +65,10 @@ pub(crate) fn provider(id: &str, sources: &Sources, snapshot: &Snapshot) -> Opti
             provider.source = Source::Api;
             true
         }
+        Some(Credential::Oauth { .. }) if login::is_served(id) => {
+            provider.source = Source::Custom;
+            true
+        }
         _ => provider.source == Source::Env,
     };
     connected |= by_key;
@@ -104,9 +77,7 @@ pub(crate) fn provider(id: &str, sources: &Sources, snapshot: &Snapshot) -> Opti
         provider.options = found;
         connected = true;
     }
-    if by_key || (id == "nvidia" && config.is_some()) {
-        add_headers(&mut provider);
-    }
+    connected |= loader::load(&mut provider, sources, by_key, config.is_some());
     if let Some(config) = config {
         provider.source = Source::Config;
         if let Some(own) = &config.options {
@@ -115,6 +86,9 @@ pub(crate) fn provider(id: &str, sources: &Sources, snapshot: &Snapshot) -> Opti
     }
     if !connected {
         return None;
+    }
+    if matches!(sources.credentials.get(id), Some(Credential::Oauth { .. })) {
+        login::route::shape(&mut provider);
     }
     filter(&mut provider, config, sources);
     (!provider.models.is_empty()).then_some(provider)
@@ -276,21 +250,6 @@ fn configured_model(
     all.retain(|_, options| options.shift_remove("disabled") != Some(Value::Bool(true)));
     model.variants = Some(all);
     model
-}
-
-fn add_headers(provider: &mut Provider) {
-    let Some((_, wanted)) = HEADERS.iter().find(|(id, _)| *id == provider.id) else {
-        return;
-    };
-    let wanted: Object = wanted
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
-        .collect();
-    let mut options = [("headers".to_owned(), Value::Object(wanted))]
-        .into_iter()
-        .collect();
-    merge(&mut options, &provider.options);
-    provider.options = options;
 }
 
 fn filter(provider: &mut Provider, config: Option<&ProviderConfig>, sources: &Sources) {

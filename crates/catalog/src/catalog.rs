@@ -20,6 +20,9 @@ use crate::build;
 use crate::clouds;
 use crate::convert::{self, DEFAULT_ADAPTER};
 use crate::demo::{self, DEMO_PROVIDER};
+use crate::http::Http;
+use crate::loader;
+use crate::login::{self, refresh, route};
 use crate::snapshot::Snapshot;
 use crate::{azure, interface, user_agent};
 
@@ -36,6 +39,8 @@ pub struct Sources {
     pub config: Arc<Config>,
     /// Version of the program, for `User-Agent`.
     pub version: &'static str,
+    /// Where tokens are renewed.
+    pub logins: login::Options,
 }
 
 /// The providers and models that a folder can use. Nothing is unpacked before it is asked for.
@@ -44,6 +49,9 @@ pub struct Catalog {
     pub(crate) sources: Sources,
     snapshot: OnceLock<Snapshot>,
     made: Mutex<HashMap<String, Option<Arc<Provider>>>>,
+    /// Logins with tokens that are newer than those of `sources`.
+    logins: Mutex<Credentials>,
+    http: Http,
 }
 
 /// Why a model cannot be used.
@@ -93,7 +101,7 @@ pub enum Error {
         /// The provider.
         provider_id: String,
         /// The option.
-        option: &'static str,
+        option: String,
         /// Variables that were looked at.
         variables: Vec<String>,
     },
@@ -107,6 +115,16 @@ pub enum Error {
         provider_id: String,
         /// Variables that were looked at.
         variables: Vec<String>,
+    },
+    /// The login to the provider has ended and cannot be renewed.
+    #[error(
+        "the login to {provider_id} has ended: {reason}. Log in again with `opencode auth login -p {provider_id}`"
+    )]
+    LoginEnded {
+        /// The provider.
+        provider_id: String,
+        /// Why.
+        reason: String,
     },
 }
 
@@ -134,6 +152,8 @@ impl Catalog {
             sources,
             snapshot: OnceLock::new(),
             made: Mutex::default(),
+            logins: Mutex::default(),
+            http: Http::default(),
         }
     }
 
@@ -152,7 +172,8 @@ impl Catalog {
     }
 
     /// Ids of providers that something connects, in the order in which they count: by environment, by
-    /// credential, by what else the surroundings hold, by configuration, and the demonstration last.
+    /// key, by login, by what the surroundings hold, without being asked for, by configuration. The
+    /// demonstration is there when nothing else is.
     #[must_use]
     pub fn connected(&self) -> Vec<String> {
         let by_environment = self
@@ -178,6 +199,13 @@ impl Catalog {
                 clouds::found(id, &options.unwrap_or_default(), &self.sources).is_some()
             })
             .map(str::to_owned);
+        let by_login = self
+            .sources
+            .credentials
+            .iter()
+            .filter(|(_, credential)| matches!(credential, Credential::Oauth { .. }))
+            .map(|(id, _)| id.clone());
+        let unasked = loader::unasked().map(str::to_owned);
         let by_config = self
             .sources
             .config
@@ -187,11 +215,16 @@ impl Catalog {
             .map(|(id, _)| id.clone());
         let all: IndexSet<String> = by_environment
             .chain(by_credential)
+            .chain(by_login)
             .chain(by_surroundings)
+            .chain(unasked)
             .chain(by_config)
-            .chain([DEMO_PROVIDER.to_owned()])
             .collect();
-        all.into_iter().filter(|id| self.provider(id).is_some()).collect()
+        let mut there: Vec<String> = all.into_iter().filter(|id| self.provider(id).is_some()).collect();
+        if there.is_empty() && self.provider(DEMO_PROVIDER).is_some() {
+            there.push(DEMO_PROVIDER.to_owned());
+        }
+        there
     }
 
     /// Every provider that may be used here: those of the public catalogue as it has them, connected ones as
@@ -271,7 +304,8 @@ impl Catalog {
         let known = adapter::by_package(package);
         // A package that nobody knows is an own build of the common one, if it says where the provider is.
         let known = known.or_else(|| {
-            let foreign = !package.starts_with("@ai-sdk/") && !model.api.url.is_empty();
+            let placed = !model.api.url.is_empty() || loader::has_place(&model.provider_id);
+            let foreign = !package.starts_with("@ai-sdk/") && placed;
             adapter::by_package(DEFAULT_ADAPTER).filter(|_| foreign)
         });
         known.ok_or_else(|| Error::NoAdapter {
@@ -305,12 +339,15 @@ impl Catalog {
         let environment = &self.sources.environment;
         let variable = |name: Option<&'static str>| name.and_then(|name| environment.get(name));
 
-        let mut target = Target::new(adapter, &provider.id, &model.api.id);
+        let mut keyless = false;
+        let place = loader::place(&provider, &model.api.id).filter(|_| text("baseURL").is_none());
+        let model_id = place.as_ref().map_or(&model.api.id, |place| &place.model_id);
+        let mut target = Target::new(adapter, &provider.id, model_id);
         let url = text("baseURL").unwrap_or(&model.api.url);
-        let url = if url.is_empty() {
-            variable(adapter.variables.base_url).unwrap_or("")
-        } else {
-            url
+        let url = match &place {
+            Some(place) => place.url,
+            None if url.is_empty() => variable(adapter.variables.base_url).unwrap_or(""),
+            None => url,
         };
         let mut names = clouds::names(model, &provider, &self.sources);
         names.extend(azure::variable(&provider.id).zip(resource.clone()));
@@ -318,20 +355,27 @@ impl Catalog {
             .as_deref()
             .filter(|_| url.is_empty())
             .and_then(|resource| azure::address(&provider, resource));
-        target.base_url = own.or_else(|| (!url.is_empty()).then(|| self.expand(url, &names)));
+        target.base_url = match own {
+            Some(own) => Some(own),
+            None if url.is_empty() => None,
+            None => Some(self.expand(url, &provider, &names)?),
+        };
         if let Some(variable) = azure::variable(&provider.id)
             && target.base_url.is_none()
         {
             return Err(Error::MissingSetting {
                 provider_id: provider.id.clone(),
-                option: "resourceName",
+                option: "resourceName".to_owned(),
                 variables: vec![variable.to_owned()],
             });
         }
         let key = text("apiKey")
             .or(provider.key.as_deref())
             .or_else(|| variable(adapter.variables.key))
-            .or_else(|| self.other_key(adapter, &provider));
+            .or_else(|| {
+                loader::key(&provider, &self.sources)
+                    .filter(|_| adapter.key.required || loader::has_row(&provider.id))
+            });
         target.api_key = key.map(SecretString::from);
         target.headers.insert(
             "User-Agent".to_owned(),
@@ -344,9 +388,29 @@ impl Catalog {
             target.headers.extend(texts);
         }
         target.headers.extend(model.headers.clone());
+        if let Some(place) = place {
+            for (name, value) in place.headers {
+                target
+                    .headers
+                    .insert((*name).to_owned(), self.expand(value, &provider, &names)?);
+            }
+            if let (Some(header), Some(key)) = (place.key_header, key) {
+                // The provider behind the gateway has a key of its own, which the gateway knows.
+                target.headers.insert(header.to_owned(), format!("Bearer {key}"));
+                target.api_key = None;
+                keyless = true;
+            }
+        }
         target.limits = limits(options);
-        target.settings = settings(options);
+        target.settings = Settings {
+            keyless,
+            ..settings(options)
+        };
         clouds::complete(&mut target, model, &provider, &self.sources)?;
+        if let Some(login) = self.login(&provider.id) {
+            route::apply(&mut target, &login, text("baseURL").is_some());
+            return Ok(target);
+        }
         if adapter.key.required && key.is_none() && !has_key_header(&target, adapter) {
             let own = adapter.variables.key.map(str::to_owned);
             let variables: IndexSet<String> = provider.env.iter().cloned().chain(own).collect();
@@ -358,18 +422,47 @@ impl Catalog {
         Ok(target)
     }
 
-    /// A key in another variable of a provider that lists several. The reference connects the provider by
-    /// any of them, and then reads only one.
-    fn other_key(&self, adapter: &Adapter, provider: &Provider) -> Option<&str> {
-        let names = provider.env.iter().filter(|name| name.ends_with("_API_KEY"));
-        let mut found = names.filter_map(|name| self.sources.environment.get(name));
-        found.next().filter(|_| adapter.key.required)
+    /// The same with a token that lasts: one that has ended is renewed first.
+    ///
+    /// # Errors
+    /// Those of [`Catalog::target`]; [`Error::LoginEnded`].
+    pub async fn fresh_target(&self, model: &Model) -> Result<Target, Error> {
+        let id = model.provider_id.as_str();
+        if login::is_served(id) {
+            let Sources {
+                paths, environment, ..
+            } = &self.sources;
+            let options = &self.sources.logins;
+            let fresh = Box::pin(refresh::fresh(id, paths, environment, &self.http, options)).await;
+            let fresh = fresh.map_err(|error| Error::LoginEnded {
+                provider_id: id.to_owned(),
+                reason: error.to_string(),
+            })?;
+            if let Some(fresh) = fresh {
+                self.newer().insert(id.to_owned(), fresh);
+            }
+        }
+        self.target(model)
     }
 
-    /// Replaces `${NAME}` by what `names` or the environment has for it; an unknown one stays.
-    fn expand(&self, url: &str, names: &[(&str, String)]) -> String {
-        let mut out = String::with_capacity(url.len());
-        let mut rest = url;
+    /// The login to a provider, if that is how it is reached.
+    fn login(&self, provider_id: &str) -> Option<Credential> {
+        let newer = self.newer().get(provider_id).cloned();
+        let login = newer.or_else(|| self.sources.credentials.get(provider_id).cloned());
+        login.filter(|login| matches!(login, Credential::Oauth { .. }) && login::is_served(provider_id))
+    }
+
+    fn newer(&self) -> std::sync::MutexGuard<'_, Credentials> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces `${NAME}` by what stands for it with this provider, or by the variable.
+    ///
+    /// # Errors
+    /// [`Error::MissingSetting`]: nothing stands for it.
+    fn expand(&self, text: &str, provider: &Provider, names: &[(&str, String)]) -> Result<String, Error> {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
             out.push_str(before);
             let Some((name, tail)) = after.split_once('}') else {
@@ -378,15 +471,18 @@ impl Catalog {
                 continue;
             };
             let named = names.iter().find(|(known, _)| *known == name);
-            let value = named.map(|(_, value)| value.as_str());
-            match value.or_else(|| self.sources.environment.get(name)) {
-                Some(value) => out.push_str(value),
-                None => out.push_str(&format!("${{{name}}}")),
-            }
+            let known = named.map(|(_, value)| value.clone());
+            let known = known.or_else(|| loader::name(name, provider, &self.sources));
+            let known = known.or_else(|| self.sources.environment.get(name).map(str::to_owned));
+            out.push_str(&known.ok_or_else(|| Error::MissingSetting {
+                provider_id: provider.id.clone(),
+                option: "baseURL".to_owned(),
+                variables: vec![name.to_owned()],
+            })?);
             rest = tail;
         }
         out.push_str(rest);
-        out
+        Ok(out)
     }
 }
 
@@ -433,5 +529,7 @@ fn settings(options: &Object) -> Settings {
             .get("apiVersion")
             .and_then(Value::as_str)
             .map(str::to_owned),
+        keyless: false,
+        instructions: false,
     }
 }

@@ -219,7 +219,7 @@ pub(crate) fn complete(
         let Some(project) = project(vertex, options, environment) else {
             return Err(Error::MissingSetting {
                 provider_id: provider.id.clone(),
-                option: "project",
+                option: "project".to_owned(),
                 variables: vertex.project.iter().map(|name| (*name).to_owned()).collect(),
             });
         };
@@ -428,6 +428,7 @@ mod tests {
             credentials: Credentials::new(),
             config: Arc::new(serde_json::from_value(config).unwrap()),
             version: "0",
+            logins: crate::login::Options::default(),
         })
     }
 

@@ -38,6 +38,7 @@ fn catalog(folder: &std::path::Path) -> Catalog {
         credentials: Credentials::default(),
         config: Arc::new(Config::default()),
         version: "0.0.0",
+        logins: crate::login::Options::default(),
     })
 }
 

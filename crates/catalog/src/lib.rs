@@ -7,7 +7,9 @@
 //!   stored credentials together.
 //! - [`request`] is what the catalogue adds to a request: sampling defaults, options, limits, headers;
 //!
-//! No request is sent from here.
+//! - [`login`] logs in to providers and keeps their tokens fresh.
+//!
+//! No request to a model is sent from here.
 
 mod azure;
 mod build;
@@ -20,7 +22,10 @@ mod demo;
 mod fixture;
 #[cfg(test)]
 mod golden;
+pub mod headers;
+pub mod http;
 mod interface;
+mod loader;
 pub mod login;
 mod merge;
 pub mod request;

@@ -1,7 +1,6 @@
 //! What the catalogue adds to a request: sampling, limits, options, headers
 //! (reference `providers.md` §7, §9).
 
-mod headers;
 mod options;
 mod sampling;
 
@@ -11,7 +10,6 @@ use opencode_schema::Object;
 use opencode_schema::agent::Agent;
 use opencode_schema::model::{Model, Provider};
 
-pub use self::headers::{Origin, session_headers};
 use self::sampling::Sampling;
 use crate::merge::merge;
 

@@ -24,6 +24,7 @@ fn list(context: &Context) -> Result<(), Failure> {
         credentials: credentials.clone(),
         config: std::sync::Arc::default(),
         version: env!("CARGO_PKG_VERSION"),
+        logins: opencode_catalog::login::Options::default(),
     });
     let heads: Vec<_> = catalog.snapshot().heads().collect();
     let name = |id: &str| {

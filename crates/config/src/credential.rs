@@ -1,16 +1,21 @@
 //! Stored credentials: `auth.json` (reference `config.md` §9).
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use opencode_schema::time::Millis;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::environment::variable;
+use crate::lock::{self, Lock};
 use crate::{Environment, Paths};
+
+/// How often one looks whether another program has written its credential, and how long it is between two
+/// looks.
+const LOOKS: (u32, Duration) = (500, Duration::from_millis(10));
 
 /// A stored credential. Secrets print as redacted.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +51,39 @@ pub enum Credential {
         /// The token.
         token: SecretString,
     },
+}
+
+impl Credential {
+    /// The entry of `auth.json`. It holds the secrets as they are.
+    #[must_use]
+    pub fn to_entry(&self) -> Value {
+        let mut entry = match self {
+            Self::Api { key, metadata } => {
+                json!({ "type": "api", "key": key.expose_secret(), "metadata": metadata })
+            }
+            Self::Oauth {
+                refresh,
+                access,
+                expires,
+                account_id,
+                enterprise_url,
+            } => json!({
+                "type": "oauth",
+                "refresh": refresh.expose_secret(),
+                "access": access.expose_secret(),
+                "expires": expires,
+                "accountId": account_id,
+                "enterpriseUrl": enterprise_url,
+            }),
+            Self::Wellknown { key, token } => {
+                json!({ "type": "wellknown", "key": key, "token": token.expose_secret() })
+            }
+        };
+        if let Some(entry) = entry.as_object_mut() {
+            entry.retain(|_, value| !value.is_null() && value != &json!({}));
+        }
+        entry
+    }
 }
 
 /// Credentials by provider id or address.
@@ -88,20 +126,22 @@ pub fn check(entry: &Value) -> Result<(), serde_json::Error> {
 /// # Errors
 /// The file cannot be read or written, or holds something else than an object: then it stays as it is.
 pub fn put(paths: &Paths, id: &str, entry: Option<Value>) -> io::Result<()> {
-    static WRITING: Mutex<()> = Mutex::new(());
-    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _writing = hold(paths)?;
+    let plain = id.trim_end_matches('/');
     let path = paths.credentials();
     let mut entries: IndexMap<String, Value> = match fs_err::read_to_string(&path) {
         Ok(text) => serde_json::from_str(&text)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => IndexMap::new(),
         Err(error) => return Err(error),
     };
+    // Parity: config.md §9, an address has one entry, without slashes at its end.
+    entries.retain(|known, _| known == plain || known.trim_end_matches('/') != plain);
     match entry {
         Some(entry) => {
-            entries.insert(id.to_owned(), entry);
+            entries.insert(plain.to_owned(), entry);
         }
         None => {
-            entries.shift_remove(id);
+            entries.shift_remove(plain);
         }
     }
     fs_err::create_dir_all(&paths.data)?;
@@ -111,6 +151,21 @@ pub fn put(paths: &Paths, id: &str, entry: Option<Value>) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(&path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Waits until no other program writes credentials.
+fn hold(paths: &Paths) -> io::Result<Lock> {
+    let (looks, pause) = LOOKS;
+    for _ in 0..looks {
+        if let Some(held) = lock::try_hold(paths, "auth")? {
+            return Ok(held);
+        }
+        std::thread::sleep(pause);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::WouldBlock,
+        "another program is writing the credentials and does not end",
+    ))
 }
 
 fn parse(text: &str) -> Result<Credentials, serde_json::Error> {
@@ -123,8 +178,6 @@ fn parse(text: &str) -> Result<Credentials, serde_json::Error> {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     fn environment(home: &std::path::Path, content: Option<&str>) -> Environment {
@@ -164,6 +217,58 @@ mod tests {
             let environment = environment(home.path(), Some(content));
             let credentials = read(&Paths::new(&environment), &environment);
             assert_eq!(credentials.keys().collect::<Vec<_>>(), [wanted]);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_addresses_have_one_entry() {
+        let home = tempfile::TempDir::new().unwrap();
+        let environment = environment(home.path(), None);
+        let paths = Paths::new(&environment);
+        let login = Credential::Oauth {
+            refresh: "r".into(),
+            access: "a".into(),
+            expires: 5,
+            account_id: None,
+            enterprise_url: Some("h".into()),
+        };
+        let key = Credential::Api {
+            key: "k".into(),
+            metadata: IndexMap::new(),
+        };
+        fs_err::create_dir_all(&paths.data).unwrap();
+        fs_err::write(
+            paths.credentials(),
+            r#"{"https://x//": {"type": "api", "key": "old"}}"#,
+        )
+        .unwrap();
+        put(&paths, "https://x/", Some(key.to_entry())).unwrap();
+        put(&paths, "p", Some(login.to_entry())).unwrap();
+        let text = fs_err::read_to_string(paths.credentials()).unwrap();
+        let entries: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            entries,
+            json!({
+                "https://x": { "type": "api", "key": "k" },
+                "p": { "type": "oauth", "refresh": "r", "access": "a", "expires": 5, "enterpriseUrl": "h" },
+            })
+        );
+        assert!(text.contains("\n  \"p\": {\n    "), "{text}");
+        let read = read(&paths, &environment);
+        assert_eq!(read["p"].to_entry(), login.to_entry());
+        put(&paths, "https://x", None).unwrap();
+        assert_eq!(
+            super::read(&paths, &environment).keys().collect::<Vec<_>>(),
+            ["p"]
+        );
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs_err::metadata(paths.credentials())
+                .unwrap()
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600);
         }
     }
 

@@ -14,6 +14,7 @@ mod error;
 mod front_matter;
 pub mod instruction;
 mod load;
+pub mod lock;
 mod markdown;
 mod merge;
 pub mod paths;

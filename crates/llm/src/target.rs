@@ -74,6 +74,10 @@ pub struct Settings {
     pub deployment_urls: bool,
     /// `apiVersion` of Azure; `v1` if `None`.
     pub api_version: Option<String>,
+    /// The headers prove who asks in a way of their own, so that no key is needed.
+    pub keyless: bool,
+    /// The system prompt is wanted as an option of the protocol, not among the messages.
+    pub instructions: bool,
 }
 
 impl Target {
@@ -230,9 +234,11 @@ impl Target {
     }
 
     fn has_own_key_header(&self) -> bool {
-        self.headers.keys().any(|name| {
-            name.eq_ignore_ascii_case(self.adapter.key.header) || name.eq_ignore_ascii_case("authorization")
-        })
+        self.settings.keyless
+            || self.headers.keys().any(|name| {
+                name.eq_ignore_ascii_case(self.adapter.key.header)
+                    || name.eq_ignore_ascii_case("authorization")
+            })
     }
 }
 
@@ -268,6 +274,8 @@ impl fmt::Debug for Settings {
             )
             .field("deployment_urls", &self.deployment_urls)
             .field("api_version", &self.api_version)
+            .field("keyless", &self.keyless)
+            .field("instructions", &self.instructions)
             .finish()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use opencode_catalog::login::Logins;
 use opencode_project::search::names::Names;
 use opencode_session::Engine;
 use tokio::net::TcpListener;
@@ -90,6 +91,8 @@ pub(crate) struct Shared {
     pub(crate) tickets: Tickets,
     pub(crate) audit: Audit,
     pub(crate) chats: Chats,
+    /// Logins that are going on.
+    pub(crate) logins: Logins,
 }
 
 impl std::ops::Deref for App {
@@ -203,6 +206,11 @@ impl Routed {
         let (audit, writing) = Audit::begin(audit, &engine);
         access.audit = audit.clone();
         let access = Arc::new(access);
+        let logins = Logins::new(
+            engine.paths().clone(),
+            engine.environment().clone(),
+            opencode_catalog::login::Options::default(),
+        );
         let app = App(Arc::new(Shared {
             engine,
             directory,
@@ -217,6 +225,7 @@ impl Routed {
             tickets: Tickets::default(),
             audit,
             chats: Chats::default(),
+            logins,
         }));
         let router = operations::router()
             .with_state(app)

@@ -6,8 +6,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::listen::App;
 use crate::routes::{
-    config, control, copy, experimental, file, find, global, instance, lists, message, page, permission,
-    project, provider, pty, question, session, sync, tui, vcs, workspace, worktree,
+    config, control, copy, experimental, file, find, global, instance, lists, login, message, page,
+    permission, project, provider, pty, question, session, sync, tui, vcs, workspace, worktree,
 };
 use crate::{compat, doc, error, events};
 
@@ -121,6 +121,8 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/project/{projectID}/directories" "project.directories" project::directories;
         get "/provider" "provider.list" provider::list;
         get "/provider/auth" "provider.auth" provider::login_methods;
+        post "/provider/{providerID}/oauth/authorize" "provider.oauth.authorize" login::authorize;
+        post "/provider/{providerID}/oauth/callback" "provider.oauth.callback" login::complete;
         get "/lsp" "lsp.status" lists::language_servers;
         get "/formatter" "formatter.status" lists::formatters;
         get "/mcp" "mcp.status" lists::mcp;

@@ -21,7 +21,7 @@ const CLEARED: &str = "[Old tool result content cleared]";
 /// What a call without result is told to have become.
 const INTERRUPTED: &str = "[Tool execution was interrupted]";
 /// Introduces files of tool results that cannot stand in the result itself.
-const ATTACHED: &str = "Attached media from tool result:";
+const ATTACHED: &str = opencode_catalog::headers::MEDIA_OF_TOOL;
 
 /// The messages that count, oldest first: back to the last point where the conversation was shortened.
 /// After such a point stand the request for the summary, the summary, the messages that were kept word by

@@ -128,6 +128,7 @@ impl Location {
             credentials: credential::read(paths, environment),
             config: Arc::clone(&config),
             version,
+            logins: opencode_catalog::login::Options::default(),
         });
         let snapshots = if config.snapshot == Some(false) {
             None
@@ -295,6 +296,11 @@ impl Location {
             name: name.to_owned(),
             available: self.commands.keys().cloned().collect(),
         })
+    }
+
+    /// The face that drives the program.
+    pub(crate) fn client(&self) -> &str {
+        self.environment.get(variable::CLIENT).unwrap_or("cli")
     }
 
     /// The shell that commands are given to: the configured one, else the user's if scripts for it look

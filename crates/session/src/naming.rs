@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use opencode_catalog::request::{self, Origin, Purpose};
+use opencode_catalog::headers::{self, Asking};
+use opencode_catalog::request::{self, Purpose};
 use opencode_catalog::transform;
 use opencode_llm::request::Message;
 use opencode_schema::SessionId;
 
-use crate::step::{Tools, build, client};
+use crate::step::{Tools, build};
 use crate::title::collect;
 use crate::worktree::slugged;
 use crate::{Engine, Location, slug};
@@ -60,19 +61,22 @@ impl Engine {
             output_limit: request::OUTPUT_TOKEN_MAX,
         };
         let parameters = request::parameters(&model, &provider, purpose);
-        let target = location.catalog.target(&model).ok()?;
+        let target = location.catalog.fresh_target(&model).await.ok()?;
+        let asking = Asking {
+            session_id: id.as_str(),
+            parent_id: None,
+            project_id: &location.project_id,
+            request_id: "",
+            client: location.client(),
+            purpose: headers::Purpose::Title,
+        };
         let request = build(
             parameters,
             Some(&target),
+            &model,
             prompt,
             Tools::default(),
-            Origin {
-                session_id: id.as_str(),
-                parent_id: None,
-                project_id: &location.project_id,
-                message_id: None,
-                client: client(location),
-            },
+            asking,
         );
         let cancel = self.inner.ending.child_token();
         // Given up with the wait for it.

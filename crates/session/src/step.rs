@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::calls::{CallError, Calls};
 use self::draft::{Draft, Kind};
-pub(crate) use self::request::{Tools, build, client};
+pub(crate) use self::request::{Tools, build};
 use self::snapshot::StartSnapshot;
 use crate::{Engine, Error, Location, failure, subagent};
 
@@ -628,12 +628,12 @@ pub(crate) const UNKNOWN: &str = "unknown";
 /// What stands in the place of a target that cannot be had.
 fn no_target(error: &opencode_catalog::Error, model: &Model) -> MessageError {
     match error {
-        opencode_catalog::Error::MissingKey { .. } | opencode_catalog::Error::MissingSetting { .. } => {
-            MessageError::ProviderAuth {
-                provider_id: model.provider_id.clone(),
-                message: error.to_string(),
-            }
-        }
+        opencode_catalog::Error::MissingKey { .. }
+        | opencode_catalog::Error::MissingSetting { .. }
+        | opencode_catalog::Error::LoginEnded { .. } => MessageError::ProviderAuth {
+            provider_id: model.provider_id.clone(),
+            message: error.to_string(),
+        },
         other => MessageError::unknown(other.to_string()),
     }
 }

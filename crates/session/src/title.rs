@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use opencode_catalog::request::{self, Origin, Purpose};
+use opencode_catalog::headers::{self, Asking};
+use opencode_catalog::request::{self, Purpose};
 use opencode_catalog::transform;
 use opencode_llm::request::Message;
 use opencode_llm::{Client, StreamPart};
@@ -12,7 +13,7 @@ use opencode_schema::session::{Session, is_default_title};
 use opencode_schema::{MessageError, MessageWithParts, PartBody};
 use tokio_util::sync::CancellationToken;
 
-use crate::step::{Tools, build, client};
+use crate::step::{Tools, build};
 use crate::{Engine, Location, failure, history};
 
 /// Characters of a title.
@@ -38,6 +39,10 @@ pub(crate) fn begin(
     if by_person.next().is_none() || by_person.next().is_some() {
         return;
     }
+    let by_person = history.iter().find(|message| is_by_person(message));
+    let request_id = by_person
+        .map(|message| message.info.id.to_string())
+        .unwrap_or_default();
     let Some((model, conversation)) = prepare(location, history, user) else {
         return;
     };
@@ -48,6 +53,7 @@ pub(crate) fn begin(
         model,
         conversation,
         variant: user.model.variant.clone(),
+        request_id,
     };
     engine.inner.tasks.spawn(async move {
         if let Some(title) = task.make().await {
@@ -104,6 +110,7 @@ struct Task {
     model: Model,
     conversation: Vec<Message>,
     variant: Option<String>,
+    request_id: String,
 }
 
 impl Task {
@@ -126,25 +133,28 @@ impl Task {
             output_limit: request::OUTPUT_TOKEN_MAX,
         };
         let parameters = request::parameters(&self.model, &provider, purpose);
-        let target = match self.location.catalog.target(&self.model) {
+        let target = match self.location.catalog.fresh_target(&self.model).await {
             Ok(target) => target,
             Err(error) => {
                 tracing::debug!(%error, "no title");
                 return None;
             }
         };
+        let asking = Asking {
+            session_id,
+            parent_id: None,
+            project_id: &self.location.project_id,
+            request_id: &self.request_id,
+            client: self.location.client(),
+            purpose: headers::Purpose::Title,
+        };
         let request = build(
             parameters,
             Some(&target),
+            &self.model,
             prompt,
             Tools::default(),
-            Origin {
-                session_id,
-                parent_id: None,
-                project_id: &self.session.project_id,
-                message_id: None,
-                client: client(&self.location),
-            },
+            asking,
         );
         let cancel = &self.engine.inner.ending;
         for attempt in 1.. {

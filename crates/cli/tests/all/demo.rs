@@ -54,7 +54,11 @@ async fn the_tour_goes_on_and_begins_again() {
 
 #[tokio::test]
 async fn without_a_provider_the_way_to_one_is_said() {
-    let home = home();
+    // What costs nothing is there without being asked for, so that it has to be switched off.
+    let home = home().with(
+        "OPENCODE_CONFIG_CONTENT",
+        r#"{"disabled_providers": ["opencode"]}"#,
+    );
     let run = home.run(["run", "hello"]).await;
     assert_eq!(run.code(), Some(1));
     for wanted in ["ANTHROPIC_API_KEY", "opencode.json", "opencode run -m demo/tour"] {

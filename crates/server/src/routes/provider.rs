@@ -19,7 +19,7 @@ use opencode_catalog::{Catalog, login};
 use opencode_schema::model::Provider;
 use opencode_session::Location;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::compress;
@@ -56,9 +56,8 @@ pub(crate) async fn connected(At(location): At) -> Result<Json<Connected>, ApiEr
 }
 
 /// How one can log in, by provider.
-pub(crate) async fn login_methods(At(location): At) -> Json<Value> {
-    let methods: IndexMap<_, _> = login::methods(&location.config).collect();
-    Json(json!(methods))
+pub(crate) async fn login_methods(State(app): State<App>, At(location): At) -> Json<Value> {
+    Json(login::listed(&location.config, app.engine.environment()))
 }
 
 /// Lists of all providers, packed: a list is some megabytes, and its parts take a second to make.

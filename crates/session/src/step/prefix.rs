@@ -1,6 +1,7 @@
 //! What is sent stays the same from turn to turn, so that providers find it in their caches.
 
-use opencode_catalog::request::{self, Origin, Purpose};
+use opencode_catalog::headers::{self, Asking};
+use opencode_catalog::request::{self, Purpose};
 use opencode_catalog::transform;
 use opencode_llm::Target;
 use opencode_llm::adapter::table::ADAPTERS;
@@ -25,7 +26,7 @@ fn model(adapter: &Adapter) -> Model {
     let image = !matches!(adapter.protocol, Protocol::Cohere);
     let text = json!({ "text": true, "audio": false, "image": image, "video": false, "pdf": false });
     let id = match adapter.protocol {
-        Protocol::AnthropicMessages => "claude-sonnet-4-5",
+        Protocol::AnthropicMessages(_) => "claude-sonnet-4-5",
         _ => "some-model",
     };
     serde_json::from_value(json!({
@@ -125,17 +126,25 @@ fn body(adapter: &'static Adapter, model: &Model, history: &[MessageWithParts]) 
         small: false,
         output_limit: request::OUTPUT_TOKEN_MAX,
     };
-    let origin = Origin {
+    let asking = Asking {
         session_id: "ses_1",
         parent_id: None,
         project_id: "global",
-        message_id: None,
+        request_id: "",
         client: "cli",
+        purpose: headers::Purpose::Turn,
     };
     let target = Target::new(adapter, "mine", &model.api.id);
     let choice = Some(ToolChoice::Auto);
     let parameters = request::parameters(model, &provider, purpose);
-    let request = build(parameters, Some(&target), prompt, Tools { tools, choice }, origin);
+    let request = build(
+        parameters,
+        Some(&target),
+        model,
+        prompt,
+        Tools { tools, choice },
+        asking,
+    );
     let mut body = prepare(&target, &request, true).unwrap().body;
     without_marks(&mut body);
     let fields = body.as_object_mut().unwrap();

@@ -4,13 +4,15 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use indexmap::IndexMap;
-use opencode_catalog::request::{self, Origin, Parameters, Purpose};
+use opencode_catalog::headers::{self, Asking};
+use opencode_catalog::login;
+use opencode_catalog::request::{self, Parameters, Purpose};
 use opencode_catalog::transform;
 use opencode_config::environment::variable;
 use opencode_llm::request::{Message, ProviderOptions, Tool, ToolChoice};
 use opencode_llm::{Request, Target};
 use opencode_schema::agent::Mode;
+use opencode_schema::model::Model;
 use opencode_schema::permission::{Action, Rule};
 use opencode_schema::{MessageWithParts, PartBody, SessionId, ToolState};
 use opencode_tool::Scope;
@@ -38,7 +40,7 @@ const LAST_STEP: &str = "The limit of steps is reached: tools are switched off f
 pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     let location = input.location;
     if let Some(question) = &input.summary_of {
-        return for_summary(input, question);
+        return for_summary(input, question).await;
     }
     let own = input.session.permission.as_deref().unwrap_or_default();
     let rules: [&[Rule]; 2] = [&input.agent.permission, own];
@@ -73,7 +75,7 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     }
     transform::conversation(&mut prompt, &input.model);
     transform::tools(&mut tools, &prompt, &input.model);
-    let target = location.catalog.target(&input.model);
+    let target = location.catalog.fresh_target(&input.model).await;
     let request = assemble(input, target.as_ref().ok(), prompt, tools);
     Prepared {
         target,
@@ -85,14 +87,14 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
 }
 
 /// A request that has nothing but a question: no conversation, no tools.
-fn for_summary(input: &StepInput<'_>, question: &str) -> Prepared {
+async fn for_summary(input: &StepInput<'_>, question: &str) -> Prepared {
     let location = input.location;
     let mut prompt = vec![
         Message::system(input.agent.prompt.clone().unwrap_or_default()),
         Message::user(question),
     ];
     transform::conversation(&mut prompt, &input.model);
-    let target = location.catalog.target(&input.model);
+    let target = location.catalog.fresh_target(&input.model).await;
     Prepared {
         request: assemble(input, target.as_ref().ok(), prompt, Vec::new()),
         target,
@@ -130,19 +132,26 @@ fn assemble(
         (Some(_), false) => Some(ToolChoice::Required),
         (None, false) => Some(ToolChoice::Auto),
     };
-    let origin = Origin {
+    let asking = Asking {
         session_id,
         parent_id: input.session.parent_id.as_ref().map(SessionId::as_str),
-        project_id: &input.session.project_id,
-        message_id: Some(input.user_id.as_str()),
-        client: client(location),
+        project_id: &location.project_id,
+        request_id: input.user_id.as_str(),
+        client: location.client(),
+        purpose: if input.summary_of.is_some() {
+            headers::Purpose::Summary
+        } else {
+            headers::Purpose::Turn
+        },
     };
-    build(parameters, target, prompt, Tools { tools, choice }, origin)
-}
-
-/// The face that the user sits before, as providers are told.
-pub(crate) fn client(location: &Location) -> &str {
-    location.environment.get(variable::CLIENT).unwrap_or("cli")
+    build(
+        parameters,
+        target,
+        &input.model,
+        prompt,
+        Tools { tools, choice },
+        asking,
+    )
 }
 
 /// Tools of a request.
@@ -156,17 +165,19 @@ pub(crate) struct Tools {
 pub(crate) fn build(
     parameters: Parameters,
     target: Option<&Target>,
+    model: &Model,
     mut prompt: Vec<Message>,
     tools: Tools,
-    origin: Origin<'_>,
+    asking: Asking<'_>,
 ) -> Request {
-    let mut headers = IndexMap::new();
+    let mut parameters = parameters;
     let mut provider_options = ProviderOptions::new();
     if let Some(target) = target {
-        headers = request::session_headers(&target.provider_id, origin);
         transform::for_adapter(&mut prompt, target, &parameters.options);
-        provider_options = request::namespaced(target, parameters.options);
+        login::arrange(target, &mut prompt, &mut parameters);
+        provider_options = request::namespaced(target, std::mem::take(&mut parameters.options));
     }
+    let headers = headers::of_request(model, asking, &prompt);
     Request {
         prompt,
         tools: tools.tools,

@@ -1,0 +1,168 @@
+//! Logins that are going on (reference `providers.md` §12.6): one a provider, each with a limit in time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opencode_config::credential::{self, Credential};
+use opencode_config::{Environment, Paths};
+use serde::Serialize;
+use tokio::task::JoinHandle;
+
+use super::method::Flow;
+use super::{Inputs, LoginError, Options, check, device, flow, of};
+use crate::http::Http;
+
+/// Logins that are going on. Cheap to clone.
+#[derive(Clone)]
+pub struct Logins {
+    paths: Paths,
+    environment: Environment,
+    options: Options,
+    http: Http,
+    begun: Arc<Mutex<HashMap<String, Begun>>>,
+}
+
+struct Begun {
+    method: usize,
+    task: JoinHandle<Result<Credential, LoginError>>,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What the user must do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Authorization {
+    /// The page to open.
+    pub url: String,
+    /// How it ends.
+    pub method: Proceeding,
+    /// What the user is told.
+    pub instructions: String,
+}
+
+/// How a login ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proceeding {
+    /// It is noticed.
+    Auto,
+}
+
+impl Logins {
+    /// Nothing is going on yet.
+    #[must_use]
+    pub fn new(paths: Paths, environment: Environment, options: Options) -> Self {
+        Self {
+            paths,
+            environment,
+            options,
+            http: Http::default(),
+            begun: Arc::default(),
+        }
+    }
+
+    /// Begins a login; one that goes on to the same provider is given up. `None`: the way needs nothing but a
+    /// key.
+    ///
+    /// # Errors
+    /// There is no such way, an answer does not fit, or the provider does not answer.
+    pub async fn authorize(
+        &self,
+        provider_id: &str,
+        method: usize,
+        inputs: &Inputs,
+    ) -> Result<Option<Authorization>, LoginError> {
+        let methods = of(provider_id).ok_or_else(|| LoginError::UnknownProvider {
+            provider_id: provider_id.to_owned(),
+        })?;
+        let way = methods.get(method).ok_or_else(|| LoginError::UnknownMethod {
+            provider_id: provider_id.to_owned(),
+            method,
+        })?;
+        check(way, inputs, &self.environment)?;
+        let before = self.begun().remove(provider_id);
+        if let Some(mut before) = before {
+            before.task.abort();
+            // It has a port, which is free when it has ended.
+            let _ = (&mut before.task).await;
+        }
+        let (http, options) = (self.http.clone(), self.options.clone());
+        let (url, instructions, task) = match &way.flow {
+            Flow::Key => return Ok(None),
+            Flow::Browser(browser) => {
+                let waiting = flow::begin(browser, inputs, &self.environment, &options).await?;
+                let url = waiting.url.clone();
+                let task = tokio::spawn(async move { Box::pin(waiting.finish(&http, &options)).await });
+                (url, browser.instructions.to_owned(), task)
+            }
+            Flow::Device(_) | Flow::Headless => {
+                let waiting = match &way.flow {
+                    Flow::Device(device) => device::begin(device, inputs, &http, &options).await?,
+                    _ => device::begin_headless(&http, &options).await?,
+                };
+                let (url, told) = (waiting.url.clone(), format!("Enter code: {}", waiting.code));
+                let task = tokio::spawn(async move { Box::pin(waiting.finish(&http, &options)).await });
+                (url, told, task)
+            }
+        };
+        self.begun()
+            .insert(provider_id.to_owned(), Begun { method, task });
+        Ok(Some(Authorization {
+            url,
+            method: Proceeding::Auto,
+            instructions,
+        }))
+    }
+
+    /// Waits until a login is done and stores what came of it.
+    ///
+    /// # Errors
+    /// None was begun that way, it failed, or it cannot be stored.
+    pub async fn complete(&self, provider_id: &str, method: usize) -> Result<(), LoginError> {
+        let not_begun = || LoginError::NotBegun {
+            provider_id: provider_id.to_owned(),
+        };
+        let mut begun = {
+            let mut all = self.begun();
+            let begun = all.remove(provider_id).ok_or_else(not_begun)?;
+            if begun.method != method {
+                all.insert(provider_id.to_owned(), begun);
+                return Err(not_begun());
+            }
+            begun
+        };
+        let credential = (&mut begun.task).await.map_err(|error| LoginError::Failed {
+            reason: format!("the login was given up: {error}"),
+        })??;
+        self.store(provider_id, &credential).await
+    }
+
+    /// Stores a credential.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub async fn store(&self, provider_id: &str, credential: &Credential) -> Result<(), LoginError> {
+        let (paths, id, entry) = (self.paths.clone(), provider_id.to_owned(), credential.to_entry());
+        let written = tokio::task::spawn_blocking(move || credential::put(&paths, &id, Some(entry))).await;
+        let failed = |reason: String| LoginError::Failed {
+            reason: format!("the login cannot be stored: {reason}"),
+        };
+        written
+            .map_err(|error| failed(error.to_string()))?
+            .map_err(|error| failed(error.to_string()))
+    }
+
+    fn begun(&self) -> std::sync::MutexGuard<'_, HashMap<String, Begun>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Logins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Logins").finish_non_exhaustive()
+    }
+}
