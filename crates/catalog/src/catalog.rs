@@ -369,13 +369,12 @@ impl Catalog {
                 variables: vec![variable.to_owned()],
             });
         }
+        // Clouds have variables that are named like keys and are a part of something else.
+        let may_be_key = adapter.key.required || !clouds::IDS.contains(&provider.id.as_str());
         let key = text("apiKey")
             .or(provider.key.as_deref())
             .or_else(|| variable(adapter.variables.key))
-            .or_else(|| {
-                loader::key(&provider, &self.sources)
-                    .filter(|_| adapter.key.required || loader::has_row(&provider.id))
-            });
+            .or_else(|| loader::key(&provider, &self.sources).filter(|_| may_be_key));
         target.api_key = key.map(SecretString::from);
         target.headers.insert(
             "User-Agent".to_owned(),

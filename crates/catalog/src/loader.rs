@@ -169,11 +169,6 @@ fn is_key(name: &str) -> bool {
     ["_KEY", "_TOKEN", "_PAT"].iter().any(|end| name.ends_with(end))
 }
 
-/// Whether a provider has a row.
-pub(crate) fn has_row(provider_id: &str) -> bool {
-    row(provider_id).is_some()
-}
-
 /// Whether a row says where models of a provider are.
 pub(crate) fn has_place(provider_id: &str) -> bool {
     row(provider_id).is_some_and(|row| !row.addresses.is_empty())
