@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use indexmap::IndexSet;
 use opencode_config::credential::{self, Credential, Credentials};
-use opencode_config::environment::variable;
 use opencode_config::{Environment, Paths};
 use opencode_llm::adapter::{self, Adapter};
 use opencode_llm::target::{Limits, Settings, Target};
@@ -23,6 +22,7 @@ use crate::demo::{self, DEMO_PROVIDER};
 use crate::http::Http;
 use crate::loader;
 use crate::login::{self, refresh, route};
+use crate::public::Public;
 use crate::snapshot::Snapshot;
 use crate::{azure, interface, user_agent};
 
@@ -39,6 +39,8 @@ pub struct Sources {
     pub config: Arc<Config>,
     /// Version of the program, for `User-Agent`.
     pub version: &'static str,
+    /// The public catalogue of this process.
+    pub public: Arc<Public>,
     /// Where tokens are renewed.
     pub logins: login::Options,
 }
@@ -47,7 +49,7 @@ pub struct Sources {
 #[derive(Debug)]
 pub struct Catalog {
     pub(crate) sources: Sources,
-    snapshot: OnceLock<Snapshot>,
+    snapshot: OnceLock<Arc<Snapshot>>,
     made: Mutex<HashMap<String, Option<Arc<Provider>>>>,
     /// Logins with tokens that are newer than those of `sources`.
     logins: Mutex<Credentials>,
@@ -157,18 +159,9 @@ impl Catalog {
         }
     }
 
-    /// The public catalogue: the file that `OPENCODE_MODELS_PATH` names, else the one in the cache folder,
-    /// else the copy that the program carries.
+    /// The public catalogue, as it was when this one first needed it.
     pub fn snapshot(&self) -> &Snapshot {
-        self.snapshot.get_or_init(|| {
-            let named = self
-                .sources
-                .environment
-                .get(variable::MODELS_PATH)
-                .map(std::path::PathBuf::from);
-            let path = named.unwrap_or_else(|| self.sources.paths.cache.join("models.json"));
-            Snapshot::read(&path).unwrap_or_else(Snapshot::embedded)
-        })
+        self.snapshot.get_or_init(|| self.sources.public.snapshot())
     }
 
     /// Ids of providers that something connects, in the order in which they count: by environment, by

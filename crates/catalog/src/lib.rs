@@ -3,6 +3,7 @@
 //!
 //! - [`snapshot`] is the public catalogue of models that the program carries; a provider of it is
 //!   unpacked only when someone asks for it.
+//! - [`public`] keeps it fresh beside what the user does.
 //! - [`Catalog`] is what a folder can use: the public catalogue, its configuration, the environment and
 //!   stored credentials together.
 //! - [`request`] is what the catalogue adds to a request: sampling defaults, options, limits, headers;
@@ -28,7 +29,9 @@ mod interface;
 mod loader;
 pub mod login;
 mod merge;
+pub mod public;
 pub mod request;
+pub mod search;
 mod select;
 pub mod snapshot;
 pub mod transform;

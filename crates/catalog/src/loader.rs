@@ -210,4 +210,4 @@ impl Setting {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,6 +17,17 @@ const SUGGESTIONS: usize = 3;
 /// Words that differ more than this are not meant.
 const UNLIKE: f64 = 0.15;
 
+/// What the terminal face remembers of models.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Preferred {
+    /// Those that were used last, the newest first.
+    #[serde(default)]
+    pub(crate) recent: Vec<Choice>,
+    /// Those that the user marked.
+    #[serde(default)]
+    pub(crate) favorite: Vec<Choice>,
+}
+
 /// A model by the ids that name it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Choice {
@@ -94,16 +105,14 @@ impl Catalog {
 
     /// Models that were used last, the newest first, as the terminal face keeps them.
     fn recent(&self) -> Vec<Choice> {
-        #[derive(Deserialize)]
-        struct State {
-            #[serde(default)]
-            recent: Vec<Choice>,
-        }
+        self.preferred().recent
+    }
+
+    /// What the terminal face remembers of models.
+    pub(crate) fn preferred(&self) -> Preferred {
         let path = self.sources.paths.state.join("model.json");
         let text = fs_err::read_to_string(path).unwrap_or_default();
-        serde_json::from_str::<State>(&text)
-            .map(|state| state.recent)
-            .unwrap_or_default()
+        serde_json::from_str(&text).unwrap_or_default()
     }
 
     fn is_usable(&self, choice: &Choice) -> bool {

@@ -15,6 +15,7 @@ use opencode_schema::Object;
 use opencode_schema::config::{CostConfig, LimitConfig, ModalitiesConfig, ModelProviderConfig};
 use opencode_schema::model::{Interleaved, Status};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 static PACKED: &[u8] = include_bytes!("../data/models.bin");
 
@@ -31,8 +32,15 @@ pub enum Snapshot {
         /// The part behind the index.
         frames: &'static [u8],
     },
-    /// A whole document that was read from a file.
-    Read(IndexMap<String, ProviderEntry>),
+    /// A whole document that was read from a file; the models of a provider are looked at when it is used.
+    Read(IndexMap<String, Raw>),
+}
+
+/// A provider of a document that was read from a file.
+#[derive(Debug)]
+pub struct Raw {
+    head: ProviderHead,
+    models: Option<Box<RawValue>>,
 }
 
 /// A provider in the index of the packed copy.
@@ -198,13 +206,39 @@ impl Snapshot {
     #[must_use]
     pub fn read(path: &Path) -> Option<Self> {
         let text = fs_err::read(path).ok()?;
-        match serde_json::from_slice(&text) {
-            Ok(providers) => Some(Self::Read(providers)),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a model catalogue cannot be read");
-                None
-            }
+        let read = Self::parse(&text);
+        if read.is_none() {
+            tracing::warn!(path = %path.display(), "a model catalogue cannot be read");
         }
+        read
+    }
+
+    /// A whole document. Entries that do not fit are left out; `None` when none fits.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Entry {
+            name: String,
+            #[serde(default)]
+            env: Vec<String>,
+            npm: Option<String>,
+            api: Option<String>,
+            models: Option<Box<RawValue>>,
+        }
+        let raw: IndexMap<String, Box<RawValue>> = serde_json::from_slice(text).ok()?;
+        let read = raw.into_iter().filter_map(|(id, entry)| {
+            let Entry {
+                name,
+                env,
+                npm,
+                api,
+                models,
+            } = serde_json::from_str(entry.get()).ok()?;
+            let head = ProviderHead { name, env, npm, api };
+            Some((id, Raw { head, models }))
+        });
+        let read: IndexMap<String, Raw> = read.collect();
+        (!read.is_empty()).then_some(Self::Read(read))
     }
 
     /// Ids of all providers with what is known of them besides their models.
@@ -221,7 +255,13 @@ impl Snapshot {
     #[must_use]
     pub fn provider(&self, id: &str) -> Option<ProviderEntry> {
         match self {
-            Self::Read(providers) => providers.get(id).cloned(),
+            Self::Read(providers) => {
+                let raw = providers.get(id)?;
+                Some(ProviderEntry {
+                    head: raw.head.clone(),
+                    models: raw.models.as_deref().map(models).unwrap_or_default(),
+                })
+            }
             Self::Packed { index, frames } => {
                 let packed = index.get(id)?;
                 let frame = frames.get(packed.offset..packed.offset + packed.length)?;
@@ -237,6 +277,17 @@ impl Snapshot {
             }
         }
     }
+}
+
+/// Models by id. Those that do not fit are left out.
+fn models(raw: &RawValue) -> IndexMap<String, ModelEntry> {
+    if let Ok(all) = serde_json::from_str(raw.get()) {
+        return all;
+    }
+    let each: IndexMap<String, Box<RawValue>> = serde_json::from_str(raw.get()).unwrap_or_default();
+    each.into_iter()
+        .filter_map(|(id, entry)| Some((id, serde_json::from_str(entry.get()).ok()?)))
+        .collect()
 }
 
 fn unpack_index(packed: &'static [u8]) -> Option<Snapshot> {

@@ -271,12 +271,16 @@ pub(crate) struct Import {
 /// `opencode models`
 #[derive(Debug, Args)]
 pub(crate) struct Models {
-    /// Only those of this provider
+    /// Only those of this provider; or those that fit these words, the best first: names, families, and
+    /// what they can do, such as reasoning, image, pdf, free
     #[arg(value_name = "PROVIDER")]
     pub(crate) provider: Option<String>,
     /// With everything that is known of each
     #[arg(long)]
     pub(crate) verbose: bool,
+    /// Fetch the catalogue of models first
+    #[arg(long)]
+    pub(crate) refresh: bool,
 }
 
 /// `opencode providers`

@@ -45,6 +45,7 @@ pub(crate) async fn run(context: &Context, arguments: Attach) -> Result<(), Fail
 /// The same without a server elsewhere: one that has no port runs in this program.
 pub(crate) async fn alone(context: &Context) -> Result<(), Failure> {
     let engine = context.engine().await?;
+    engine.keep_models_fresh();
     let (door, connections) = mpsc::channel(DOOR_BOUND);
     let stop = CancellationToken::new();
     let directory = context.directory()?;

@@ -9,10 +9,19 @@ use crate::failure::Failure;
 
 /// Lists the models that can be used.
 pub(crate) async fn run(context: &Context, arguments: Models) -> Result<(), Failure> {
-    let (engine, location) = context.here().await?;
+    let engine = context.engine().await?;
+    if arguments.refresh {
+        let refreshed = engine.public_models().refresh(true).await;
+        refreshed.map_err(|error| Failure::told(error.to_string()))?;
+        context.output.say("Models cache refreshed");
+    }
+    let location = engine.location(&context.directory()?).await?;
     engine.shutdown().await;
     let catalog = &location.catalog;
     let mut ids = match arguments.provider {
+        Some(words) if !catalog.is_known(&words) => {
+            return search(context, catalog, &words, arguments.verbose);
+        }
         Some(id) => vec![id],
         None => catalog.connected(),
     };
@@ -23,6 +32,23 @@ pub(crate) async fn run(context: &Context, arguments: Models) -> Result<(), Fail
             .provider(&id)
             .ok_or_else(|| Failure::told(format!("Provider not found: {id}")))?;
         print(context, &provider, arguments.verbose)?;
+    }
+    Ok(())
+}
+
+/// Lists the models that fit some words, the best first.
+fn search(context: &Context, catalog: &Catalog, words: &str, verbose: bool) -> Result<(), Failure> {
+    let found = catalog.search(words);
+    if found.is_empty() {
+        return Err(Failure::told(format!("Provider not found: {words}")));
+    }
+    for model in found {
+        context
+            .output
+            .data(format_args!("{}/{}", model.provider_id, model.id))?;
+        if verbose {
+            context.output.data(serde_json::to_string_pretty(&model)?)?;
+        }
     }
     Ok(())
 }

@@ -49,6 +49,7 @@ pub(crate) async fn until_stopped(
     let stop = CancellationToken::new();
     let signals = tokio::spawn(signals::wait(stop.clone()));
     let engine = context.engine().await?;
+    engine.keep_models_fresh();
     let server = Server::bind(engine.clone(), options)
         .await
         .map_err(|error| Failure::told(error.to_string()))?;

@@ -34,6 +34,10 @@ pub mod variable {
     pub const TEST_HOME: &str = "OPENCODE_TEST_HOME";
     /// The database: `:memory:`, an absolute path, or a name in the data folder.
     pub const DATABASE: &str = "OPENCODE_DB";
+    /// Where the model catalogue is fetched from.
+    pub const MODELS_URL: &str = "OPENCODE_MODELS_URL";
+    /// The model catalogue is not fetched by itself.
+    pub const DISABLE_MODELS_FETCH: &str = "OPENCODE_DISABLE_MODELS_FETCH";
     /// The model catalogue as a file.
     pub const MODELS_PATH: &str = "OPENCODE_MODELS_PATH";
     /// Offers models that are not ready.

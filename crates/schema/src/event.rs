@@ -256,6 +256,10 @@ events! {
         /// Its folder.
         directory: String,
     }
+    /// There is a newer catalogue of models; open locations keep theirs.
+    ModelsRefreshed = "models-dev.refreshed" {}
+    /// Providers or models have come or gone.
+    CatalogUpdated = "catalog.updated" {}
     /// All locations are given up.
     GlobalDisposed = "global.disposed" {}
     /// Something is to be added to the prompt of a terminal face.
@@ -446,6 +450,8 @@ impl EventBody {
             Self::PermissionAsked { request } => Some(&request.session_id),
             Self::InstanceDisposed { .. }
             | Self::GlobalDisposed {}
+            | Self::ModelsRefreshed {}
+            | Self::CatalogUpdated {}
             | Self::TuiPromptAppend { .. }
             | Self::TuiCommandExecute { .. }
             | Self::TuiToastShow { .. }

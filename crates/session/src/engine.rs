@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use opencode_catalog::public::{self, Public};
 use opencode_config::{Environment, Paths};
 use opencode_llm::{Client, ClientOptions};
 use opencode_schema::EventBody;
@@ -59,6 +60,8 @@ pub(crate) struct Inner {
     pub(crate) worktrees: tokio::sync::Mutex<()>,
     /// New worktrees whose files may be written at the same time.
     pub(crate) checkouts: tokio::sync::Semaphore,
+    /// The public catalogue of models, which all locations share.
+    pub(crate) public: Arc<Public>,
     locations: Mutex<Locations>,
 }
 
@@ -122,7 +125,9 @@ impl Engine {
             extra_roots: options.environment.get("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
             ..ClientOptions::default()
         });
+        let public = Public::new(&options.paths, &options.environment, options.version);
         let inner = Inner {
+            public: Arc::new(public),
             options,
             store,
             client,
@@ -187,8 +192,9 @@ impl Engine {
         } = &inner.options;
         let made = cell
             .get_or_try_init(|| async {
-                let location =
-                    Arc::new(Location::open(directory, &inner.store, paths, environment, version).await?);
+                let public = Arc::clone(&inner.public);
+                let opening = Location::open(directory, &inner.store, paths, environment, public, version);
+                let location = Arc::new(opening.await?);
                 housekeeping::begin(self, &location);
                 share::begin(self, &location).await;
                 Ok::<_, Error>(location)
@@ -213,6 +219,35 @@ impl Engine {
             .store
             .announce(EventBody::InstanceDisposed { directory })
             .await?)
+    }
+
+    /// The public catalogue of models.
+    #[must_use]
+    pub fn public_models(&self) -> &Public {
+        &self.inner.public
+    }
+
+    /// Keeps the public catalogue of models fresh from now on. For programs that run for long: nobody waits
+    /// for it.
+    pub fn keep_models_fresh(&self) {
+        if !self.inner.public.may_fetch() {
+            return;
+        }
+        let (models, store) = (Arc::clone(&self.inner.public), self.inner.store.clone());
+        let store = store.at(Origin::everywhere(None, None));
+        self.beside(async move {
+            loop {
+                match models.refresh(false).await {
+                    Ok(true) => {
+                        store.announce_now(EventBody::ModelsRefreshed {});
+                        store.announce_now(EventBody::CatalogUpdated {});
+                    }
+                    Ok(false) => {}
+                    Err(error) => tracing::info!(%error, "no newer catalogue of models"),
+                }
+                tokio::time::sleep(public::EVERY).await;
+            }
+        });
     }
 
     /// Does something that nobody waits for; the end of the program ends it.

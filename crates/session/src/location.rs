@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use indexmap::IndexMap;
+use opencode_catalog::public::Public;
 use opencode_catalog::{Catalog, Sources};
 use opencode_config::environment::variable;
 use opencode_config::instruction::{self, Instruction};
@@ -95,6 +96,7 @@ impl Location {
         store: &Store,
         paths: &Paths,
         environment: &Environment,
+        public: Arc<Public>,
         version: &'static str,
     ) -> Result<Self, Error> {
         let identity = identity::discover(directory).await;
@@ -128,6 +130,7 @@ impl Location {
             credentials: credential::read(paths, environment),
             config: Arc::clone(&config),
             version,
+            public,
             logins: opencode_catalog::login::Options::default(),
         });
         let snapshots = if config.snapshot == Some(false) {

@@ -186,6 +186,7 @@ impl Home {
                 ("PWD", self.project().display().to_string()),
                 ("SHELL", "/bin/bash".to_owned()),
                 ("NO_COLOR", "1".to_owned()),
+                ("OPENCODE_DISABLE_MODELS_FETCH", "1".to_owned()),
                 // Nobody listens there: no test depends on what runs on this machine.
                 ("OLLAMA_HOST", "127.0.0.1:1".to_owned()),
             ]

@@ -8,9 +8,14 @@ use pretty_assertions::assert_eq;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
+use crate::public::Public;
 use crate::{Catalog, DEMO_PROVIDER, Error, Sources};
 
-fn catalog(variables: &[(&str, &str)], credentials: Vec<(&str, Credential)>, config: Value) -> Catalog {
+pub(crate) fn catalog(
+    variables: &[(&str, &str)],
+    credentials: Vec<(&str, Credential)>,
+    config: Value,
+) -> Catalog {
     let home = [("HOME", "/nowhere"), ("XDG_CACHE_HOME", "/nowhere/cache")];
     let environment: Environment = home
         .iter()
@@ -19,6 +24,7 @@ fn catalog(variables: &[(&str, &str)], credentials: Vec<(&str, Credential)>, con
         .collect();
     let config: Config = serde_json::from_value(config).unwrap();
     Catalog::new(Sources {
+        public: Arc::new(Public::new(&Paths::new(&environment), &environment, "1")),
         paths: Paths::new(&environment),
         environment,
         credentials: credentials
