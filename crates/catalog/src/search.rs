@@ -172,7 +172,6 @@ fn can(model: &Model, word: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::*;
     use crate::loader::tests::catalog;
 
     fn found(words: &str) -> Vec<String> {

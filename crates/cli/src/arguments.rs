@@ -75,7 +75,7 @@ pub(crate) enum Command {
     Import(Import),
     /// List the models that can be used
     Models(Models),
-    /// List what connects to providers
+    /// Log in to providers, and list what connects to them
     #[command(subcommand, alias = "auth", arg_required_else_help = true)]
     Providers(Providers),
     /// List the agents
@@ -289,6 +289,43 @@ pub(crate) enum Providers {
     /// List stored credentials and variables that hold keys
     #[command(alias = "ls")]
     List,
+    /// Log in to a provider, or store its key
+    #[command(after_help = LOGIN_HELP)]
+    Login(Login),
+    /// Forget a stored credential
+    Logout(Logout),
+}
+
+const LOGIN_HELP: &str = "\
+What is not said here is asked. Without a terminal the answers are lines of standard input, the key the last \
+of them.";
+
+/// `opencode providers login`
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// Address of an organisation that says itself how one logs in to it
+    #[arg(value_name = "URL", conflicts_with_all = ["provider", "method", "key"])]
+    pub(crate) url: Option<String>,
+    /// Provider, by its id or name
+    #[arg(short, long, value_name = "PROVIDER")]
+    pub(crate) provider: Option<String>,
+    /// Way to log in, by its name
+    #[arg(short, long, value_name = "METHOD")]
+    pub(crate) method: Option<String>,
+    /// Store the key that comes on standard input
+    #[arg(long, conflicts_with = "method")]
+    pub(crate) key: bool,
+    /// An answer to what the way to log in asks
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    pub(crate) inputs: Vec<String>,
+}
+
+/// `opencode providers logout`
+#[derive(Debug, Args)]
+pub(crate) struct Logout {
+    /// Provider, by its id or name
+    #[arg(value_name = "PROVIDER")]
+    pub(crate) provider: Option<String>,
 }
 
 /// `opencode agent`

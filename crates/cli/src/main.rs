@@ -2,6 +2,7 @@
 
 mod agent;
 mod arguments;
+mod ask;
 mod attach;
 mod completion;
 mod context;
@@ -11,6 +12,7 @@ mod export;
 mod failure;
 mod import;
 mod log;
+mod login;
 mod models;
 mod network;
 mod output;
@@ -88,7 +90,7 @@ async fn perform(context: &Context, command: Option<Command>) -> Result<(), Fail
         Command::Export(arguments) => export::run(context, arguments).await,
         Command::Import(arguments) => import::run(context, arguments).await,
         Command::Models(arguments) => models::run(context, arguments).await,
-        Command::Providers(command) => providers::run(context, &command),
+        Command::Providers(command) => providers::run(context, command).await,
         Command::Agent(command) => agent::run(context, command).await,
         Command::Stats(arguments) => stats::run(context, arguments).await,
         Command::Db(arguments) => database::run(context, arguments).await,

@@ -1,16 +1,19 @@
 //! `opencode providers` (reference `cli.md` §5): what connects to providers.
 
-use opencode_catalog::{Catalog, Sources};
+use opencode_catalog::public::Public;
 use opencode_config::credential::{self, Credential};
 
 use crate::arguments;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::login;
 use crate::output::Style;
 
-pub(crate) fn run(context: &Context, command: &arguments::Providers) -> Result<(), Failure> {
+pub(crate) async fn run(context: &Context, command: arguments::Providers) -> Result<(), Failure> {
     match command {
         arguments::Providers::List => list(context),
+        arguments::Providers::Login(arguments) => login::run(context, arguments).await,
+        arguments::Providers::Logout(arguments) => login::out(context, arguments).await,
     }
 }
 
@@ -18,15 +21,8 @@ pub(crate) fn run(context: &Context, command: &arguments::Providers) -> Result<(
 fn list(context: &Context) -> Result<(), Failure> {
     let (paths, environment) = (&context.paths, &context.environment);
     let credentials = credential::read(paths, environment);
-    let catalog = Catalog::new(Sources {
-        paths: paths.clone(),
-        environment: environment.clone(),
-        credentials: credentials.clone(),
-        config: std::sync::Arc::default(),
-        version: env!("CARGO_PKG_VERSION"),
-        logins: opencode_catalog::login::Options::default(),
-    });
-    let heads: Vec<_> = catalog.snapshot().heads().collect();
+    let snapshot = Public::new(paths, environment, env!("CARGO_PKG_VERSION")).snapshot();
+    let heads: Vec<_> = snapshot.heads().collect();
     let name = |id: &str| {
         heads
             .iter()

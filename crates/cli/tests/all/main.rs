@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod faults;
 mod interrupt;
+mod login;
 mod looking;
 mod places;
 mod pty;
