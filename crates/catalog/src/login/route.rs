@@ -248,3 +248,6 @@ pub(crate) fn copilot_headers(
 pub(crate) fn is_copilot(model: &Model) -> bool {
     model.provider_id.contains("github-copilot")
 }
+
+#[cfg(test)]
+mod tests;
