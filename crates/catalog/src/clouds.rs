@@ -423,6 +423,11 @@ mod tests {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         Catalog::new(Sources {
+            public: Arc::new(crate::public::Public::new(
+                &Paths::new(&environment),
+                &environment,
+                "0",
+            )),
             paths: Paths::new(&environment),
             environment,
             credentials: Credentials::new(),

@@ -8,6 +8,7 @@ use opencode_schema::config::Config;
 use opencode_schema::model::Provider;
 use serde_json::{Value, json};
 
+use crate::public::Public;
 use crate::{Catalog, DEMO_PROVIDER, Sources};
 
 /// Providers that the recorded program had connected without any key, so that its list lacks models that
@@ -33,6 +34,7 @@ fn catalog(folder: &std::path::Path) -> Catalog {
     let home = [("HOME".to_owned(), folder.display().to_string())];
     let environment: Environment = home.into_iter().collect();
     Catalog::new(Sources {
+        public: Arc::new(Public::new(&Paths::new(&environment), &environment, "0.0.0")),
         paths: Paths::new(&environment),
         environment,
         credentials: Credentials::default(),
