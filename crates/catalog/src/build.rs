@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::catalog::Sources;
 use crate::clouds;
 use crate::convert::{self, DEFAULT_ADAPTER};
+use crate::live::{self, Live};
 use crate::loader;
 use crate::login;
 use crate::merge::merge;
@@ -29,25 +30,33 @@ const UNFIT: &[(&str, &str)] = &[
 ];
 
 /// The provider as it can be used here; `None` when nothing connects it or it has no model left.
-pub(crate) fn provider(id: &str, sources: &Sources, snapshot: &Snapshot) -> Option<Provider> {
+pub(crate) fn provider(
+    id: &str,
+    sources: &Sources,
+    snapshot: &Snapshot,
+    list: Option<&Live>,
+) -> Option<Provider> {
     let config = sources
         .config
         .provider
         .as_ref()
         .and_then(|providers| providers.get(id));
     let entry = snapshot.provider(id);
-    if entry.is_none() && config.is_none() {
-        return None;
-    }
-    let mut provider = entry
-        .as_ref()
-        .map_or_else(|| unknown(id), |entry| convert::provider(id, entry));
+    let known = entry.as_ref().map(|entry| convert::provider(id, entry));
+    let mut provider = match (known, list) {
+        (known, Some(list)) => live::lay_over(known, id, list),
+        (Some(known), None) => known,
+        (None, None) => {
+            config?;
+            unknown(id)
+        }
+    };
     let adapter = entry.as_ref().and_then(|entry| entry.head.npm.as_deref());
     let address = entry.as_ref().and_then(|entry| entry.head.api.as_deref());
     if let Some(config) = config {
         configure(&mut provider, config, adapter, address);
     }
-    let mut connected = config.is_some();
+    let mut connected = config.is_some() || list.is_some();
 
     let mut found = provider
         .env
@@ -87,14 +96,15 @@ pub(crate) fn provider(id: &str, sources: &Sources, snapshot: &Snapshot) -> Opti
     if !connected {
         return None;
     }
-    if matches!(sources.credentials.get(id), Some(Credential::Oauth { .. })) {
+    let by_login = matches!(sources.credentials.get(id), Some(Credential::Oauth { .. }));
+    if by_login && list.is_none() {
         login::route::shape(&mut provider);
     }
     filter(&mut provider, config, sources);
     (!provider.models.is_empty()).then_some(provider)
 }
 
-fn unknown(id: &str) -> Provider {
+pub(crate) fn unknown(id: &str) -> Provider {
     Provider {
         id: id.to_owned(),
         name: id.to_owned(),

@@ -20,6 +20,7 @@ use crate::clouds;
 use crate::convert::{self, DEFAULT_ADAPTER};
 use crate::demo::{self, DEMO_PROVIDER};
 use crate::http::Http;
+use crate::live::Lists;
 use crate::loader;
 use crate::login::{self, refresh, route};
 use crate::public::Public;
@@ -53,7 +54,8 @@ pub struct Catalog {
     made: Mutex<HashMap<String, Option<Arc<Provider>>>>,
     /// Logins with tokens that are newer than those of `sources`.
     logins: Mutex<Credentials>,
-    http: Http,
+    pub(crate) http: Http,
+    pub(crate) lists: Lists,
 }
 
 /// Why a model cannot be used.
@@ -156,6 +158,7 @@ impl Catalog {
             made: Mutex::default(),
             logins: Mutex::default(),
             http: Http::default(),
+            lists: Lists::default(),
         }
     }
 
@@ -212,6 +215,7 @@ impl Catalog {
             .chain(by_surroundings)
             .chain(unasked)
             .chain(by_config)
+            .chain(self.listed())
             .collect();
         let mut there: Vec<String> = all.into_iter().filter(|id| self.provider(id).is_some()).collect();
         if there.is_empty() && self.provider(DEMO_PROVIDER).is_some() {
@@ -253,18 +257,23 @@ impl Catalog {
         } else if id == DEMO_PROVIDER {
             Some(demo::provider(&self.sources.paths))
         } else {
-            build::provider(id, &self.sources, self.snapshot())
+            build::provider(id, &self.sources, self.snapshot(), self.list_of(id).as_ref())
         };
         let provider = provider.map(Arc::new);
         self.made().insert(id.to_owned(), provider.clone());
         provider
     }
 
+    /// Lets a provider be put together anew.
+    pub(crate) fn forget(&self, id: &str) {
+        self.made().remove(id);
+    }
+
     fn made(&self) -> std::sync::MutexGuard<'_, HashMap<String, Option<Arc<Provider>>>> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_allowed(&self, id: &str) -> bool {
+    pub(crate) fn is_allowed(&self, id: &str) -> bool {
         let contains =
             |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| list.iter().any(|one| one == id));
         let config = &self.sources.config;
@@ -396,6 +405,10 @@ impl Catalog {
         target.limits = limits(options);
         target.settings = Settings {
             keyless,
+            written_calls: options.get("textToolCalls").map_or_else(
+                || loader::writes_calls(&provider.id),
+                |wanted| wanted == &Value::Bool(true),
+            ),
             ..settings(options)
         };
         clouds::complete(&mut target, model, &provider, &self.sources)?;
@@ -522,6 +535,7 @@ fn settings(options: &Object) -> Settings {
             .and_then(Value::as_str)
             .map(str::to_owned),
         keyless: false,
+        written_calls: false,
         instructions: false,
     }
 }

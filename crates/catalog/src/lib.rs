@@ -26,6 +26,7 @@ mod golden;
 pub mod headers;
 pub mod http;
 mod interface;
+pub mod live;
 mod loader;
 pub mod login;
 mod merge;

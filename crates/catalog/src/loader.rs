@@ -28,6 +28,8 @@ pub(crate) struct Loader {
     names: &'static [Setting],
     /// Variables that may hold its key, before those of the public catalogue.
     keys: &'static [&'static str],
+    /// Its models may write their calls as text.
+    written_calls: bool,
     /// Addresses of its models, by the beginning of their id; the first that fits.
     addresses: &'static [Address],
 }
@@ -167,6 +169,11 @@ pub(crate) fn key<'a>(provider: &Provider, sources: &'a Sources) -> Option<&'a s
 /// Whether a variable holds a secret, by its name: a provider may list its address or account besides.
 fn is_key(name: &str) -> bool {
     ["_KEY", "_TOKEN", "_PAT"].iter().any(|end| name.ends_with(end))
+}
+
+/// Whether models of a provider may write their calls as text.
+pub(crate) fn writes_calls(provider_id: &str) -> bool {
+    row(provider_id).is_some_and(|row| row.written_calls)
 }
 
 /// Whether a row says where models of a provider are.

@@ -18,6 +18,7 @@ pub(crate) async fn run(context: &Context, arguments: Models) -> Result<(), Fail
     let location = engine.location(&context.directory()?).await?;
     engine.shutdown().await;
     let catalog = &location.catalog;
+    catalog.discover().await;
     let mut ids = match arguments.provider {
         Some(words) if !catalog.is_known(&words) => {
             return search(context, catalog, &words, arguments.verbose);
@@ -31,7 +32,7 @@ pub(crate) async fn run(context: &Context, arguments: Models) -> Result<(), Fail
         let provider = catalog
             .provider(&id)
             .ok_or_else(|| Failure::told(format!("Provider not found: {id}")))?;
-        print(context, &provider, arguments.verbose)?;
+        print(context, catalog, &provider, arguments.verbose)?;
     }
     Ok(())
 }
@@ -53,7 +54,7 @@ fn search(context: &Context, catalog: &Catalog, words: &str, verbose: bool) -> R
     Ok(())
 }
 
-fn print(context: &Context, provider: &Provider, verbose: bool) -> Result<(), Failure> {
+fn print(context: &Context, catalog: &Catalog, provider: &Provider, verbose: bool) -> Result<(), Failure> {
     let mut models: Vec<_> = provider
         .models
         .values()
@@ -72,6 +73,9 @@ fn print(context: &Context, provider: &Provider, verbose: bool) -> Result<(), Fa
             .data(format_args!("{}/{}", provider.id, model.id))?;
         if verbose {
             context.output.data(serde_json::to_string_pretty(model)?)?;
+        }
+        if let Some(warning) = catalog.warning(model) {
+            context.output.warning(warning);
         }
     }
     Ok(())

@@ -217,19 +217,23 @@ async fn check_model(
     arguments: &Run,
     chosen: Result<Choice, opencode_session::Error>,
 ) -> Result<(), Failure> {
-    use opencode_catalog::Error as Catalog;
-    let found = chosen.and_then(|chosen| {
-        Ok(location
-            .catalog
-            .model(&chosen.provider_id, &chosen.model_id)
-            .map(drop)?)
-    });
+    use opencode_catalog::Error as Unusable;
+    if let Ok(chosen) = &chosen {
+        location.catalog.ready(&chosen.provider_id).await;
+    }
+    let found =
+        chosen.and_then(|chosen| Ok(location.catalog.model(&chosen.provider_id, &chosen.model_id)?));
     let problem = match found {
-        Ok(()) => return Ok(()),
-        Err(opencode_session::Error::Catalog(Catalog::NoProvider)) => {
+        Ok(model) => {
+            if let Some(warning) = location.catalog.warning(&model) {
+                context.output.warning(warning);
+            }
+            return Ok(());
+        }
+        Err(opencode_session::Error::Catalog(Unusable::NoProvider)) => {
             provider_help::no_provider(&context.environment).await
         }
-        Err(opencode_session::Error::Catalog(unknown @ Catalog::UnknownModel { .. })) => {
+        Err(opencode_session::Error::Catalog(unknown @ Unusable::UnknownModel { .. })) => {
             provider_help::unknown_model(&unknown)
         }
         Err(other) => other.to_string(),

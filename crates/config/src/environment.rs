@@ -38,6 +38,12 @@ pub mod variable {
     pub const MODELS_URL: &str = "OPENCODE_MODELS_URL";
     /// The model catalogue is not fetched by itself.
     pub const DISABLE_MODELS_FETCH: &str = "OPENCODE_DISABLE_MODELS_FETCH";
+    /// Models of servers on this machine are not looked for.
+    pub const DISABLE_LOCAL_MODELS: &str = "OPENCODE_DISABLE_LOCAL_MODELS";
+    /// Where Ollama listens, in its own words.
+    pub const OLLAMA_HOST: &str = "OLLAMA_HOST";
+    /// Tokens of Ollama's contexts, in its own words.
+    pub const OLLAMA_CONTEXT_LENGTH: &str = "OLLAMA_CONTEXT_LENGTH";
     /// The model catalogue as a file.
     pub const MODELS_PATH: &str = "OPENCODE_MODELS_PATH";
     /// Offers models that are not ready.

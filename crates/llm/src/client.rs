@@ -22,9 +22,10 @@ use self::watch::Watch;
 use crate::error::Error;
 use crate::identity::{Failure, Identities};
 use crate::protocol::{self, Decoder, Prepared};
-use crate::request::Request;
+use crate::request::{Request, Tool};
 use crate::stream::StreamPart;
 use crate::target::Target;
+use crate::written_calls::WrittenCalls;
 
 /// What a client is made with.
 #[derive(Clone, Debug)]
@@ -91,7 +92,13 @@ impl Client {
         let outgoing = Outgoing::new(target, request, &headers, &body, true)?;
         let watch = Watch::new(target, outgoing.shown_url(), cancel);
         let response = Box::pin(self.send(target, outgoing, &watch)).await?;
-        Ok(PartStream::new(response, decoder, watch, target.limits.idle))
+        let stream = PartStream::new(response, decoder, watch, target.limits.idle);
+        if !target.settings.written_calls {
+            return Ok(stream);
+        }
+        let tools = request.tools.iter();
+        let tools = tools.map(|Tool::Function { name, .. }| name.clone()).collect();
+        Ok(stream.looking_for_calls(WrittenCalls::new(tools)))
     }
 
     /// Calls a model for an answer in one piece, as the same parts.

@@ -30,6 +30,7 @@ pub mod stream;
 mod surrogate;
 pub mod target;
 pub mod usage;
+mod written_calls;
 
 pub use adapter::Adapter;
 pub use client::{Client, ClientOptions, PartStream};

@@ -76,6 +76,8 @@ pub struct Settings {
     pub api_version: Option<String>,
     /// The headers prove who asks in a way of their own, so that no key is needed.
     pub keyless: bool,
+    /// The model may write its calls as text.
+    pub written_calls: bool,
     /// The system prompt is wanted as an option of the protocol, not among the messages.
     pub instructions: bool,
 }
@@ -275,6 +277,7 @@ impl fmt::Debug for Settings {
             .field("deployment_urls", &self.deployment_urls)
             .field("api_version", &self.api_version)
             .field("keyless", &self.keyless)
+            .field("written_calls", &self.written_calls)
             .field("instructions", &self.instructions)
             .finish()
     }

@@ -256,10 +256,9 @@ impl<'a> Turn<'a> {
             title::begin(self.engine, self.location, &session, history, situation.user);
             summary::begin(self.engine, self.location, self.session_id, &situation.user_id);
         }
-        let model = self
-            .location
-            .catalog
-            .model(&wanted.provider_id, &wanted.model_id)?;
+        let catalog = &self.location.catalog;
+        catalog.ready(&wanted.provider_id).await;
+        let model = catalog.model(&wanted.provider_id, &wanted.model_id)?;
         if let Some(task) = situation.tasks.last() {
             self.tree = None;
             return self.task(history, session, &situation, task, running).await;

@@ -9,6 +9,7 @@ const PLAIN: Loader = Loader {
     options: &[],
     names: &[],
     keys: &[],
+    written_calls: false,
     addresses: &[],
 };
 
@@ -34,6 +35,16 @@ pub(super) static LOADERS: &[Loader] = &[
             "anthropic-beta",
             "interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14",
         )],
+        ..PLAIN
+    },
+    Loader {
+        provider: "ollama",
+        written_calls: true,
+        ..PLAIN
+    },
+    Loader {
+        provider: "lmstudio",
+        written_calls: true,
         ..PLAIN
     },
     Loader {

@@ -244,6 +244,19 @@ pub(crate) fn copilot_headers(
     headers
 }
 
+/// The package that speaks to a model of Copilot's list, by what the list says of it.
+pub(crate) fn copilot_package(endpoints: &[String], id: &str) -> &'static str {
+    let has = |path: &str| endpoints.iter().any(|endpoint| endpoint.contains(path));
+    let responses = has("/responses") || (endpoints.is_empty() && wants_responses(id));
+    if has("/v1/messages") {
+        "@ai-sdk/anthropic"
+    } else if responses && adapter::by_package(COPILOT_RESPONSES).is_some() {
+        COPILOT_RESPONSES
+    } else {
+        crate::convert::DEFAULT_ADAPTER
+    }
+}
+
 /// Whether a model is one of Copilot's.
 pub(crate) fn is_copilot(model: &Model) -> bool {
     model.provider_id.contains("github-copilot")

@@ -304,3 +304,54 @@ async fn a_newer_catalogue_is_fetched_when_asked_for_and_by_servers() {
     assert_eq!(list["providers"][0]["id"], "p");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_local_model_is_found_and_its_written_calls_are_called() {
+    let call = r#"{"name": "bash", "arguments": {"command": "echo from-the-tool"}}"#;
+    let model = ScriptedModel::start([
+        Step::text(&format!("I look.\n<tool_call>{call}</tool_call>")),
+        Step::text("It says from-the-tool"),
+    ])
+    .await;
+    // What the scripted model serves below /v1 is what Ollama would; its list is served beside it.
+    let list = Service::start(200, json!({ "models": [{ "name": "small:1" }] })).await;
+    let home = home().with("OLLAMA_HOST", &list.url());
+    let models = home.run(["models", "ollama"]).await.success();
+    assert_eq!(models.stdout, "ollama/small:1\n");
+    assert!(
+        models.stderr.contains("context of 4096 tokens"),
+        "{}",
+        models.stderr
+    );
+    let off = home.run(["models"]).await.success();
+    assert!(off.stdout.contains("ollama/small:1"));
+
+    let config = json!({ "model": "ollama/small:1", "permission": "allow", "provider": {
+        "ollama": { "models": { "small:1": { "provider": { "api": model.url() } } } },
+        "opencode": {},
+    } });
+    home.write("opencode.json", config.to_string());
+    let run = home
+        .run(["run", "--format", "json", "--title", "t", "look"])
+        .await
+        .success();
+    let calls = run.of_type("tool_use");
+    assert_eq!(calls.len(), 1, "{}", run.stdout);
+    assert_eq!(
+        calls[0]["part"]["state"]["input"]["command"],
+        "echo from-the-tool"
+    );
+    let texts: Vec<Value> = run
+        .of_type("text")
+        .iter()
+        .map(|line| line["part"]["text"].clone())
+        .collect();
+    assert_eq!(texts, ["I look.", "It says from-the-tool"]);
+    let sent = &model.requests()[1].body["messages"];
+    assert!(sent.to_string().contains("from-the-tool"), "{sent}");
+
+    let switched = home.with("OPENCODE_DISABLE_LOCAL_MODELS", "1");
+    fs_err::remove_file(switched.project().join("opencode.json")).unwrap();
+    let models = switched.run(["models"]).await.success();
+    assert!(!models.stdout.contains("ollama/"));
+}

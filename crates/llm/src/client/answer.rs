@@ -12,6 +12,7 @@ use crate::error::{Error, HttpError, is_html};
 use crate::protocol::{Decoder, Fault};
 use crate::replay::Feed;
 use crate::stream::StreamPart;
+use crate::written_calls::WrittenCalls;
 
 /// Most bytes of an answer that comes in one piece.
 const WHOLE_LIMIT: usize = 64 * 1024 * 1024;
@@ -37,6 +38,8 @@ pub struct PartStream {
     received: u64,
     /// When the next part of an answer that is only played may come.
     pace: Option<Instant>,
+    /// Finds calls in text.
+    written: Option<WrittenCalls>,
 }
 
 /// What an answer turns out to be.
@@ -80,6 +83,7 @@ impl PartStream {
             headers,
             received: 0,
             pace: None,
+            written: None,
         }
     }
 
@@ -98,9 +102,16 @@ impl PartStream {
             headers: indexmap::IndexMap::new(),
             received: 0,
             pace: Some(Instant::now()),
+            written: None,
         };
         stream.failed = failed.map(|fault| stream.fault(fault, None));
         stream
+    }
+
+    /// The same, with calls that are written as text.
+    pub(super) fn looking_for_calls(mut self, written: WrittenCalls) -> Self {
+        self.written = Some(written);
+        self
     }
 
     /// Headers of the answer, names in lower case.
@@ -143,7 +154,17 @@ impl PartStream {
                 Ok(Err(error)) => Err(failure::of_body(&error, &self.watch.url)),
                 Err(error) => Err(error),
             };
-            self.ready.extend(self.parts.drain(..));
+            match &mut self.written {
+                None => self.ready.extend(self.parts.drain(..)),
+                Some(written) => {
+                    for part in self.parts.drain(..) {
+                        written.take(part, &mut self.ready);
+                    }
+                    if outcome.is_err() || self.response.is_none() {
+                        written.end(&mut self.ready);
+                    }
+                }
+            }
             if let Err(error) = outcome {
                 self.response = None;
                 if matches!(error, Error::Cancelled) {

@@ -18,6 +18,7 @@ pub(super) struct Filter {
 }
 
 pub(super) async fn list(At(location): At, Query(filter): Query<Filter>) -> Result<Json<Value>, ApiError> {
+    location.catalog.discover().await;
     // The catalogue is read when it is first needed, which takes a moment.
     let made = tokio::task::spawn_blocking(move || {
         let catalog = &location.catalog;

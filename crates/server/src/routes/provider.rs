@@ -16,6 +16,7 @@ use flate2::write::GzEncoder;
 use futures_util::stream;
 use indexmap::{IndexMap, IndexSet};
 use opencode_catalog::{Catalog, login};
+use opencode_schema::EventBody;
 use opencode_schema::model::Provider;
 use opencode_session::Location;
 use serde::Serialize;
@@ -40,6 +41,7 @@ pub(crate) struct Connected {
 
 /// The providers that are connected, and the best model of each.
 pub(crate) async fn connected(At(location): At) -> Result<Json<Connected>, ApiError> {
+    look_around(&location).await;
     // The catalogue is read when it is first needed, which takes a moment.
     let made = tokio::task::spawn_blocking(move || {
         let catalog = &location.catalog;
@@ -55,6 +57,13 @@ pub(crate) async fn connected(At(location): At) -> Result<Json<Connected>, ApiEr
     made.await.map(Json).map_err(|error| ApiError::unexpected(&error))
 }
 
+/// Asks providers that list their models themselves, and tells listeners when something has changed.
+async fn look_around(location: &Location) {
+    if location.catalog.discover().await {
+        location.store.announce_now(EventBody::CatalogUpdated {});
+    }
+}
+
 /// How one can log in, by provider.
 pub(crate) async fn login_methods(State(app): State<App>, At(location): At) -> Json<Value> {
     Json(login::listed(&location.config, app.engine.environment()))
@@ -68,6 +77,8 @@ struct Packed {
     location: Weak<Location>,
     /// What the list was made with.
     stored: Vec<String>,
+    /// How often the lists of providers had changed then.
+    changes: u64,
     bytes: Bytes,
 }
 
@@ -80,7 +91,10 @@ impl Providers {
         let stored = tokio::task::spawn_blocking(move || asked.catalog.with_credential());
         let stored = stored.await.map_err(|error| ApiError::unexpected(&error))?;
         let of_location = Arc::downgrade(&location);
-        let same = |packed: &&Packed| packed.location.ptr_eq(&of_location) && packed.stored == stored;
+        let changes = location.catalog.changes();
+        let same = |packed: &&Packed| {
+            packed.location.ptr_eq(&of_location) && packed.stored == stored && packed.changes == changes
+        };
         if let Some(packed) = kept.iter().find(same) {
             return Ok(packed.bytes.clone());
         }
@@ -96,6 +110,7 @@ impl Providers {
         kept.push_front(Packed {
             location: of_location,
             stored,
+            changes,
             bytes: bytes.clone(),
         });
         Ok(bytes)
@@ -108,6 +123,7 @@ pub(crate) async fn list(
     At(location): At,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    look_around(&location).await;
     let packed = app.providers.of(location).await?;
     let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
     let kind = [(CONTENT_TYPE, "application/json")];

@@ -1,0 +1,293 @@
+//! Models that providers list themselves: servers on this machine, and Copilot (reference `providers.md`
+//! §3.3, §12.3; local servers are beyond it).
+//!
+//! Lists are asked for beside everything else and with short limits; until they come, and when they do not
+//! come, the catalogue is what it is without them.
+
+mod copilot;
+mod lm_studio;
+mod ollama;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use opencode_config::environment::variable;
+use opencode_schema::Object;
+use opencode_schema::model::{
+    Api, Capabilities, Interleaved, Limit, Modalities, Model, Pricing, Provider, Source, Status,
+};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::build::unknown;
+use crate::catalog::{Catalog, Sources};
+use crate::convert::DEFAULT_ADAPTER;
+use crate::http::Http;
+
+/// How long a server on this machine may take for one answer.
+pub(crate) const LOCAL_LIMIT: Duration = Duration::from_millis(400);
+/// A list is not asked for again before it is so old.
+const FRESH: Duration = Duration::from_secs(30);
+/// Models of one list.
+const MOST_MODELS: usize = 256;
+/// Tokens of a context that tools and a first prompt fill: what has less cannot work with them.
+pub const SMALL_CONTEXT: u64 = 16_384;
+
+/// What a provider lists.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Live {
+    /// Name of the provider, where the public catalogue does not know it.
+    pub(crate) name: &'static str,
+    /// Address for requests.
+    pub(crate) url: String,
+    /// Its models.
+    pub(crate) models: Vec<Listed>,
+}
+
+/// A model as its provider lists it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Listed {
+    pub(crate) id: String,
+    pub(crate) name: Option<String>,
+    /// The package that speaks to it, if not the usual one.
+    pub(crate) npm: Option<&'static str>,
+    /// What it is called on the wire, if it has another name there.
+    pub(crate) api_id: Option<String>,
+    /// Tokens that it takes now.
+    pub(crate) context: Option<u64>,
+    /// Tokens of an answer.
+    pub(crate) output: Option<u64>,
+    pub(crate) tools: Option<bool>,
+    pub(crate) images: Option<bool>,
+    pub(crate) reasoning: Option<bool>,
+}
+
+/// When lists were last asked for, and what came.
+#[derive(Debug, Default)]
+pub(crate) struct Lists {
+    asked: tokio::sync::Mutex<Option<Instant>>,
+    came: std::sync::Mutex<IndexMap<&'static str, Live>>,
+    changes: AtomicU64,
+}
+
+/// What a list of models is asked with.
+pub(crate) struct Asking<'a> {
+    pub(crate) http: &'a Http,
+    pub(crate) sources: &'a Sources,
+    pub(crate) provider_id: &'static str,
+}
+
+impl Asking<'_> {
+    /// An option of the provider in configuration.
+    fn option(&self, name: &str) -> Option<&Value> {
+        self.config()?.options.as_ref()?.get(name)
+    }
+
+    fn config(&self) -> Option<&opencode_schema::config::ProviderConfig> {
+        self.sources.config.provider.as_ref()?.get(self.provider_id)
+    }
+
+    /// The configured address without the folder of its version, else another.
+    fn base(&self, usual: impl FnOnce() -> String) -> String {
+        let own = self
+            .option("baseURL")
+            .and_then(Value::as_str)
+            .filter(|url| !url.is_empty());
+        let own = own.or_else(|| self.config()?.api.as_deref());
+        let base = own.map_or_else(usual, str::to_owned);
+        let base = base.trim_end_matches('/');
+        base.strip_suffix("/v1").unwrap_or(base).to_owned()
+    }
+}
+
+/// Providers that list their models.
+const IDS: [&str; 3] = ["github-copilot", "ollama", "lmstudio"];
+
+impl Catalog {
+    /// Whether a provider lists its models itself.
+    #[must_use]
+    pub fn lists_models(provider_id: &str) -> bool {
+        IDS.contains(&provider_id)
+    }
+
+    /// Asks for the lists if this provider may be in one that has not come yet. For whoever needs one model.
+    pub async fn ready(&self, provider_id: &str) {
+        if Self::lists_models(provider_id) && self.list_of(provider_id).is_none() {
+            self.discover().await;
+        }
+    }
+
+    /// Asks providers for their lists, unless they were asked a moment ago. Who comes meanwhile waits for the
+    /// same lists. Tells whether something has changed.
+    pub async fn discover(&self) -> bool {
+        let mut asked = self.lists.asked.lock().await;
+        if asked.is_some_and(|at| at.elapsed() < FRESH) {
+            return false;
+        }
+        let asking = |provider_id| Asking {
+            http: &self.http,
+            sources: &self.sources,
+            provider_id,
+        };
+        let local = !self.sources.environment.is_on(variable::DISABLE_LOCAL_MODELS);
+        let may = |id: &str| self.is_allowed(id);
+        let [copilot, ollama, studio] = IDS.map(asking);
+        let (copilot, ollama, studio) = tokio::join!(
+            async {
+                if may(IDS[0]) {
+                    copilot::list(&copilot).await
+                } else {
+                    None
+                }
+            },
+            async {
+                if local && may(IDS[1]) {
+                    ollama::list(&ollama).await
+                } else {
+                    None
+                }
+            },
+            async {
+                if local && may(IDS[2]) {
+                    lm_studio::list(&studio).await
+                } else {
+                    None
+                }
+            },
+        );
+        let mut changed = false;
+        for (id, list) in IDS.into_iter().zip([copilot, ollama, studio]) {
+            let Some(mut list) = list else { continue };
+            list.models.truncate(MOST_MODELS);
+            let before = self.came().insert(id, list.clone());
+            if before.as_ref() != Some(&list) {
+                self.forget(id);
+                self.lists.changes.fetch_add(1, Ordering::Relaxed);
+                changed = true;
+            }
+        }
+        *asked = Some(Instant::now());
+        changed
+    }
+
+    /// How often lists have changed.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.lists.changes.load(Ordering::Relaxed)
+    }
+
+    /// Ids of the providers whose lists came, and hold something.
+    pub(crate) fn listed(&self) -> Vec<String> {
+        let came = self.came();
+        let filled = came.iter().filter(|(_, list)| !list.models.is_empty());
+        filled.map(|(id, _)| (*id).to_owned()).collect()
+    }
+
+    /// The list of a provider.
+    pub(crate) fn list_of(&self, provider_id: &str) -> Option<Live> {
+        self.came().get(provider_id).cloned()
+    }
+
+    fn came(&self) -> std::sync::MutexGuard<'_, IndexMap<&'static str, Live>> {
+        self.lists
+            .came
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// What a user should know before working with a model: its context is too small for tools.
+    #[must_use]
+    pub fn warning(&self, model: &Model) -> Option<String> {
+        let Model { id, provider_id, .. } = model;
+        let list = self.list_of(provider_id)?;
+        let context = list.models.iter().find(|listed| listed.id == *id)?.context?;
+        let advice = match provider_id.as_str() {
+            "ollama" => {
+                "set provider.ollama.options.num_ctx in opencode.json, or OLLAMA_CONTEXT_LENGTH for Ollama"
+            }
+            _ => "load it with a longer context",
+        };
+        (context < SMALL_CONTEXT).then(|| {
+            format!(
+                "{provider_id}/{id} runs with a context of {context} tokens, which is too small for tools. \
+                 To give it more, {advice}"
+            )
+        })
+    }
+}
+
+/// The provider with the models of its list. What the public catalogue knows of a model stays where the list
+/// is silent; models that are not in the list are gone.
+pub(crate) fn lay_over(known: Option<Provider>, provider_id: &str, list: &Live) -> Provider {
+    let mut provider = known.unwrap_or_else(|| Provider {
+        name: list.name.to_owned(),
+        source: Source::Custom,
+        ..unknown(provider_id)
+    });
+    let mut before = std::mem::take(&mut provider.models);
+    for listed in &list.models {
+        let mut model = before
+            .shift_remove(&listed.id)
+            .unwrap_or_else(|| new_model(provider_id, &listed.id));
+        model.api.url.clone_from(&list.url);
+        if let Some(npm) = listed.npm {
+            npm.clone_into(&mut model.api.npm);
+        }
+        if let Some(api_id) = &listed.api_id {
+            model.api.id.clone_from(api_id);
+        }
+        if let Some(name) = &listed.name {
+            model.name.clone_from(name);
+        }
+        // A context that the tools alone fill would only have the conversation shortened again and again.
+        let context = listed
+            .context
+            .map(|context| if context < SMALL_CONTEXT { 0 } else { context });
+        model.limit.context = context.unwrap_or(model.limit.context);
+        model.limit.output = listed.output.unwrap_or(model.limit.output);
+        let can = &mut model.capabilities;
+        can.toolcall = listed.tools.unwrap_or(can.toolcall);
+        can.reasoning = listed.reasoning.unwrap_or(can.reasoning);
+        can.input.image = listed.images.unwrap_or(can.input.image);
+        can.attachment = can.attachment || can.input.image;
+        provider.models.insert(listed.id.clone(), model);
+    }
+    provider
+}
+
+fn new_model(provider_id: &str, id: &str) -> Model {
+    let text = Modalities {
+        text: true,
+        ..Modalities::default()
+    };
+    Model {
+        id: id.to_owned(),
+        provider_id: provider_id.to_owned(),
+        name: id.to_owned(),
+        family: None,
+        api: Api {
+            id: id.to_owned(),
+            url: String::new(),
+            npm: DEFAULT_ADAPTER.to_owned(),
+        },
+        status: Status::Active,
+        headers: IndexMap::new(),
+        options: Object::new(),
+        cost: Pricing::default(),
+        limit: Limit::default(),
+        capabilities: Capabilities {
+            temperature: true,
+            toolcall: true,
+            input: text.clone(),
+            output: text,
+            interleaved: Interleaved::Flag(false),
+            ..Capabilities::default()
+        },
+        release_date: String::new(),
+        variants: Some(IndexMap::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

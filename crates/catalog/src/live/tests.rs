@@ -1,0 +1,238 @@
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use opencode_config::credential::Credential;
+use pretty_assertions::assert_eq;
+use serde_json::json;
+
+use super::*;
+use crate::loader::tests::catalog;
+
+type Asked = Arc<Mutex<Vec<(String, Value)>>>;
+
+async fn server(
+    answer: impl Fn(&str, &Value) -> Option<Value> + Clone + Send + Sync + 'static,
+) -> (String, Asked) {
+    let asked = Asked::default();
+    let keep = Arc::clone(&asked);
+    let handle = move |request: Request| {
+        let (keep, answer) = (Arc::clone(&keep), answer.clone());
+        async move {
+            let path = request.uri().path().to_owned();
+            let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
+            let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+            let found = answer(&path, &body);
+            keep.lock().unwrap().push((path, body));
+            let status = if found.is_some() {
+                StatusCode::OK
+            } else {
+                StatusCode::NOT_FOUND
+            };
+            (status, axum::Json(found.unwrap_or_default()))
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(handle);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, asked)
+}
+
+fn ollama(path: &str, body: &Value) -> Option<Value> {
+    Some(match path {
+        "/api/tags" => json!({ "models": [{ "name": "qwen3:8b" }, { "name": "embed:1" }, { "name": "old" },
+            { "name": "loaded:1" }] }),
+        "/api/ps" => json!({ "models": [{ "name": "loaded:1", "context_length": 32768 }] }),
+        "/api/show" => match body["model"].as_str()? {
+            "qwen3:8b" => json!({ "capabilities": ["completion", "tools", "thinking"],
+                "model_info": { "qwen3.context_length": 40960 } }),
+            "embed:1" => json!({ "capabilities": ["embedding"] }),
+            "loaded:1" => json!({ "capabilities": ["completion", "vision"],
+                "model_info": { "x.context_length": 65536 } }),
+            "old" => json!({ "parameters": "stop \"x\"\nnum_ctx      20000\n",
+                "model_info": { "x.context_length": 8192 } }),
+            _ => return None,
+        },
+        "/api/create" => json!({ "status": "success" }),
+        _ => return None,
+    })
+}
+
+/// Nobody is asked that the test has not started.
+fn offline(more: &Value) -> Value {
+    let mut config = json!({ "provider": { "ollama": { "options": { "baseURL": "http://127.0.0.1:1/v1" } },
+        "lmstudio": { "options": { "baseURL": "http://127.0.0.1:1/v1" } } } });
+    for (id, own) in more.as_object().unwrap() {
+        config["provider"][id] = own.clone();
+    }
+    config
+}
+
+#[tokio::test]
+async fn ollama_is_there_with_the_contexts_that_it_really_has() {
+    let (url, asked) = server(ollama).await;
+    let catalog = catalog(
+        &[("OLLAMA_HOST", &url)],
+        vec![],
+        json!({ "disabled_providers": ["lmstudio"] }),
+    );
+    assert_eq!(catalog.connected(), ["opencode"]);
+    assert!(catalog.discover().await);
+    assert_eq!(catalog.connected(), ["opencode", "ollama"]);
+    let provider = catalog.provider("ollama").unwrap();
+    assert_eq!(
+        (provider.name.as_str(), provider.source),
+        ("Ollama", Source::Custom)
+    );
+    let contexts: Vec<(&str, u64)> = provider
+        .models
+        .iter()
+        .map(|(id, model)| (id.as_str(), model.limit.context))
+        .collect();
+    assert_eq!(contexts, [("qwen3:8b", 0), ("old", 0), ("loaded:1", 32768)]);
+    let qwen = &provider.models["qwen3:8b"];
+    assert!(qwen.capabilities.toolcall && qwen.capabilities.reasoning && !qwen.capabilities.input.image);
+    assert!(!provider.models["loaded:1"].capabilities.toolcall);
+    assert!(provider.models["loaded:1"].capabilities.input.image);
+    assert!(catalog.warning(qwen).unwrap().contains("4096 tokens"));
+    assert!(catalog.warning(&provider.models["loaded:1"]).is_none());
+    let target = catalog.target(qwen).unwrap();
+    assert_eq!(target.base_url, Some(format!("{url}/v1")));
+
+    let before = asked.lock().unwrap().len();
+    assert!(!catalog.discover().await, "a list is not asked for again at once");
+    assert_eq!(asked.lock().unwrap().len(), before);
+}
+
+#[tokio::test]
+async fn a_context_that_is_wanted_is_set() {
+    let (url, asked) = server(ollama).await;
+    let config = offline(&json!({ "ollama": {
+        "options": { "baseURL": format!("{url}/v1"), "num_ctx": 16384 },
+        "models": { "loaded:1": { "options": { "num_ctx": 999_999 } } },
+    } }));
+    let catalog = catalog(&[], vec![], config);
+    catalog.discover().await;
+    let provider = catalog.provider("ollama").unwrap();
+    let facts = |id: &str| {
+        (
+            provider.models[id].api.id.clone(),
+            provider.models[id].limit.context,
+        )
+    };
+    assert_eq!(facts("qwen3:8b"), ("qwen3-8b-opencode-ctx16384".into(), 16384));
+    assert_eq!(facts("old"), ("old".into(), 0), "it cannot take more");
+    assert_eq!(facts("loaded:1"), ("loaded-1-opencode-ctx65536".into(), 65536));
+    let asked = asked.lock().unwrap();
+    let made: Vec<&Value> = asked
+        .iter()
+        .filter(|(path, _)| path == "/api/create")
+        .map(|(_, body)| body)
+        .collect();
+    assert_eq!(made.len(), 2);
+    assert!(made.contains(
+        &&json!({ "model": "qwen3-8b-opencode-ctx16384", "from": "qwen3:8b",
+        "parameters": { "num_ctx": 16384 }, "stream": false })
+    ));
+}
+
+#[tokio::test]
+async fn lm_studio_in_its_own_words_and_in_common_ones() {
+    let own = |path: &str, _: &Value| match path {
+        "/api/v0/models" => Some(json!({ "data": [
+            { "id": "a", "type": "vlm", "max_context_length": 100_000, "loaded_context_length": 20_000,
+              "capabilities": ["tool_use"] },
+            { "id": "e", "type": "embeddings" },
+        ] })),
+        _ => None,
+    };
+    let common = |path: &str, _: &Value| (path == "/v1/models").then(|| json!({ "data": [{ "id": "b" }] }));
+    let (first, _) = server(own).await;
+    let (second, _) = server(common).await;
+    for (url, id, context, tools) in [(first, "a", 20_000, true), (second, "b", 0, true)] {
+        let config = offline(&json!({ "lmstudio": { "options": { "baseURL": format!("{url}/v1/") } } }));
+        let catalog = catalog(&[], vec![], config);
+        catalog.discover().await;
+        let provider = catalog.provider("lmstudio").unwrap();
+        assert_eq!(provider.models.keys().collect::<Vec<_>>(), [id]);
+        let model = &provider.models[id];
+        assert_eq!(
+            (model.limit.context, model.capabilities.toolcall),
+            (context, tools)
+        );
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_asked_when_it_is_switched_off_and_strange_answers_are_no_lists() {
+    let (url, asked) = server(|_, _| Some(json!({ "models": "many", "data": 5 }))).await;
+    let both =
+        json!({ "ollama": { "options": { "baseURL": url } }, "lmstudio": { "options": { "baseURL": url } } });
+    let off = catalog(&[("OPENCODE_DISABLE_LOCAL_MODELS", "1")], vec![], offline(&both));
+    assert!(!off.discover().await);
+    let mut disabled = offline(&both);
+    disabled["disabled_providers"] = json!(["ollama", "lmstudio"]);
+    assert!(!catalog(&[], vec![], disabled).discover().await);
+    assert_eq!(asked.lock().unwrap().len(), 0);
+    let strange = catalog(&[], vec![], offline(&both));
+    assert!(!strange.discover().await);
+    assert_eq!(strange.connected(), ["opencode", "lmstudio"]);
+    let known = strange.snapshot().provider("lmstudio").unwrap();
+    let kept = strange.provider("lmstudio").unwrap();
+    assert!(
+        kept.models.keys().eq(known.models.keys()),
+        "as the public catalogue has them"
+    );
+}
+
+#[tokio::test]
+async fn copilot_says_which_models_there_are() {
+    let answer = |path: &str, _: &Value| {
+        let limits = json!({ "max_context_window_tokens": 100_000, "max_output_tokens": 100 });
+        let model = |id: &str, more: Value| {
+            let mut model = json!({ "id": id, "name": id.to_uppercase(), "model_picker_enabled": true,
+                "capabilities": { "limits": limits, "supports": { "tool_calls": true, "vision": true } } });
+            model
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
+            model
+        };
+        (path == "/models").then(|| {
+            json!({ "data": [
+                model("claude-haiku-4.5", json!({ "supported_endpoints": ["/v1/messages", "/chat/completions"] })),
+                model("brand-new", json!({ "supported_endpoints": ["/chat/completions"] })),
+                model("hidden", json!({ "model_picker_enabled": false })),
+                model("forbidden", json!({ "policy": { "state": "disabled" } })),
+                { "id": "without-limits", "name": "x", "model_picker_enabled": true },
+            ] })
+        })
+    };
+    let (url, _) = server(answer).await;
+    let login = Credential::Oauth {
+        refresh: "gh".into(),
+        access: "gh".into(),
+        expires: 0,
+        account_id: None,
+        enterprise_url: None,
+    };
+    let config = offline(&json!({ "github-copilot": { "options": { "baseURL": url } } }));
+    let catalog = catalog(&[], vec![("github-copilot", login)], config);
+    assert!(catalog.provider("github-copilot").unwrap().models.len() > 5);
+    assert!(catalog.discover().await);
+    let provider = catalog.provider("github-copilot").unwrap();
+    assert_eq!(
+        provider.models.keys().collect::<Vec<_>>(),
+        ["claude-haiku-4.5", "brand-new"]
+    );
+    let haiku = &provider.models["claude-haiku-4.5"];
+    assert_eq!(haiku.api.npm, "@ai-sdk/anthropic");
+    assert_eq!((haiku.limit.context, haiku.limit.output), (100_000, 100));
+    assert!(
+        haiku.capabilities.reasoning,
+        "what the list does not say, the public catalogue does"
+    );
+    assert_eq!(provider.models["brand-new"].api.npm, DEFAULT_ADAPTER);
+}
