@@ -231,7 +231,7 @@ async fn check_model(
             return Ok(());
         }
         Err(opencode_session::Error::Catalog(Unusable::NoProvider)) => {
-            provider_help::no_provider(&context.environment).await
+            provider_help::no_provider(&location.catalog).await
         }
         Err(opencode_session::Error::Catalog(unknown @ Unusable::UnknownModel { .. })) => {
             provider_help::unknown_model(&unknown)

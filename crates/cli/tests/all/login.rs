@@ -323,8 +323,15 @@ async fn a_local_model_is_found_and_its_written_calls_are_called() {
         "{}",
         models.stderr
     );
-    let off = home.run(["models"]).await.success();
-    assert!(off.stdout.contains("ollama/small:1"));
+    let all = home.run(["models"]).await.success();
+    assert!(all.stdout.contains("ollama/small:1"));
+    home.write("opencode.json", r#"{"disabled_providers": ["opencode"]}"#);
+    let advice = home.run(["run", "hello"]).await;
+    assert!(
+        advice.stderr.contains("opencode run -m ollama/small:1"),
+        "{}",
+        advice.stderr
+    );
 
     let config = json!({ "model": "ollama/small:1", "permission": "allow", "provider": {
         "ollama": { "models": { "small:1": { "provider": { "api": model.url() } } } },
