@@ -13,7 +13,7 @@ use sha1::{Digest as _, Sha1};
 
 use crate::http::{Answer, Call, Http, HttpError};
 use crate::login::refresh::hold;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{self, Snapshot};
 
 /// Where the document is.
 const USUAL: &str = "https://models.opencode.ai";
@@ -103,6 +103,9 @@ impl Public {
         if !path.is_file() {
             return Snapshot::embedded();
         }
+        if let Some(packed) = self.packed() {
+            return packed;
+        }
         Snapshot::read(path).unwrap_or_else(|| {
             if self.named.is_none() {
                 // It would be as broken the next time.
@@ -110,6 +113,36 @@ impl Public {
             }
             Snapshot::embedded()
         })
+    }
+
+    /// The packed copy of the document in the cache folder, if it is one of this very document. Reading the
+    /// document takes some milliseconds, of which every start would pay its share.
+    fn packed(&self) -> Option<Snapshot> {
+        if self.named.is_some() {
+            return None;
+        }
+        let mut packed = fs_err::read(packed_path(&self.cache)).ok()?;
+        let mark = packed.split_first_chunk::<MARK>()?.0;
+        if *mark != self::mark(&self.cache)? {
+            return None;
+        }
+        packed.drain(..MARK);
+        Snapshot::unpack(packed.into())
+    }
+
+    /// Makes the packed copy, unless there is one.
+    fn pack(&self) {
+        if self.packed().is_some() {
+            return;
+        }
+        let made = || -> std::io::Result<()> {
+            let mark = mark(&self.cache).ok_or(std::io::ErrorKind::NotFound)?;
+            let packed = snapshot::pack(&fs_err::read(&self.cache)?)?;
+            write(&packed_path(&self.cache), &[&mark[..], &packed].concat())
+        };
+        if let Err(error) = made() {
+            tracing::debug!(%error, "there is no packed copy of the catalogue");
+        }
     }
 
     /// Whether this process may look for a newer document by itself.
@@ -123,7 +156,15 @@ impl Public {
     ///
     /// # Errors
     /// The document cannot be had or kept; the old one stays.
-    pub async fn refresh(&self, force: bool) -> Result<bool, RefreshError> {
+    pub async fn refresh(self: &Arc<Self>, force: bool) -> Result<bool, RefreshError> {
+        let changed = self.renew(force).await;
+        let this = Arc::clone(self);
+        // Packing takes a moment.
+        let _ = tokio::task::spawn_blocking(move || this.pack()).await;
+        changed
+    }
+
+    async fn renew(&self, force: bool) -> Result<bool, RefreshError> {
         if !force && is_fresh(&self.cache) {
             return Ok(false);
         }
@@ -175,6 +216,26 @@ impl Public {
     fn forget(&self) {
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
+}
+
+/// Bytes that say which document a packed copy is of.
+const MARK: usize = 16;
+
+/// Its length and when it was written.
+fn mark(document: &Path) -> Option<[u8; MARK]> {
+    let about = fs_err::metadata(document).ok()?;
+    let written = about
+        .modified()
+        .ok()?
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
+    let written = u64::try_from(written.as_nanos()).ok()?;
+    let mark = [about.len().to_le_bytes(), written.to_le_bytes()].concat();
+    mark.try_into().ok()
+}
+
+fn packed_path(document: &Path) -> PathBuf {
+    document.with_extension("json.packed")
 }
 
 fn is_fresh(path: &Path) -> bool {

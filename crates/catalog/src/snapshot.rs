@@ -4,6 +4,7 @@
 //! compressed apart, so that a start unpacks only the providers that are used. `examples/snapshot.rs`
 //! makes it from an `api.json`.
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::path::Path;
 
@@ -30,7 +31,7 @@ pub enum Snapshot {
         /// Providers and where their models are.
         index: IndexMap<String, Packed>,
         /// The part behind the index.
-        frames: &'static [u8],
+        frames: Cow<'static, [u8]>,
     },
     /// A whole document that was read from a file; the models of a provider are looked at when it is used.
     Read(IndexMap<String, Raw>),
@@ -196,9 +197,27 @@ impl Snapshot {
     /// The copy that the program carries.
     #[must_use]
     pub fn embedded() -> Self {
-        unpack_index(PACKED).unwrap_or_else(|| {
+        Self::unpack(Cow::Borrowed(PACKED)).unwrap_or_else(|| {
             tracing::error!("the embedded model catalogue is damaged");
             Self::Read(IndexMap::new())
+        })
+    }
+
+    /// A packed copy, as [`pack`] makes it; `None` when it is damaged.
+    #[must_use]
+    pub fn unpack(packed: Cow<'static, [u8]>) -> Option<Self> {
+        let (length, rest) = packed.split_first_chunk::<4>()?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let (index, _) = rest.split_at_checked(length)?;
+        Some(Self::Packed {
+            index: serde_json::from_slice(index).ok()?,
+            frames: match packed {
+                Cow::Borrowed(packed) => Cow::Borrowed(packed.get(4 + length..)?),
+                Cow::Owned(mut packed) => {
+                    packed.drain(..4 + length);
+                    Cow::Owned(packed)
+                }
+            },
         })
     }
 
@@ -264,7 +283,8 @@ impl Snapshot {
             }
             Self::Packed { index, frames } => {
                 let packed = index.get(id)?;
-                let frame = frames.get(packed.offset..packed.offset + packed.length)?;
+                let end = packed.offset.checked_add(packed.length)?;
+                let frame = frames.get(packed.offset..end)?;
                 let mut text = Vec::new();
                 DeflateDecoder::new(frame)
                     .take(UNPACK_LIMIT)
@@ -290,29 +310,21 @@ fn models(raw: &RawValue) -> IndexMap<String, ModelEntry> {
         .collect()
 }
 
-fn unpack_index(packed: &'static [u8]) -> Option<Snapshot> {
-    let (length, rest) = packed.split_first_chunk::<4>()?;
-    let (index, frames) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    Some(Snapshot::Packed {
-        index: serde_json::from_slice(index).ok()?,
-        frames,
-    })
-}
-
 /// Packs a whole document into the form that the program carries.
 ///
 /// # Errors
 /// The text is no catalogue.
 pub fn pack(document: &[u8]) -> std::io::Result<Vec<u8>> {
-    let providers: IndexMap<String, ProviderEntry> = serde_json::from_slice(document)?;
+    let read = Snapshot::parse(document).ok_or(std::io::ErrorKind::InvalidData)?;
     let mut index: IndexMap<String, Packed> = IndexMap::new();
     let mut frames = Vec::new();
-    for (id, entry) in providers {
+    for (id, _) in read.heads() {
+        let Some(entry) = read.provider(id) else { continue };
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(&serde_json::to_vec(&entry.models)?)?;
         let frame = encoder.finish()?;
         index.insert(
-            id,
+            id.to_owned(),
             Packed {
                 head: entry.head,
                 offset: frames.len(),
@@ -356,8 +368,8 @@ mod tests {
                 "reasoning_options": [{ "type": "effort", "values": ["low", null] }, { "type": "later" }],
             } }
         } });
-        let packed: &'static [u8] = pack(document.to_string().as_bytes()).unwrap().leak();
-        let provider = unpack_index(packed).unwrap().provider("p").unwrap();
+        let packed = pack(document.to_string().as_bytes()).unwrap();
+        let provider = Snapshot::unpack(packed.into()).unwrap().provider("p").unwrap();
         let model = &provider.models["m"];
         assert_eq!(
             model.interleaved.as_ref().unwrap().field(),
@@ -377,7 +389,7 @@ mod tests {
     #[test]
     fn a_damaged_copy_is_no_copy() {
         for damaged in [&b""[..], b"\xff\xff\xff\xff{}", b"\x02\x00\x00\x00[]"] {
-            assert!(unpack_index(damaged).is_none());
+            assert!(Snapshot::unpack(damaged.into()).is_none());
         }
     }
 }

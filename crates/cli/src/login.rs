@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use opencode_catalog::http::{Call, Http};
@@ -105,6 +106,7 @@ struct Known {
 /// The providers of the newest catalogue that can be had in a moment.
 async fn known(context: &Context) -> Vec<Known> {
     let public = Public::new(&context.paths, &context.environment, env!("CARGO_PKG_VERSION"));
+    let public = Arc::new(public);
     if public.may_fetch() {
         // The old list does as well.
         let _ = tokio::time::timeout(LIST_LIMIT, public.refresh(true)).await;

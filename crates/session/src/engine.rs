@@ -223,7 +223,7 @@ impl Engine {
 
     /// The public catalogue of models.
     #[must_use]
-    pub fn public_models(&self) -> &Public {
+    pub fn public_models(&self) -> &Arc<Public> {
         &self.inner.public
     }
 

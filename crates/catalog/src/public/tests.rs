@@ -32,14 +32,14 @@ async fn server(answers: &'static [(u16, &'static str)]) -> Server {
     Server { url, asked }
 }
 
-fn public(home: &Path, more: &[(&str, &str)]) -> Public {
+fn public(home: &Path, more: &[(&str, &str)]) -> Arc<Public> {
     let home = home.display().to_string();
     let environment: Environment = [("HOME", home.as_str())]
         .iter()
         .chain(more)
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    Public::new(&Paths::new(&environment), &environment, "9.9.9")
+    Arc::new(Public::new(&Paths::new(&environment), &environment, "9.9.9"))
 }
 
 fn age(path: &Path, by: Duration) {
@@ -62,7 +62,7 @@ async fn a_newer_document_is_fetched_kept_and_read() {
     let file = home.path().join(".cache/opencode").join(name);
     assert_eq!(fs_err::read_to_string(&file).unwrap(), DOCUMENT);
     let files = fs_err::read_dir(file.parent().unwrap()).unwrap().count();
-    assert_eq!(files, 1, "nothing temporary is left");
+    assert_eq!(files, 2, "the document and its packed copy, nothing temporary");
 
     assert!(!public.refresh(false).await.unwrap());
     assert_eq!(
@@ -80,7 +80,7 @@ async fn a_newer_document_is_fetched_kept_and_read() {
 async fn many_at_once_fetch_once() {
     let home = tempfile::TempDir::new().unwrap();
     let server = server(&[(200, DOCUMENT)]).await;
-    let publics: Vec<Public> = (0..6)
+    let publics: Vec<Arc<Public>> = (0..6)
         .map(|_| public(home.path(), &[("OPENCODE_MODELS_URL", &server.url)]))
         .collect();
     let all = publics.iter().map(|public| public.refresh(false));
@@ -144,4 +144,27 @@ fn fetching_can_be_switched_off() {
     let home = tempfile::TempDir::new().unwrap();
     assert!(public(home.path(), &[]).may_fetch());
     assert!(!public(home.path(), &[("OPENCODE_DISABLE_MODELS_FETCH", "1")]).may_fetch());
+}
+
+#[tokio::test]
+async fn the_packed_copy_is_read_only_for_its_own_document() {
+    let home = tempfile::TempDir::new().unwrap();
+    let server = server(&[(200, DOCUMENT)]).await;
+    let public = || public(home.path(), &[("OPENCODE_MODELS_URL", &server.url)]);
+    public().refresh(false).await.unwrap();
+    let first = public();
+    assert!(matches!(*first.snapshot(), Snapshot::Packed { .. }));
+    assert_eq!(first.snapshot().provider("p").unwrap().models.len(), 1);
+    // Another program writes another document.
+    let other = DOCUMENT.replace("\"p\"", "\"other\"");
+    fs_err::write(&first.cache, other).unwrap();
+    let second = public();
+    assert!(matches!(*second.snapshot(), Snapshot::Read(_)));
+    assert!(second.snapshot().provider("other").is_some());
+    assert!(!second.refresh(false).await.unwrap(), "it is fresh");
+    let third = public();
+    assert!(matches!(*third.snapshot(), Snapshot::Packed { .. }));
+    assert!(third.snapshot().provider("other").is_some());
+    fs_err::write(packed_path(&third.cache), "damaged").unwrap();
+    assert!(public().snapshot().provider("other").is_some());
 }
