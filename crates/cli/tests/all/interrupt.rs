@@ -28,7 +28,7 @@ async fn while_the_model_speaks() {
 
 #[tokio::test]
 async fn while_a_command_runs() {
-    let command = "echo $$ > pid.new; mv pid.new pid; echo begun; sleep 1000";
+    let command = "echo $$ > pid.new; echo begun; mv pid.new pid; sleep 1000";
     let (home, model) = with_model([Step::tool("bash", json!({ "command": command }))]).await;
     let run = home.start(["run", "first"]);
     home.wait_for_file("pid").await;
