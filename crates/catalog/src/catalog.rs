@@ -162,6 +162,25 @@ impl Catalog {
         }
     }
 
+    /// Whether it was made of the same stored credentials. Tokens that were renewed make no difference: whoever
+    /// needs one takes the newest.
+    #[must_use]
+    pub fn has_credentials(&self, credentials: &Credentials) -> bool {
+        credential::are_same_logins(&self.sources.credentials, credentials)
+    }
+
+    /// Whether one of these sources would hold the same providers and models.
+    #[must_use]
+    pub fn is_like(&self, sources: &Sources) -> bool {
+        let (before, now) = (&self.sources.config, &sources.config);
+        before.provider == now.provider
+            && before.enabled_providers == now.enabled_providers
+            && before.disabled_providers == now.disabled_providers
+            && before.model == now.model
+            && before.small_model == now.small_model
+            && self.has_credentials(&sources.credentials)
+    }
+
     /// The public catalogue, as it was when this one first needed it.
     pub fn snapshot(&self) -> &Snapshot {
         self.snapshot.get_or_init(|| self.sources.public.snapshot())

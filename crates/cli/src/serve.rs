@@ -50,6 +50,7 @@ pub(crate) async fn until_stopped(
     let signals = tokio::spawn(signals::wait(stop.clone()));
     let engine = context.engine().await?;
     engine.keep_models_fresh();
+    engine.watch_configuration();
     let server = Server::bind(engine.clone(), options)
         .await
         .map_err(|error| Failure::told(error.to_string()))?;

@@ -84,6 +84,34 @@ impl Credential {
         }
         entry
     }
+
+    /// Whether it is the same key or login. Tokens of a login change while it lasts.
+    fn is_same_login(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Oauth {
+                    account_id,
+                    enterprise_url,
+                    ..
+                },
+                Self::Oauth {
+                    account_id: other_account,
+                    enterprise_url: other_url,
+                    ..
+                },
+            ) => account_id == other_account && enterprise_url == other_url,
+            _ => self.to_entry() == other.to_entry(),
+        }
+    }
+}
+
+/// Whether both hold the same keys and logins. Tokens of a login change while it lasts, which makes no
+/// difference here.
+#[must_use]
+pub fn are_same_logins(some: &Credentials, others: &Credentials) -> bool {
+    let mut pairs = some.iter().zip(others);
+    some.len() == others.len()
+        && pairs.all(|((id, one), (other_id, other))| id == other_id && one.is_same_login(other))
 }
 
 /// Credentials by provider id or address.

@@ -13,4 +13,5 @@ pub mod path;
 pub mod search;
 pub mod snapshot;
 pub mod vcs;
+pub mod watch;
 pub mod worktree;

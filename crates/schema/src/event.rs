@@ -260,6 +260,97 @@ events! {
     ModelsRefreshed = "models-dev.refreshed" {}
     /// Providers or models have come or gone.
     CatalogUpdated = "catalog.updated" {}
+    /// The configuration of a location differs, and is in force from the next step on.
+    ConfigUpdated = "config.updated" {
+        /// Its keys that differ.
+        keys: Vec<String>,
+    }
+    /// The configuration of a location became wrong; the one before stays in force.
+    ConfigFailed = "config.failed" {
+        /// What is wrong, and where.
+        message: String,
+    }
+    /// An agent has come.
+    AgentAdded = "agent.added" {
+        /// Its name.
+        name: String,
+    }
+    /// An agent is another than it was.
+    AgentUpdated = "agent.updated" {
+        /// Its name.
+        name: String,
+    }
+    /// An agent is gone.
+    AgentRemoved = "agent.removed" {
+        /// Its name.
+        name: String,
+    }
+    /// A command has come.
+    CommandAdded = "command.added" {
+        /// Its name.
+        name: String,
+    }
+    /// A command is another than it was.
+    CommandUpdated = "command.updated" {
+        /// Its name.
+        name: String,
+    }
+    /// A command is gone.
+    CommandRemoved = "command.removed" {
+        /// Its name.
+        name: String,
+    }
+    /// A skill has come.
+    SkillAdded = "skill.added" {
+        /// Its name.
+        name: String,
+    }
+    /// A skill is another than it was.
+    SkillUpdated = "skill.updated" {
+        /// Its name.
+        name: String,
+    }
+    /// A skill is gone.
+    SkillRemoved = "skill.removed" {
+        /// Its name.
+        name: String,
+    }
+    /// A provider has come into the configuration.
+    ProviderAdded = "provider.added" {
+        /// Its id.
+        #[serde(rename = "providerID")] provider_id: String,
+    }
+    /// A provider is configured in another way.
+    ProviderUpdated = "provider.updated" {
+        /// Its id.
+        #[serde(rename = "providerID")] provider_id: String,
+    }
+    /// A provider is not configured any more.
+    ProviderRemoved = "provider.removed" {
+        /// Its id.
+        #[serde(rename = "providerID")] provider_id: String,
+    }
+    /// A model has come into the configuration.
+    ModelAdded = "model.added" {
+        /// Its provider.
+        #[serde(rename = "providerID")] provider_id: String,
+        /// Its id.
+        #[serde(rename = "modelID")] model_id: String,
+    }
+    /// A model is configured in another way.
+    ModelUpdated = "model.updated" {
+        /// Its provider.
+        #[serde(rename = "providerID")] provider_id: String,
+        /// Its id.
+        #[serde(rename = "modelID")] model_id: String,
+    }
+    /// A model is not configured any more.
+    ModelRemoved = "model.removed" {
+        /// Its provider.
+        #[serde(rename = "providerID")] provider_id: String,
+        /// Its id.
+        #[serde(rename = "modelID")] model_id: String,
+    }
     /// All locations are given up.
     GlobalDisposed = "global.disposed" {}
     /// Something is to be added to the prompt of a terminal face.
@@ -448,25 +539,7 @@ impl EventBody {
             Self::QuestionAsked { request } => Some(&request.session_id),
             Self::SessionError { session_id, .. } => session_id.as_ref(),
             Self::PermissionAsked { request } => Some(&request.session_id),
-            Self::InstanceDisposed { .. }
-            | Self::GlobalDisposed {}
-            | Self::ModelsRefreshed {}
-            | Self::CatalogUpdated {}
-            | Self::TuiPromptAppend { .. }
-            | Self::TuiCommandExecute { .. }
-            | Self::TuiToastShow { .. }
-            | Self::TuiSessionSelect { .. }
-            | Self::PtyCreated { .. }
-            | Self::PtyUpdated { .. }
-            | Self::PtyExited { .. }
-            | Self::PtyDeleted { .. }
-            | Self::FileEdited { .. }
-            | Self::FileWatcherUpdated { .. }
-            | Self::ProjectUpdated { .. }
-            | Self::ProjectDirectoriesUpdated { .. }
-            | Self::WorktreeReady { .. }
-            | Self::WorktreeFailed { .. }
-            | Self::WorkspaceStatus { .. } => None,
+            _ => None,
         }
     }
 }

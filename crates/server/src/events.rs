@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use opencode_schema::time::iso;
 use opencode_schema::{Event, EventBody, EventId};
-use opencode_session::Location;
+use opencode_session::{Ground, Location};
 use opencode_store::Subscription;
 use serde_json::{Value, json};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -26,7 +26,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// What happens in one location.
 pub(crate) async fn of_location(State(app): State<App>, At(location): At) -> Result<Response, ApiError> {
-    Ok(Stream::new(&app, Scope::of(location)).respond())
+    Ok(Stream::new(&app, Scope::of(&location)).respond())
 }
 
 /// What happens anywhere.
@@ -38,16 +38,16 @@ enum Scope {
     Location {
         directory: String,
         /// Held, because a location that somebody listens to is not idle.
-        _held: Arc<Location>,
+        _held: Arc<Ground>,
     },
     Everywhere,
 }
 
 impl Scope {
-    fn of(location: Arc<Location>) -> Self {
+    fn of(location: &Location) -> Self {
         Self::Location {
             directory: location.directory_text(),
-            _held: location,
+            _held: Arc::clone(location.ground()),
         }
     }
 

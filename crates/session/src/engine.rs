@@ -12,11 +12,12 @@ use opencode_llm::{Client, ClientOptions};
 use opencode_schema::EventBody;
 use opencode_schema::event::Origin;
 use opencode_store::{Database, Store, Subscription};
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::coordinator::Coordinator;
+use crate::location::Surroundings;
 use crate::{Error, Location, housekeeping, share};
 
 /// How long the end of the program waits for what still runs in the background: titles, the end of
@@ -63,6 +64,8 @@ pub(crate) struct Inner {
     /// The public catalogue of models, which all locations share.
     pub(crate) public: Arc<Public>,
     locations: Mutex<Locations>,
+    /// Told when a location is opened.
+    pub(crate) opened: Notify,
 }
 
 /// The locations that are kept, and when each was last asked for.
@@ -75,24 +78,44 @@ struct Locations {
 
 #[derive(Default)]
 struct Kept {
-    cell: Arc<OnceCell<Arc<Location>>>,
+    cell: Arc<OnceCell<Opened>>,
     asked: u64,
+}
+
+/// A location as it was last read.
+struct Opened(Mutex<Arc<Location>>);
+
+impl Opened {
+    fn now(&self) -> Arc<Location> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts the newest reading in force.
+    fn catch_up(&self) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(latest) = now.ground().latest() {
+            *now = latest;
+        }
+    }
+
+    /// Whether nobody holds it, as it is or as it was, and nobody works in its terminals.
+    fn is_idle(&self) -> bool {
+        let now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::strong_count(&now) == 1 && Arc::strong_count(now.ground()) == 1 && now.terminals.all().is_empty()
+    }
 }
 
 impl Kept {
     /// Whether neither a turn, nor a listener, nor a request holds it, and nobody works in its terminals.
     fn is_idle(&self) -> bool {
-        let rests = |location: &Arc<Location>| {
-            Arc::strong_count(location) == 1 && location.terminals.all().is_empty()
-        };
-        Arc::strong_count(&self.cell) == 1 && self.cell.get().is_none_or(rests)
+        Arc::strong_count(&self.cell) == 1 && self.cell.get().is_none_or(Opened::is_idle)
     }
 }
 
 impl Locations {
     /// The place of a location. If it is one too many, the idle ones go that were last asked for the longest
     /// time ago.
-    fn cell(&mut self, directory: &Path) -> Arc<OnceCell<Arc<Location>>> {
+    fn cell(&mut self, directory: &Path) -> Arc<OnceCell<Opened>> {
         self.asked += 1;
         let kept = self.kept.entry(directory.to_owned()).or_default();
         kept.asked = self.asked;
@@ -138,6 +161,7 @@ impl Engine {
             worktrees: tokio::sync::Mutex::default(),
             checkouts: tokio::sync::Semaphore::new(CHECKOUTS),
             locations: Mutex::default(),
+            opened: Notify::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -185,22 +209,55 @@ impl Engine {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .cell(directory);
-        let Options {
-            paths,
-            environment,
-            version,
-        } = &inner.options;
         let made = cell
             .get_or_try_init(|| async {
-                let public = Arc::clone(&inner.public);
-                let opening = Location::open(directory, &inner.store, paths, environment, public, version);
-                let location = Arc::new(opening.await?);
+                let surroundings = Surroundings {
+                    paths: inner.options.paths.clone(),
+                    environment: inner.options.environment.clone(),
+                    public: Arc::clone(&inner.public),
+                    version: inner.options.version,
+                };
+                let location = Location::open(directory, &inner.store, surroundings).await?;
                 housekeeping::begin(self, &location);
                 share::begin(self, &location).await;
-                Ok::<_, Error>(location)
+                inner.opened.notify_one();
+                Ok::<_, Error>(Opened(Mutex::new(location)))
             })
             .await?;
-        Ok(Arc::clone(made))
+        Ok(made.now())
+    }
+
+    /// The location as its files are now. When they differ from the newest reading, everybody gets the new one
+    /// from here on, and listeners hear what differs. A configuration that is wrong leaves the last good one in
+    /// force.
+    pub(crate) async fn refreshed(&self, location: &Arc<Location>) -> Arc<Location> {
+        let (latest, events) = location.read_again().await;
+        if events.is_empty() {
+            return latest;
+        }
+        {
+            let locations = self
+                .inner
+                .locations
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let kept = locations.kept.get(&latest.directory);
+            if let Some(opened) = kept.and_then(|kept| kept.cell.get()) {
+                opened.catch_up();
+            }
+        }
+        share::begin(self, &latest).await;
+        for event in events {
+            latest.store.announce_now(event);
+        }
+        latest
+    }
+
+    /// Reads all locations again.
+    pub async fn refresh_all(&self) {
+        for location in self.locations() {
+            self.refreshed(&location).await;
+        }
     }
 
     /// Gives a location up: it is read anew when it is next asked for. What runs in it goes on as it began.
@@ -281,7 +338,7 @@ impl Engine {
         locations
             .kept
             .values()
-            .filter_map(|kept| kept.cell.get().cloned())
+            .filter_map(|kept| kept.cell.get().map(Opened::now))
             .collect()
     }
 

@@ -12,7 +12,10 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Cleans up after a location from now on, until it is given up or the engine ends.
 pub(crate) fn begin(engine: &Engine, location: &Arc<Location>) {
-    let (resting, location) = (engine.inner.housekeeping.clone(), Arc::downgrade(location));
+    let (resting, ground) = (
+        engine.inner.housekeeping.clone(),
+        Arc::downgrade(location.ground()),
+    );
     engine.inner.tasks.spawn(async move {
         let mut pause = FIRST;
         while resting
@@ -21,7 +24,9 @@ pub(crate) fn begin(engine: &Engine, location: &Arc<Location>) {
             .is_some()
         {
             pause = EVERY;
-            let Some(location) = location.upgrade() else { break };
+            let Some(location) = ground.upgrade().and_then(|ground| ground.latest()) else {
+                break;
+            };
             if resting.run_until_cancelled(clean(&location)).await.is_none() {
                 break;
             }
@@ -31,7 +36,7 @@ pub(crate) fn begin(engine: &Engine, location: &Arc<Location>) {
 
 async fn clean(location: &Location) {
     let removed = location.truncation.cleanup(SystemTime::now()).await;
-    if let Some(snapshots) = &location.snapshots
+    if let Some(snapshots) = location.snapshots()
         && let Err(error) = snapshots.cleanup().await
     {
         tracing::warn!(%error, "snapshots could not be cleaned up");

@@ -80,6 +80,7 @@ impl Engine {
     pub async fn prompt(&self, location: &Arc<Location>, prompt: Prompt) -> Result<MessageWithParts, Error> {
         let session_id = prompt.session_id.clone();
         let no_reply = prompt.no_reply;
+        let location = &self.refreshed(location).await;
         let stored = match self.admit(location, prompt).await {
             Ok(stored) => stored,
             Err(error) => {

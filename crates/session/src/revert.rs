@@ -86,7 +86,7 @@ async fn take_back(
         return Ok(session);
     };
     let before = session.revert.and_then(|revert| revert.snapshot);
-    let (snapshot, diff) = match &location.snapshots {
+    let (snapshot, diff) = match location.snapshots() {
         Some(snapshots) => files_back(snapshots, before, &target.patches).await?,
         None => (None, None),
     };
@@ -159,7 +159,7 @@ async fn bring_back(location: &Location, session_id: &SessionId) -> Result<Sessi
     let Some(revert) = &session.revert else {
         return Ok(session);
     };
-    if let (Some(snapshot), Some(snapshots)) = (&revert.snapshot, &location.snapshots) {
+    if let (Some(snapshot), Some(snapshots)) = (&revert.snapshot, location.snapshots()) {
         let restored = snapshots.restore(snapshot).await;
         restored.map_err(|error| Error::Files(error.to_string()))?;
     }
@@ -230,7 +230,7 @@ async fn changed_from(
             _ => {}
         }
     }
-    let (Some(snapshots), Some(first), Some(last)) = (&location.snapshots, first, last) else {
+    let (Some(snapshots), Some(first), Some(last)) = (location.snapshots(), first, last) else {
         return Vec::new();
     };
     snapshots.diff_full(&first, &last).await.unwrap_or_else(|error| {

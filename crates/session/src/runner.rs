@@ -172,7 +172,8 @@ impl Engine {
 /// A turn while it runs.
 struct Turn<'a> {
     engine: &'a Engine,
-    location: &'a Arc<Location>,
+    /// As its files were before the newest step.
+    location: Arc<Location>,
     session_id: &'a SessionId,
     steps: u32,
     broken: u32,
@@ -201,10 +202,10 @@ enum Task {
 }
 
 impl<'a> Turn<'a> {
-    fn new(engine: &'a Engine, location: &'a Arc<Location>, session_id: &'a SessionId) -> Self {
+    fn new(engine: &'a Engine, location: &Arc<Location>, session_id: &'a SessionId) -> Self {
         Self {
             engine,
-            location,
+            location: Arc::clone(location),
             session_id,
             steps: 0,
             broken: 0,
@@ -213,8 +214,9 @@ impl<'a> Turn<'a> {
     }
 
     async fn run(mut self, running: &Running) -> Result<(), Error> {
-        recovery::settle(self.location, self.session_id).await?;
+        recovery::settle(&self.location, self.session_id).await?;
         loop {
+            self.location = self.engine.refreshed(&self.location).await;
             self.busy().await?;
             self.engine.inner.coordinator.look(running);
             let id = self.session_id.clone();
@@ -239,7 +241,7 @@ impl<'a> Turn<'a> {
 
     async fn busy(&self) -> Result<(), Error> {
         self.engine
-            .tell_status(self.location, self.session_id, Status::Busy)
+            .tell_status(&self.location, self.session_id, Status::Busy)
             .await
     }
 
@@ -253,8 +255,8 @@ impl<'a> Turn<'a> {
         let session = self.engine.session(self.session_id).await?;
         let wanted = &situation.user.model;
         if self.steps == 1 {
-            title::begin(self.engine, self.location, &session, history, situation.user);
-            summary::begin(self.engine, self.location, self.session_id, &situation.user_id);
+            title::begin(self.engine, &self.location, &session, history, situation.user);
+            summary::begin(self.engine, &self.location, self.session_id, &situation.user_id);
         }
         let catalog = &self.location.catalog;
         catalog.ready(&wanted.provider_id).await;
@@ -278,7 +280,7 @@ impl<'a> Turn<'a> {
             .any(|part| matches!(part.body, PartBody::Agent(_)));
         let step = StepInput {
             engine: self.engine,
-            location: self.location,
+            location: &self.location,
             session,
             agent,
             model,
@@ -295,7 +297,7 @@ impl<'a> Turn<'a> {
         let user_id = situation.user_id.clone();
         let outcome = Box::pin(step::run(step)).await?;
         self.tree = outcome.tree;
-        summary::begin(self.engine, self.location, self.session_id, &user_id);
+        summary::begin(self.engine, &self.location, self.session_id, &user_id);
         self.broken = if outcome.broke_off { self.broken + 1 } else { 0 };
         if self.broken >= BROKEN_LIMIT {
             let message = format!("The provider broke off its answer {BROKEN_LIMIT} times in a row");
@@ -321,7 +323,7 @@ impl<'a> Turn<'a> {
         task: &Task,
         running: &Running,
     ) -> Result<Verdict, Error> {
-        let (engine, location) = (self.engine, self.location);
+        let (engine, location) = (self.engine, &self.location);
         match task {
             Task::Compaction(request) => {
                 compaction::run(engine, location, self.session_id, history, request, running).await
@@ -337,7 +339,7 @@ impl<'a> Turn<'a> {
     /// Asks for the conversation to be shortened before it goes on.
     async fn shorten(&self, user: &UserMessage, overflow: bool) -> Result<(), Error> {
         let (agent, model) = (user.agent.clone(), user.model.clone());
-        compaction::request(self.location, self.session_id, agent, model, true, overflow).await
+        compaction::request(&self.location, self.session_id, agent, model, true, overflow).await
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::service::Service;
+use crate::location::Ground;
 use crate::web::Web;
 use crate::{Engine, Error, Location};
 
@@ -52,6 +53,11 @@ impl Sharing {
             is_automatic,
             follows: AtomicBool::new(false),
         }
+    }
+
+    /// Whether sharing is the same under both configurations.
+    pub(crate) fn is_same(before: &Config, now: &Config) -> bool {
+        before.share == now.share && before.enterprise == now.enterprise
     }
 
     fn service(&self) -> Result<&Arc<Service>, Error> {
@@ -165,7 +171,7 @@ fn follow(engine: &Engine, location: &Arc<Location>) {
     let follower = Follower {
         store: location.store.clone(),
         directory: location.directory_text(),
-        location: Arc::downgrade(location),
+        ground: Arc::downgrade(location.ground()),
         service,
         known: HashMap::new(),
         waiting: HashMap::new(),
@@ -179,8 +185,8 @@ fn follow(engine: &Engine, location: &Arc<Location>) {
 struct Follower {
     store: Store,
     directory: String,
-    /// Not held: a location that is given up ends this.
-    location: Weak<Location>,
+    /// Not held: a location that is given up, or shares in another way, ends this.
+    ground: Weak<Ground>,
     service: Arc<Service>,
     /// How sessions are shared, as far as it was looked up.
     known: HashMap<SessionId, Option<SharedSession>>,
@@ -207,7 +213,7 @@ impl Follower {
                     None => break,
                     Some(Err(_)) => self.missed(),
                     Some(Ok(event)) => {
-                        if self.is_over(&event) {
+                        if self.is_over(&event) || !self.is_in_force() {
                             break;
                         }
                         self.note(&event).await;
@@ -221,6 +227,18 @@ impl Follower {
 
     fn is_over(&self, event: &Event) -> bool {
         matches!(&event.body, EventBody::InstanceDisposed { directory } if *directory == self.directory)
+    }
+
+    /// Whether the location still shares at this service.
+    fn is_in_force(&self) -> bool {
+        self.location().is_none_or(|location| {
+            let service = location.sharing.service.as_ref();
+            service.is_some_and(|service| Arc::ptr_eq(service, &self.service))
+        })
+    }
+
+    fn location(&self) -> Option<Arc<Location>> {
+        self.ground.upgrade()?.latest()
     }
 
     fn missed(&mut self) {
@@ -247,7 +265,7 @@ impl Follower {
         let Some(id) = event.body.session_id().cloned() else {
             return;
         };
-        let changes = changes(&event.body, &self.location);
+        let changes = changes(&event.body, self.location().as_deref());
         if changes.is_empty() {
             return;
         }
@@ -295,7 +313,7 @@ impl Follower {
             let Some(Some(share)) = self.known.get(&id).cloned() else {
                 continue;
             };
-            let sent = match self.location.upgrade().filter(|_| waiting.whole) {
+            let sent = match self.location().filter(|_| waiting.whole) {
                 Some(location) => send_whole(&location, &self.service, &id, &share).await,
                 None => {
                     let data = waiting.changes.values().cloned().collect();
@@ -319,7 +337,7 @@ async fn until(due: Option<Instant>) {
 }
 
 /// What an event means for those who look at the session, by what it is about.
-fn changes(event: &EventBody, location: &Weak<Location>) -> Vec<(String, Value)> {
+fn changes(event: &EventBody, location: Option<&Location>) -> Vec<(String, Value)> {
     let one = |key: &str, kind: &str, data: Value| vec![(key.to_owned(), entry(kind, &data))];
     match event {
         EventBody::SessionUpdated { info, .. } => one("session", "session", json!(info)),
@@ -328,7 +346,7 @@ fn changes(event: &EventBody, location: &Weak<Location>) -> Vec<(String, Value)>
         EventBody::MessageUpdated { info, .. } => {
             let mut all = one(info.id.as_str(), "message", json!(info));
             let model = info.as_user().map(|user| &user.model);
-            if let (Some(model), Some(location)) = (model, location.upgrade())
+            if let (Some(model), Some(location)) = (model, location)
                 && let Ok(model) = location.catalog.model(&model.provider_id, &model.model_id)
             {
                 all.extend(one("model", "model", json!([model])));

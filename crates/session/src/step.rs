@@ -571,13 +571,12 @@ impl Step<'_> {
         if !self.calls.any_ran || before.is_none() {
             return before;
         }
-        snapshot::track(self.location.snapshots.as_ref()).await.or(before)
+        snapshot::track(self.location.snapshots()).await.or(before)
     }
 
     /// Says which files the step changed.
     async fn add_patch(&mut self, before: Option<&str>, after: Option<&str>) -> Result<(), Error> {
-        let (Some(before), Some(after), Some(snapshots)) = (before, after, self.location.snapshots.as_ref())
-        else {
+        let (Some(before), Some(after), Some(snapshots)) = (before, after, self.location.snapshots()) else {
             return Ok(());
         };
         if before == after {

@@ -28,7 +28,7 @@ pub(crate) fn begin(engine: &Engine, location: &Arc<Location>, session_id: &Sess
 async fn update(location: &Location, session_id: &SessionId, user_id: MessageId) -> Result<(), Error> {
     let (id, of) = (session_id.clone(), user_id.clone());
     let trees = location.store.read(move |view| trees_of(view, &id, &of)).await?;
-    let diffs = match (&location.snapshots, &trees) {
+    let diffs = match (location.snapshots(), &trees) {
         (Some(snapshots), Some((from, to))) if from != to => match snapshots.diff_full(from, to).await {
             Ok(diffs) => diffs,
             Err(error) => {

@@ -13,6 +13,7 @@ mod login;
 mod looking;
 mod places;
 mod pty;
+mod reload;
 mod robust;
 mod serve;
 mod serve_settings;

@@ -74,5 +74,6 @@ async fn change(app: App, provider_id: String, entry: Option<Value>) -> Result<J
         .await
         .map_err(|error| ApiError::unexpected(&error))?
         .map_err(|error| ApiError::unexpected(&error))?;
+    app.engine.refresh_all().await;
     Ok(Json(true))
 }

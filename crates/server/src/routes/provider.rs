@@ -74,7 +74,7 @@ pub(crate) async fn login_methods(State(app): State<App>, At(location): At) -> J
 pub(crate) struct Providers(Mutex<VecDeque<Packed>>);
 
 struct Packed {
-    location: Weak<Location>,
+    catalog: Weak<Catalog>,
     /// What the list was made with.
     stored: Vec<String>,
     /// How often the lists of providers had changed then.
@@ -83,32 +83,32 @@ struct Packed {
 }
 
 impl Providers {
-    /// The packed list of a location. Who comes while it is made waits for it.
-    async fn of(&self, location: Arc<Location>) -> Result<Bytes, ApiError> {
+    /// The packed list of a catalogue. Who comes while it is made waits for it.
+    async fn of(&self, catalog: &Arc<Catalog>) -> Result<Bytes, ApiError> {
         let mut kept = self.0.lock().await;
-        kept.retain(|packed| packed.location.strong_count() > 0);
-        let asked = Arc::clone(&location);
-        let stored = tokio::task::spawn_blocking(move || asked.catalog.with_credential());
+        kept.retain(|packed| packed.catalog.strong_count() > 0);
+        let asked = Arc::clone(catalog);
+        let stored = tokio::task::spawn_blocking(move || asked.with_credential());
         let stored = stored.await.map_err(|error| ApiError::unexpected(&error))?;
-        let of_location = Arc::downgrade(&location);
-        let changes = location.catalog.changes();
+        let of_catalog = Arc::downgrade(catalog);
+        let changes = catalog.changes();
         let same = |packed: &&Packed| {
-            packed.location.ptr_eq(&of_location) && packed.stored == stored && packed.changes == changes
+            packed.catalog.ptr_eq(&of_catalog) && packed.stored == stored && packed.changes == changes
         };
         if let Some(packed) = kept.iter().find(same) {
             return Ok(packed.bytes.clone());
         }
-        let credentials = stored.clone();
-        let made = tokio::task::spawn_blocking(move || pack(&location.catalog, &credentials));
+        let (asked, credentials) = (Arc::clone(catalog), stored.clone());
+        let made = tokio::task::spawn_blocking(move || pack(&asked, &credentials));
         let bytes: Bytes = made
             .await
             .map_err(|error| ApiError::unexpected(&error))?
             .map_err(|error| ApiError::unexpected(&error))?
             .into();
-        kept.retain(|packed| !packed.location.ptr_eq(&of_location));
+        kept.retain(|packed| !packed.catalog.ptr_eq(&of_catalog));
         kept.truncate(KEPT - 1);
         kept.push_front(Packed {
-            location: of_location,
+            catalog: of_catalog,
             stored,
             changes,
             bytes: bytes.clone(),
@@ -124,7 +124,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     look_around(&location).await;
-    let packed = app.providers.of(location).await?;
+    let packed = app.providers.of(&location.catalog).await?;
     let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
     let kind = [(CONTENT_TYPE, "application/json")];
     if compress::accepts(accepted.unwrap_or_default(), "gzip") {

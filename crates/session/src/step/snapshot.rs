@@ -25,7 +25,7 @@ impl StartSnapshot {
     /// Begins to record, or takes `known`: the tree after the step before, when nothing could have changed
     /// since.
     pub(crate) fn begin(location: &Arc<Location>, tasks: &TaskTracker, known: Option<String>) -> Self {
-        let known = if location.snapshots.is_none() {
+        let known = if location.snapshots().is_none() {
             Some(None)
         } else {
             known.map(Some)
@@ -34,7 +34,7 @@ impl StartSnapshot {
         if known.is_none() {
             let location = Arc::clone(location);
             tasks.spawn(async move {
-                let tree = track(location.snapshots.as_ref()).await;
+                let tree = track(location.snapshots()).await;
                 sender.send_replace(Some(tree));
             });
         }

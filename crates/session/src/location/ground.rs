@@ -1,0 +1,228 @@
+//! What stays of a location while its configuration changes: where it is, and the desks at which others wait.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use opencode_catalog::public::Public;
+use opencode_config::environment::variable;
+use opencode_config::{Environment, Paths, Place};
+use opencode_permission::{Permissions, Questions};
+use opencode_project::identity::{self, Identity};
+use opencode_project::snapshot::Snapshots;
+use opencode_schema::EventBody;
+use opencode_schema::event::Origin;
+use opencode_schema::project::{Project, Times, Vcs};
+use opencode_schema::time::now;
+use opencode_store::Store;
+
+use crate::web::Web;
+use crate::{Error, Location, Terminals};
+
+/// What every location needs to know of the program.
+pub(crate) struct Surroundings {
+    pub(crate) paths: Paths,
+    pub(crate) environment: Environment,
+    /// The public catalogue of models.
+    pub(crate) public: Arc<Public>,
+    pub(crate) version: &'static str,
+}
+
+/// What stays of a location while its configuration changes. Each view of it ([`Location`]) leads here.
+pub struct Ground {
+    /// The folder, absolute.
+    pub directory: PathBuf,
+    /// Top of its checkout; `/` without repository.
+    pub worktree: PathBuf,
+    /// Whether it is in a git repository.
+    pub is_git: bool,
+    /// Id of its project.
+    pub project_id: String,
+    /// Its permissions.
+    pub permissions: Arc<Permissions>,
+    /// The questions of its sessions.
+    pub questions: Arc<Questions>,
+    /// Its terminals.
+    pub terminals: Terminals,
+    /// What a user should know of it: a repository that git refuses, for example.
+    pub warnings: Vec<String>,
+    /// The store, whose events say that they come from here.
+    pub store: Store,
+    pub(crate) trees: Option<Snapshots>,
+    pub(crate) web: Web,
+    pub(crate) paths: Paths,
+    pub(crate) environment: Environment,
+    /// The public catalogue of models.
+    pub(super) public: Arc<Public>,
+    pub(super) version: &'static str,
+    /// Held while what a turn changed is compared and stored.
+    pub(crate) summaries: tokio::sync::Mutex<()>,
+    /// Held while it is read again. Why the newest configuration is not in force, if it is not.
+    pub(super) reading: tokio::sync::Mutex<Option<String>>,
+    /// How it was last read; nothing once nobody uses it.
+    latest: Mutex<Weak<Location>>,
+}
+
+impl Ground {
+    /// Finds out where a folder is, and makes its project known to the store.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) async fn open(
+        directory: &Path,
+        store: &Store,
+        surroundings: Surroundings,
+    ) -> Result<Self, Error> {
+        let identity = identity::discover(directory).await;
+        let text = directory.to_string_lossy().into_owned();
+        let of_folder = text.clone();
+        let store = store.at(Origin {
+            directory: text,
+            project_id: Some(identity.id.clone()),
+            workspace_id: store.read(move |view| view.workspace_at(&of_folder)).await?,
+        });
+        register_project(&store, &identity, directory).await?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            is_git: identity.git.is_some(),
+            permissions: Permissions::new(store.clone()),
+            questions: Questions::new(store.clone()),
+            terminals: Terminals::new(store.clone()),
+            warnings: identity.warning.iter().map(ToString::to_string).collect(),
+            trees: Snapshots::new(&surroundings.paths.data, &identity, directory),
+            project_id: identity.id,
+            worktree: identity.worktree,
+            store,
+            web: Web::default(),
+            paths: surroundings.paths,
+            environment: surroundings.environment,
+            public: surroundings.public,
+            version: surroundings.version,
+            summaries: tokio::sync::Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+            latest: Mutex::default(),
+        })
+    }
+
+    /// The folder with the root of its worktree.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            directory: &self.directory,
+            worktree: &self.worktree,
+        }
+    }
+
+    /// The location as it was last read, while anybody uses it.
+    pub(crate) fn latest(&self) -> Option<Arc<Location>> {
+        self.latest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .upgrade()
+    }
+
+    /// Says how it was last read.
+    pub(super) fn is_now(&self, location: &Arc<Location>) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(location);
+    }
+
+    /// The folder as it is stored with sessions.
+    #[must_use]
+    pub fn directory_text(&self) -> String {
+        self.directory.to_string_lossy().into_owned()
+    }
+
+    /// The folder relative to its worktree, as it is stored with sessions.
+    #[must_use]
+    pub fn path_text(&self) -> String {
+        opencode_project::path::relative(&self.worktree, &self.directory)
+    }
+
+    /// The face that drives the program.
+    pub(crate) fn client(&self) -> &str {
+        self.environment.get(variable::CLIENT).unwrap_or("cli")
+    }
+
+    /// Where files of the program are.
+    #[must_use]
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+}
+
+/// Worktrees of a project that are not there any more. Looked for before anything is written, because a
+/// file system that does not answer must not hold up the database; what takes too long counts as there.
+async fn gone_sandboxes(store: &Store, project_id: &str) -> Result<Vec<String>, Error> {
+    const LIMIT: Duration = Duration::from_secs(1);
+    let id = project_id.to_owned();
+    let Some(project) = store.read(move |view| view.project(&id)).await? else {
+        return Ok(Vec::new());
+    };
+    if project.sandboxes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let looking = tokio::task::spawn_blocking(move || {
+        let mut sandboxes = project.sandboxes;
+        sandboxes.retain(|folder| !Path::new(folder).is_dir());
+        sandboxes
+    });
+    match tokio::time::timeout(LIMIT, looking).await {
+        Ok(Ok(gone)) => Ok(gone),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Makes a project known to the store (reference `sessions.md` §6, rules 3 and 4).
+async fn register_project(store: &Store, identity: &Identity, directory: &Path) -> Result<(), Error> {
+    let (id, worktree) = (
+        identity.id.clone(),
+        identity.worktree.to_string_lossy().into_owned(),
+    );
+    let directory = directory.to_string_lossy().into_owned();
+    let vcs = identity.git.is_some().then_some(Vcs::Git);
+    let moved_from = identity.moved_from().map(str::to_owned);
+    let gone = gone_sandboxes(store, &id).await?;
+    store
+        .write(move |transaction| {
+            let at = now();
+            let fresh = || Project {
+                id: id.clone(),
+                worktree: worktree.clone(),
+                vcs,
+                name: None,
+                icon: None,
+                commands: None,
+                time: Times {
+                    created: at,
+                    updated: at,
+                    initialized: None,
+                },
+                sandboxes: Vec::new(),
+            };
+            let known = transaction.project(&id)?;
+            let mut project = known.unwrap_or_else(fresh);
+            project.time.updated = at;
+            if id != identity::GLOBAL {
+                project.vcs = vcs;
+                project.sandboxes.retain(|folder| !gone.contains(folder));
+                if project.worktree != worktree && !project.sandboxes.contains(&worktree) {
+                    project.sandboxes.push(worktree.clone());
+                }
+            }
+            transaction.put_project(&project)?;
+            if let Some(old) = &moved_from {
+                transaction.move_project(old, &id)?;
+            }
+            if id != identity::GLOBAL {
+                transaction.put_project_directory(&id, &worktree)?;
+                transaction.adopt_sessions(&id, &directory)?;
+            }
+            transaction.publish(EventBody::ProjectUpdated {
+                project: Box::new(project),
+            })
+        })
+        .await?;
+    if let Err(error) = identity.remember().await {
+        tracing::debug!(%error, "the project id could not be left in the repository");
+    }
+    Ok(())
+}

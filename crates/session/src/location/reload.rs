@@ -1,0 +1,195 @@
+//! Reading how a folder is configured, and reading it again while sessions run (reference `config.md` §2,
+//! `v2.md` §14 row 49).
+//!
+//! A location is read again before each prompt and each step, and when its files change. What a reading finds
+//! unchanged is kept as it is; when all of it is, so is the location. A configuration that is wrong leaves the
+//! last good one in force and is told once.
+
+mod changes;
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use opencode_catalog::{Catalog, Sources};
+use opencode_config::agent::Grounds;
+use opencode_config::credential::{self, Credentials};
+use opencode_config::environment::variable;
+use opencode_config::{Environment, Loaded, Paths, agent, command, skill};
+use opencode_schema::EventBody;
+use opencode_schema::agent::Agent;
+use opencode_schema::command::Command;
+use opencode_schema::event::{ToastVariant, toast_duration};
+use opencode_schema::skill::Skill;
+use opencode_tool::registry::Registry;
+use opencode_tool::truncation::Truncation;
+
+use super::{Ground, Location};
+use crate::Error;
+use crate::share::Sharing;
+
+/// Everything that files say.
+struct Files {
+    loaded: Loaded,
+    agents: IndexMap<String, Agent>,
+    skills: Vec<Skill>,
+    commands: IndexMap<String, Command>,
+    credentials: Credentials,
+}
+
+impl Location {
+    /// Reads how a folder is configured.
+    ///
+    /// # Errors
+    /// Configuration is wrong.
+    pub(super) async fn read(ground: &Arc<Ground>) -> Result<Self, Error> {
+        Ok(Self::of(Arc::clone(ground), Files::read(ground).await?, None))
+    }
+
+    /// The location as its files are now, and what to tell of it: nothing when they are as they were at the
+    /// last reading. One reading at a time.
+    pub(crate) async fn read_again(self: &Arc<Self>) -> (Arc<Self>, Vec<EventBody>) {
+        let mut fault = self.reading.lock().await;
+        let latest = self.ground.latest().unwrap_or_else(|| Arc::clone(self));
+        match Files::read(&self.ground).await {
+            Ok(files) => {
+                *fault = None;
+                if files.are_those_of(&latest) {
+                    return (latest, Vec::new());
+                }
+                let now = Arc::new(Self::of(Arc::clone(&self.ground), files, Some(&latest)));
+                self.is_now(&now);
+                let events = changes::between(&latest, &now);
+                (now, events)
+            }
+            Err(error) => {
+                let message = error.to_string();
+                if fault.as_ref() == Some(&message) {
+                    return (latest, Vec::new());
+                }
+                tracing::warn!(
+                    message,
+                    "the configuration is wrong; the one before stays in force"
+                );
+                *fault = Some(message.clone());
+                (latest, broken(message))
+            }
+        }
+    }
+
+    fn of(ground: Arc<Ground>, files: Files, before: Option<&Self>) -> Self {
+        let config = Arc::new(files.loaded.config);
+        let environment = &ground.environment;
+        let sources = Sources {
+            paths: ground.paths.clone(),
+            environment: environment.clone(),
+            credentials: files.credentials,
+            config: Arc::clone(&config),
+            version: ground.version,
+            public: Arc::clone(&ground.public),
+            logins: opencode_catalog::login::Options::default(),
+        };
+        let same_catalog = before.filter(|before| before.catalog.is_like(&sources));
+        let same_sharing = before.filter(|before| Sharing::is_same(&before.config, &config));
+        let limits = config.tool_output.clone().unwrap_or_default();
+        let limit = |configured: Option<NonZeroU32>, default| {
+            configured
+                .and_then(|limit| usize::try_from(limit.get()).ok())
+                .unwrap_or(default)
+        };
+        Self {
+            catalog: same_catalog.map_or_else(
+                || Arc::new(Catalog::new(sources)),
+                |before| Arc::clone(&before.catalog),
+            ),
+            sharing: same_sharing.map_or_else(
+                || Arc::new(Sharing::new(&config, environment, &ground.web)),
+                |before| Arc::clone(&before.sharing),
+            ),
+            tools: Registry::built_in(
+                environment
+                    .positive(variable::BASH_TIMEOUT)
+                    .map(Duration::from_millis),
+                may_ask(environment),
+            ),
+            truncation: Truncation {
+                max_lines: limit(limits.max_lines, Truncation::DEFAULT_LINES),
+                max_bytes: limit(limits.max_bytes, Truncation::DEFAULT_BYTES),
+                directory: ground.paths.tool_output(),
+            },
+            effective_config: files.loaded.effective,
+            directories: files.loaded.directories,
+            agents: files.agents,
+            skills: files.skills.into(),
+            commands: files.commands,
+            config,
+            ground,
+        }
+    }
+}
+
+impl Files {
+    /// Reads them, on a thread for such work.
+    async fn read(ground: &Arc<Ground>) -> Result<Self, Error> {
+        let ground = Arc::clone(ground);
+        let reading = tokio::task::spawn_blocking(move || {
+            let (place, paths, environment) = (ground.place(), &ground.paths, &ground.environment);
+            let loaded = opencode_config::load(place, paths, environment)?;
+            let config = &loaded.config;
+            let skills = skill::all(place, paths, environment, &loaded.directories, config);
+            let grounds = Grounds {
+                always: always_allowed(paths, &skills),
+                plans_relative: opencode_project::path::relative(&ground.worktree, &paths.data.join("plans")),
+            };
+            Ok(Self {
+                agents: agent::all(config, paths, &grounds),
+                commands: command::all(config, &skills, &ground.worktree),
+                credentials: credential::read(paths, environment),
+                skills,
+                loaded,
+            })
+        });
+        reading.await.map_err(|error| Error::Broken(error.to_string()))?
+    }
+
+    fn are_those_of(&self, location: &Location) -> bool {
+        self.loaded.effective == location.effective_config
+            && self.loaded.directories == location.directories
+            && self.agents == location.agents
+            && self.skills[..] == location.skills[..]
+            && self.commands == location.commands
+            && location.catalog.has_credentials(&self.credentials)
+    }
+}
+
+/// What is told of a configuration that is wrong.
+fn broken(message: String) -> Vec<EventBody> {
+    let toast = EventBody::TuiToastShow {
+        title: Some("The configuration before stays in force".to_owned()),
+        message: message.clone(),
+        variant: ToastVariant::Error,
+        duration: toast_duration(),
+    };
+    vec![EventBody::ConfigFailed { message }, toast]
+}
+
+/// Whether whoever drives the program can show questions.
+fn may_ask(environment: &Environment) -> bool {
+    let client = environment.get(variable::CLIENT).unwrap_or("cli");
+    matches!(client, "app" | "cli" | "desktop") || environment.is_on(variable::ENABLE_QUESTION_TOOL)
+}
+
+/// Folders outside the project that need no permission: whole tool results, scratch, skills.
+fn always_allowed(paths: &Paths, skills: &[Skill]) -> Vec<String> {
+    let fixed = [paths.tool_output(), paths.temporary.clone()];
+    let of_skills = skills
+        .iter()
+        .filter_map(|skill| skill.folder().map(Path::to_path_buf));
+    fixed
+        .into_iter()
+        .chain(of_skills)
+        .map(|folder| folder.join("*").to_string_lossy().into_owned())
+        .collect()
+}
