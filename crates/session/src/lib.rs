@@ -52,6 +52,7 @@ pub use error::Error;
 pub use lifecycle::{NewSession, SessionChange};
 pub use location::{Ground, Location};
 pub use manual::{Offered, ToolRefusal, ToolRun};
+pub use opencode_tool::registry::Audience;
 pub use project::ProjectChange;
 pub use prompt::Prompt;
 pub use relocate::MoveError;

@@ -23,7 +23,7 @@ use opencode_schema::config::Config;
 use opencode_schema::skill::Skill;
 use opencode_store::Store;
 use opencode_tool::contract::{Definition, Subagent};
-use opencode_tool::registry::Registry;
+use opencode_tool::registry::{Audience, Registry};
 use opencode_tool::truncation::Truncation;
 use opencode_tool::{Scope, formatter};
 use serde_json::Value;
@@ -110,15 +110,17 @@ impl Location {
         }
     }
 
-    /// Every tool with what a model is told of it when the usual agent works, in the order of registration.
+    /// The tools that a model works with, when the usual agent works, with what it is told of them, in the order
+    /// of registration.
     ///
     /// # Errors
     /// Those of [`Location::default_agent`].
-    pub fn tool_definitions(&self) -> Result<Vec<(String, Definition)>, Error> {
+    pub fn tool_definitions(&self, audience: Audience<'_>) -> Result<Vec<(String, Definition)>, Error> {
         let agent = self.default_agent()?;
         let scope = self.scope(&subagents(self, &[&agent.permission]));
         let tools = self.tools.all().iter();
         Ok(tools
+            .filter(|tool| audience.works_with(tool.name()))
             .map(|tool| (tool.name().to_owned(), tool.definition(&scope)))
             .collect())
     }

@@ -4,7 +4,7 @@
 //! (`matchers`); `replace` decides which part it is. The file keeps its line ends, its byte order mark and
 //! whatever in it is not UTF-8. Nothing is written if the file changes while permission is asked for.
 
-mod lines;
+pub(crate) mod lines;
 mod matchers;
 mod replace;
 
@@ -29,6 +29,9 @@ use replace::New;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Edit;
 
+/// The name of the tool.
+pub const NAME: &str = "edit";
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Arguments {
@@ -44,7 +47,7 @@ struct Arguments {
 
 impl Tool for Edit {
     fn name(&self) -> &'static str {
-        "edit"
+        NAME
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
@@ -60,7 +63,7 @@ impl Tool for Edit {
 }
 
 async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
-    let wanted: Arguments = arguments("edit", input)?;
+    let wanted: Arguments = arguments(NAME, input)?;
     if wanted.file_path.is_empty() {
         return Err(Failure::told("filePath is required"));
     }

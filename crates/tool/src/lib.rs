@@ -5,6 +5,7 @@
 //! for permission there, reports progress there, announces events there. It knows no session, no model
 //! and no face (reference `tools.md`).
 
+pub mod apply_patch;
 pub mod bash;
 pub mod contract;
 pub mod edit;

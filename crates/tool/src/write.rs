@@ -32,6 +32,9 @@ pub(crate) const MAX_FILE: usize = 32 * 1024 * 1024;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Write;
 
+/// The name of the tool.
+pub const NAME: &str = "write";
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Arguments {
@@ -43,7 +46,7 @@ struct Arguments {
 
 impl Tool for Write {
     fn name(&self) -> &'static str {
-        "write"
+        NAME
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
@@ -63,7 +66,7 @@ impl Tool for Write {
 }
 
 async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
-    let Arguments { content, file_path } = arguments("write", input)?;
+    let Arguments { content, file_path } = arguments(NAME, input)?;
     let path = call.scope.resolve(&file_path);
     call.ask_external(&path, PathKind::File).await?;
     let _lock = lock::lock(&path, &call.cancel).await?;
@@ -131,14 +134,7 @@ fn load_blocking(path: &Path) -> io::Result<Existing> {
     match fs_err::metadata(path) {
         Ok(metadata) if metadata.is_dir() => return Ok(Existing::Folder),
         Ok(_) => {}
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(Existing::Missing);
-        }
+        Err(error) if is_absent(&error) => return Ok(Existing::Missing),
         Err(error) => return Err(error),
     }
     let mut bytes = Vec::new();
@@ -151,12 +147,30 @@ fn load_blocking(path: &Path) -> io::Result<Existing> {
     Ok(Existing::File(bytes))
 }
 
+/// Whether an error says that there is nothing.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
 /// Puts `bytes` into the file at `path`.
 pub(crate) async fn save(path: &Path, bytes: Vec<u8>) -> Result<(), Failure> {
     let path = path.to_owned();
     blocking(move || {
         store::store(&path, &bytes)
             .map_err(|error| Failure::told(format!("Cannot write {}: {error}", path.display())))
+    })
+    .await?
+}
+
+/// Takes the file at `path` away, if it is there.
+pub(crate) async fn remove(path: &Path) -> Result<(), Failure> {
+    let path = path.to_owned();
+    blocking(move || match fs_err::remove_file(&path) {
+        Err(error) if !is_absent(&error) => Err(Failure::from(error)),
+        _ => Ok(()),
     })
     .await?
 }

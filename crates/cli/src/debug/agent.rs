@@ -73,7 +73,7 @@ fn said(context: &Context, text: impl std::fmt::Display) -> Failure {
 fn show(context: &Context, location: &opencode_session::Location, agent: &Agent) -> Result<(), Failure> {
     let visible: Vec<&str> = location
         .tools
-        .visible(&[&agent.permission])
+        .visible(&[&agent.permission], None)
         .iter()
         .map(|tool| tool.name())
         .collect();

@@ -2,6 +2,7 @@
 //! (reference `http-api.md` §6.2, §6.8).
 
 use axum::Json;
+use opencode_session::Audience;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -15,22 +16,28 @@ pub(crate) async fn tool_ids(At(location): At) -> Json<Value> {
     Json(location.tools.names().collect())
 }
 
-/// The model that tools are wanted for. All models are told the same of the tools that there are.
+/// The model that tools are wanted for.
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "both must be there")]
 pub(crate) struct ForModel {
     provider: String,
     model: String,
 }
 
-pub(crate) async fn tools(At(location): At, Query(_): Query<ForModel>) -> Result<Json<Value>, ApiError> {
-    let rows = location.tool_definitions()?.into_iter().map(|(id, definition)| {
-        let mut parameters = Map::from_iter([("$schema".to_owned(), json!(DIALECT))]);
-        if let Value::Object(own) = definition.parameters {
-            parameters.extend(own);
-        }
-        json!({ "id": id, "description": definition.description, "parameters": parameters })
-    });
+pub(crate) async fn tools(At(location): At, Query(wanted): Query<ForModel>) -> Result<Json<Value>, ApiError> {
+    let known = location.catalog.model(&wanted.provider, &wanted.model).ok();
+    let audience = Audience {
+        api_id: known.as_ref().map_or(&wanted.model, |model| &model.api.id),
+    };
+    let rows = location
+        .tool_definitions(audience)?
+        .into_iter()
+        .map(|(id, definition)| {
+            let mut parameters = Map::from_iter([("$schema".to_owned(), json!(DIALECT))]);
+            if let Value::Object(own) = definition.parameters {
+                parameters.extend(own);
+            }
+            json!({ "id": id, "description": definition.description, "parameters": parameters })
+        });
     Ok(Json(rows.collect()))
 }
 

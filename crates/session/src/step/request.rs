@@ -17,6 +17,7 @@ use opencode_schema::permission::{Action, Rule};
 use opencode_schema::{MessageWithParts, PartBody, SessionId, ToolState};
 use opencode_tool::Scope;
 use opencode_tool::contract::Subagent;
+use opencode_tool::registry::Audience;
 use serde_json::Value;
 
 use super::StepInput;
@@ -215,7 +216,10 @@ fn offered_tools(input: &StepInput<'_>, rules: &[&[Rule]], scope: &Scope) -> Vec
     }
     let switched_off =
         |name: &str| input.user.tools.as_ref().and_then(|tools| tools.get(name)) == Some(&false);
-    let visible = input.location.tools.visible(rules);
+    let audience = Audience {
+        api_id: &input.model.api.id,
+    };
+    let visible = input.location.tools.visible(rules, Some(audience));
     let visible = visible.into_iter().filter(|tool| !switched_off(tool.name()));
     input
         .answer_tool

@@ -61,32 +61,32 @@ impl<'a> Lines<'a> {
 
 /// How much comparing one search may still do. A step takes half a nanosecond or a little more.
 #[derive(Debug)]
-pub(super) struct Effort {
+pub(crate) struct Effort {
     left: usize,
 }
 
 impl Effort {
     /// About a second: far more than files that people write can need, and short enough to wait for.
-    pub(super) const LIMIT: usize = 2_000_000_000;
+    pub(crate) const LIMIT: usize = 2_000_000_000;
 
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { left: limit }
     }
 
     /// Takes `steps`; false when there are not as many left, and from then on.
-    pub(super) fn spend(&mut self, steps: usize) -> bool {
+    pub(crate) fn spend(&mut self, steps: usize) -> bool {
         self.left = self.left.saturating_sub(steps);
         self.left > 0
     }
 
     /// Whether something was left undone.
-    pub(super) fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         self.left == 0
     }
 }
 
 /// Length in UTF-16 units, in which the reference measures.
-pub(super) fn units(text: &str) -> usize {
+pub(crate) fn units(text: &str) -> usize {
     if text.is_ascii() {
         text.len()
     } else {

@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn depth_costs_nothing() {
-        assert_eq!(convert(&format!("{}x", "<div>".repeat(500_000))), "x");
-        assert_eq!(convert(&"<object>".repeat(500_000)), "");
+        assert_eq!(convert(&format!("{}x", "<div>".repeat(50_000))), "x");
+        assert_eq!(convert(&"<object>".repeat(50_000)), "");
     }
 }

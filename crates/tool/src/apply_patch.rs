@@ -1,0 +1,454 @@
+//! The `apply_patch` tool: changes files by a patch (reference `tools.md` §3).
+//!
+//! The patch is taken apart (`parse`), every chunk finds its place in the files as the parts of the patch
+//! before it leave them (`place`), and only when everything fits and is allowed is anything written. Nothing
+//! is written if a file changes meanwhile; if writing fails half-way, what was written is taken back.
+
+mod parse;
+mod place;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use opencode_project::diff::{Comparison, Form};
+use opencode_schema::Object;
+use opencode_schema::event::{EventBody, FileChange};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use self::parse::{Action, Hunk};
+use self::place::Misfit;
+use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments, schema_of};
+use crate::edit::lines::Effort;
+use crate::write::text::{Decoded, join_mark, with_line_feeds};
+use crate::write::{Existing, MAX_FILE, blocking, load, lock, remove, save};
+
+/// Files that one patch may name.
+const MOST_FILES: usize = 1000;
+
+/// Changes files by a patch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ApplyPatch;
+
+/// The name of the tool.
+pub const NAME: &str = "apply_patch";
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Arguments {
+    /// The whole patch
+    patch_text: String,
+}
+
+impl Tool for ApplyPatch {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn definition(&self, _scope: &Scope) -> Definition {
+        Definition {
+            description: include_str!("descriptions/apply_patch.md").trim_end().into(),
+            parameters: schema_of::<Arguments>(),
+        }
+    }
+
+    fn permission(&self) -> &'static str {
+        "edit"
+    }
+
+    fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
+        run(call, input).boxed()
+    }
+}
+
+async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
+    let Arguments { patch_text } = arguments(NAME, input)?;
+    if patch_text.is_empty() {
+        return Err(Failure::told("patchText is required"));
+    }
+    let hunks = parse::parse(&patch_text).map_err(|error| Failure::told(error.to_string()))?;
+    let paths = paths(call, &hunks)?;
+    for path in &paths {
+        call.ask_external(path, PathKind::File).await?;
+    }
+    // Everybody takes locks in the same order.
+    let mut locks = Vec::with_capacity(paths.len());
+    for path in &paths {
+        locks.push(lock::lock(path, &call.cancel).await?);
+    }
+    let before = load_all(&paths).await?;
+    let (scope, files) = (call.scope.clone(), before.clone());
+    let patched = blocking(move || Patched::new(&scope, &hunks, files)).await??;
+    ask(call, &patched).await?;
+    if load_all(&paths).await? != before {
+        return Err(Failure::told(
+            "A file of the patch was changed by somebody else before the patch was allowed. Read it once more and write the patch again.",
+        ));
+    }
+    write(&before, &patched.after).await?;
+    patched.announce(call);
+    let summary = patched.summary();
+    let mut metadata = patched.metadata();
+    metadata.insert("diagnostics".into(), json!({}));
+    Ok(Output {
+        title: summary.clone(),
+        output: summary,
+        metadata,
+        attachments: Vec::new(),
+    })
+}
+
+/// All paths that a patch names, in the order of their names.
+fn paths(call: &Call, hunks: &[Hunk]) -> Result<Vec<PathBuf>, Failure> {
+    let mut paths: Vec<PathBuf> = hunks
+        .iter()
+        .flat_map(|hunk| [Some(&hunk.path), hunk.target()])
+        .flatten()
+        .map(|path| call.scope.resolve(path))
+        .collect();
+    paths.sort();
+    paths.dedup();
+    if paths.len() > MOST_FILES {
+        return Err(refused(format!(
+            "{} files in one patch, at most {MOST_FILES} can be. Divide it",
+            paths.len()
+        )));
+    }
+    Ok(paths)
+}
+
+type Files = BTreeMap<PathBuf, Existing>;
+
+async fn load_all(paths: &[PathBuf]) -> Result<Files, Failure> {
+    let mut files = Files::new();
+    let mut bytes = 0;
+    for path in paths {
+        let file = load(path).await?;
+        if let Existing::File(content) = &file {
+            bytes += content.len();
+        }
+        if bytes > 2 * MAX_FILE {
+            return Err(refused(
+                "the files of the patch are too large together. Divide it",
+            ));
+        }
+        files.insert(path.clone(), file);
+    }
+    Ok(files)
+}
+
+fn refused(reason: impl std::fmt::Display) -> Failure {
+    Failure::told(format!("apply_patch verification failed: {reason}"))
+}
+
+impl Hunk {
+    fn target(&self) -> Option<&String> {
+        match &self.action {
+            Action::Update { target, .. } => target.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// What a patch makes of the files.
+struct Patched {
+    after: Files,
+    changes: Vec<Change>,
+}
+
+/// What one part of a patch does.
+struct Change {
+    kind: Kind,
+    path: PathBuf,
+    /// Where the file goes.
+    target: Option<PathBuf>,
+    /// The name in lists: of the target, if it has one.
+    name: String,
+    patch: String,
+    additions: usize,
+    deletions: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Add,
+    Update,
+    Move,
+    Delete,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Update => "update",
+            Self::Move => "move",
+            Self::Delete => "delete",
+        }
+    }
+
+    fn letter(self) -> char {
+        match self {
+            Self::Add => 'A',
+            Self::Update | Self::Move => 'M',
+            Self::Delete => 'D',
+        }
+    }
+}
+
+impl Patched {
+    fn new(scope: &Scope, hunks: &[Hunk], files: Files) -> Result<Self, Failure> {
+        let mut patched = Self {
+            after: files,
+            changes: Vec::with_capacity(hunks.len()),
+        };
+        for hunk in hunks {
+            patched.take(scope, hunk)?;
+        }
+        Ok(patched)
+    }
+
+    fn take(&mut self, scope: &Scope, hunk: &Hunk) -> Result<(), Failure> {
+        let path = scope.resolve(&hunk.path);
+        let target = hunk.target().map(|target| scope.resolve(target));
+        let target = target.filter(|target| *target != path);
+        let before = self.after.get(&path).cloned().unwrap_or(Existing::Missing);
+        let (kind, old, new) = match &hunk.action {
+            Action::Add(lines) => {
+                let old = match before {
+                    Existing::Folder => return Err(refused(format!("{} is a folder", path.display()))),
+                    Existing::TooLarge(_) => return Err(too_large(&path)),
+                    Existing::Missing => Decoded::new(Vec::new()),
+                    Existing::File(bytes) => Decoded::new(bytes),
+                };
+                let new = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+                (Kind::Add, old, Some(new.into_bytes()))
+            }
+            Action::Delete => (Kind::Delete, existing(&path, before, "delete")?, None),
+            Action::Update { chunks, .. } => {
+                let old = existing(&path, before, "update")?;
+                let new = place::apply(&old, chunks, Effort::new(Effort::LIMIT))
+                    .map_err(|misfit| misfit.told(&path))?;
+                let kind = if target.is_some() {
+                    Kind::Move
+                } else {
+                    Kind::Update
+                };
+                (kind, old, Some(new))
+            }
+        };
+        if new.as_ref().is_some_and(|new| new.len() > MAX_FILE) {
+            return Err(too_large(&path));
+        }
+        self.changes.push(Change::new(
+            scope,
+            kind,
+            &path,
+            target.as_deref(),
+            &old,
+            new.as_deref(),
+        ));
+        let place = target.unwrap_or_else(|| path.clone());
+        if self.after.get(&place) == Some(&Existing::Folder) {
+            return Err(refused(format!("{} is a folder", place.display())));
+        }
+        self.after.insert(path, Existing::Missing);
+        if let Some(new) = new {
+            self.after
+                .insert(place, Existing::File(join_mark(old.mark, &new)));
+        }
+        Ok(())
+    }
+
+    /// Metadata of the question and of the result.
+    fn metadata(&self) -> Object {
+        let mut metadata = Object::new();
+        let diff: String = self
+            .changes
+            .iter()
+            .map(|change| format!("{}\n", change.patch))
+            .collect();
+        metadata.insert("diff".into(), diff.into());
+        metadata.insert("files".into(), self.changes.iter().map(Change::entry).collect());
+        metadata
+    }
+
+    fn summary(&self) -> String {
+        let lines = self
+            .changes
+            .iter()
+            .map(|change| format!("\n{} {}", change.kind.letter(), change.name));
+        format!(
+            "Success. Updated the following files:{}",
+            lines.collect::<String>()
+        )
+    }
+
+    fn announce(&self, call: &Call) {
+        for change in &self.changes {
+            let place = change.target.as_ref().unwrap_or(&change.path);
+            if change.kind != Kind::Delete {
+                let file = place.to_string_lossy().into_owned();
+                call.host.announce(EventBody::FileEdited { file });
+            }
+            let events: &[(&PathBuf, FileChange)] = match change.kind {
+                Kind::Add => &[(place, FileChange::Add)],
+                Kind::Update => &[(place, FileChange::Change)],
+                Kind::Delete => &[(place, FileChange::Unlink)],
+                Kind::Move => &[(&change.path, FileChange::Unlink), (place, FileChange::Add)],
+            };
+            for (path, event) in events {
+                let (file, event) = (path.to_string_lossy().into_owned(), *event);
+                call.host.announce(EventBody::FileWatcherUpdated { file, event });
+            }
+        }
+    }
+}
+
+impl Change {
+    fn new(
+        scope: &Scope,
+        kind: Kind,
+        path: &Path,
+        target: Option<&Path>,
+        old: &Decoded,
+        new: Option<&[u8]>,
+    ) -> Self {
+        let new = Decoded::new(new.unwrap_or_default().to_vec());
+        let (before, after) = (with_line_feeds(&old.text), with_line_feeds(&new.text));
+        let comparison = Comparison::new(&before, &after);
+        let counts = comparison.counts();
+        Self {
+            kind,
+            patch: comparison.patch(&path.to_string_lossy(), Form::Tool),
+            additions: counts.additions,
+            // Parity: tools.md §3 «apply_patch»: of a file that is deleted, the empty line after the last
+            // counts, too.
+            deletions: match kind {
+                Kind::Delete => before.split('\n').count(),
+                _ => counts.deletions,
+            },
+            name: scope.relative(target.unwrap_or(path)),
+            path: path.to_owned(),
+            target: target.map(Path::to_owned),
+        }
+    }
+
+    fn entry(&self) -> Value {
+        let mut entry = json!({
+            "filePath": self.path.to_string_lossy(),
+            "relativePath": self.name,
+            "type": self.kind.name(),
+            "patch": self.patch,
+            "additions": self.additions,
+            "deletions": self.deletions,
+        });
+        if let Some(target) = &self.target {
+            entry["movePath"] = target.to_string_lossy().into();
+        }
+        entry
+    }
+}
+
+/// The text of a file that must be there.
+fn existing(path: &Path, file: Existing, purpose: &str) -> Result<Decoded, Failure> {
+    match file {
+        Existing::File(bytes) => Ok(Decoded::new(bytes)),
+        Existing::TooLarge(_) => Err(too_large(path)),
+        Existing::Missing | Existing::Folder => Err(refused(format!(
+            "Failed to read file to {purpose}: {}",
+            path.display()
+        ))),
+    }
+}
+
+fn too_large(path: &Path) -> Failure {
+    refused(format!(
+        "{} is too large for a patch: at most {MAX_FILE} bytes, before and after. Use a shell command",
+        path.display()
+    ))
+}
+
+impl Misfit {
+    fn told(self, path: &Path) -> Failure {
+        let path = path.display();
+        refused(match self {
+            Self::Context(line) => format!("Error: Failed to find context '{line}' in {path}"),
+            Self::Lines(lines) => format!("Error: Failed to find expected lines in {path}:\n{lines}"),
+            Self::TooMuch => {
+                format!("Error: looking for the lines in {path} takes too long. Give fewer lines")
+            }
+        })
+    }
+}
+
+/// Asks for permission to change all files.
+async fn ask(call: &Call, patched: &Patched) -> Result<(), Failure> {
+    let mut names: Vec<String> = Vec::new();
+    let mut patterns: Vec<String> = Vec::new();
+    for change in &patched.changes {
+        names.push(call.scope.relative(&change.path));
+        let target = change.target.as_ref().map(|target| call.scope.relative(target));
+        for name in names.last().cloned().into_iter().chain(target) {
+            if !patterns.contains(&name) {
+                patterns.push(name);
+            }
+        }
+    }
+    let mut metadata = Object::new();
+    metadata.insert("filepath".into(), names.join(", ").into());
+    metadata.extend(patched.metadata());
+    call.ask(Ask {
+        permission: "edit".into(),
+        patterns,
+        always: vec!["*".into()],
+        metadata,
+    })
+    .await
+}
+
+/// Brings the files from `before` to `after`. If that fails half-way, they are brought back.
+async fn write(before: &Files, after: &Files) -> Result<(), Failure> {
+    let mut written: Vec<&PathBuf> = Vec::new();
+    // What is gone makes room for folders of the same name.
+    let (gone, there): (Vec<_>, Vec<_>) = after
+        .iter()
+        .filter(|(path, file)| before.get(*path) != Some(*file))
+        .partition(|(_, file)| **file == Existing::Missing);
+    for (path, file) in gone.into_iter().chain(there) {
+        written.push(path);
+        if let Err(failure) = put(path, file).await {
+            let mut lost = Vec::new();
+            for path in written.into_iter().rev() {
+                let back = before.get(path).unwrap_or(&Existing::Missing);
+                if let Err(error) = put(path, back).await {
+                    lost.push(error.to_string());
+                }
+            }
+            return Err(if lost.is_empty() {
+                Failure::told(format!("{failure}. All files are as they were."))
+            } else {
+                Failure::told(format!(
+                    "{failure}. Not everything could be taken back: {}",
+                    lost.join("; ")
+                ))
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn put(path: &Path, file: &Existing) -> Result<(), Failure> {
+    match file {
+        Existing::File(bytes) => save(path, bytes.clone()).await,
+        Existing::Missing => remove(path).await,
+        // A patch neither makes nor changes them.
+        Existing::Folder | Existing::TooLarge(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
