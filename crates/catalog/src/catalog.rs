@@ -401,6 +401,9 @@ impl Catalog {
             "User-Agent".to_owned(),
             user_agent::of(&provider.id, self.sources.version),
         );
+        for (name, value) in loader::headers_of_environment(&provider, &self.sources, key) {
+            target.headers.insert(name.to_owned(), value.to_owned());
+        }
         if let Some(Value::Object(headers)) = options.get("headers") {
             let texts = headers
                 .iter()

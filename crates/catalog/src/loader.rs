@@ -30,6 +30,10 @@ pub(crate) struct Loader {
     keys: &'static [&'static str],
     /// Its models may write their calls as text.
     written_calls: bool,
+    /// Headers that a key of another kind than the usual one needs, by the variable that holds it.
+    key_headers: &'static [(&'static str, &'static [(&'static str, &'static str)])],
+    /// Headers that say what variables say.
+    variable_headers: &'static [(&'static str, &'static str)],
     /// Addresses of its models, by the beginning of their id; the first that fits.
     addresses: &'static [Address],
 }
@@ -164,6 +168,25 @@ pub(crate) fn key<'a>(provider: &Provider, sources: &'a Sources) -> Option<&'a s
         .filter(|name| is_key(name));
     let mut names = own.iter().copied().chain(listed);
     names.find_map(|name| sources.environment.get(name))
+}
+
+/// Headers that the environment sets for a provider, and those that go with its key if a variable has it.
+pub(crate) fn headers_of_environment<'a>(
+    provider: &Provider,
+    sources: &'a Sources,
+    key: Option<&str>,
+) -> Vec<(&'static str, &'a str)> {
+    let Some(row) = row(&provider.id) else {
+        return Vec::new();
+    };
+    let value = |name: &str| sources.environment.get(name);
+    let kinds = row.key_headers.iter();
+    let kind = kinds
+        .filter(|(variable, _)| key.is_some() && value(variable) == key)
+        .flat_map(|(_, headers)| headers.iter().copied());
+    let facts = row.variable_headers.iter();
+    let facts = facts.filter_map(|(header, variable)| Some((*header, value(variable)?)));
+    kind.chain(facts).collect()
 }
 
 /// Whether a variable holds a secret, by its name: a provider may list its address or account besides.

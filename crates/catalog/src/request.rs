@@ -111,7 +111,9 @@ fn through_gateway(model_id: &str, mut options: Object) -> ProviderOptions {
     }
     let maker = model_id.split_once('/').map_or("gateway", |(maker, _)| maker);
     let maker = if maker == "amazon" { "bedrock" } else { maker };
-    all.entry(maker.to_owned()).or_default().extend(options);
+    if !options.is_empty() {
+        all.entry(maker.to_owned()).or_default().extend(options);
+    }
     all
 }
 
@@ -241,6 +243,11 @@ mod tests {
                 "{npm}"
             );
         }
+        let own = object(json!({ "gateway": { "caching": "auto" } }));
+        assert_eq!(
+            json!(through_gateway("google/gemini", own)),
+            json!({ "gateway": { "caching": "auto" } })
+        );
         let all = object(json!({ "gateway": { "caching": "auto" }, "thinking": { "type": "adaptive" } }));
         assert_eq!(
             json!(through_gateway("amazon/nova", all)),

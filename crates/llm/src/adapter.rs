@@ -53,6 +53,8 @@ pub enum Api {
     Gemini,
     /// Bedrock Converse.
     Converse,
+    /// Vercel's AI Gateway.
+    Gateway,
     /// None: nothing is sent.
     Demo,
 }
@@ -73,6 +75,8 @@ pub enum Protocol {
     Gemini(&'static gemini::Dialect),
     /// Bedrock Converse (reference `providers.md` §4.5).
     BedrockConverse,
+    /// Vercel's AI Gateway ([`crate::gateway`]).
+    Gateway,
     /// Answers that the program gives itself ([`crate::demo`]).
     Demo,
 }
@@ -190,6 +194,8 @@ pub enum FailureShape {
     Google,
     /// `message`, before it `type` if there is one.
     Bedrock,
+    /// `error.message`, behind it the `generationId` of the call if there is one.
+    Gateway,
 }
 
 /// Environment variables that a package itself would read.

@@ -1,6 +1,6 @@
 //! A request to a language model in, a stream of typed parts out.
 //!
-//! One module a wire protocol ([`anthropic`], [`bedrock`], [`cohere`], [`gemini`], [`openai_chat`],
+//! One module a wire protocol ([`anthropic`], [`bedrock`], [`cohere`], [`gateway`], [`gemini`], [`openai_chat`],
 //! [`openai_responses`]), each a pure encoder (request → JSON body)
 //! and a pure decoder (event of the answer → parts); what differs between providers of one protocol is
 //! data in [`adapter`]. [`protocol`] is the seam at which a further protocol is added. One HTTP driver,
@@ -14,6 +14,7 @@ pub mod client;
 pub mod cohere;
 pub mod demo;
 pub mod error;
+pub mod gateway;
 pub mod gemini;
 pub mod identity;
 mod json;

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::request::Request;
 use crate::stream::StreamPart;
 use crate::target::Target;
-use crate::{anthropic, bedrock, cohere, demo, gemini, openai_chat, openai_responses};
+use crate::{anthropic, bedrock, cohere, demo, gateway, gemini, openai_chat, openai_responses};
 
 /// Most bytes that a decoder holds for blocks and calls that are not closed.
 pub const HELD_LIMIT: usize = 64 * 1024 * 1024;
@@ -40,6 +40,7 @@ pub fn prepare(target: &Target, request: &Request, streaming: bool) -> Result<Pr
         Protocol::Cohere => cohere::encode(target, request, streaming),
         Protocol::Gemini(dialect) => gemini::encode(target, dialect, request, streaming),
         Protocol::BedrockConverse => bedrock::encode(target, request, streaming),
+        Protocol::Gateway => gateway::encode(target, request, streaming),
         Protocol::Demo => Ok(Prepared {
             headers: Vec::new(),
             body: Value::Null,
@@ -65,6 +66,8 @@ pub enum Decoder {
     Gemini(Box<gemini::Decoder>),
     /// Bedrock Converse.
     Bedrock(Box<bedrock::Decoder>),
+    /// Vercel's AI Gateway.
+    Gateway(Box<gateway::Decoder>),
     /// The demonstration: the answer is there before anything is sent, and nothing needs to be.
     Demo(Vec<StreamPart>),
 }
@@ -77,6 +80,7 @@ impl Decoder {
             Protocol::AnthropicMessages(_) => Self::Anthropic(Box::default()),
             Protocol::Gemini(dialect) => Self::Gemini(Box::new(gemini::Decoder::new(dialect))),
             Protocol::BedrockConverse => Self::Bedrock(Box::default()),
+            Protocol::Gateway => Self::Gateway(Box::default()),
             Protocol::Cohere => Self::Cohere(Box::default()),
             Protocol::Demo => Self::Demo(Vec::new()),
             Protocol::OpenAiResponses(dialect) => match dialect.items {
@@ -108,6 +112,7 @@ impl Decoder {
             Self::XaiResponses(decoder) => decoder.event(data, parts),
             Self::Cohere(decoder) => decoder.event(data, parts),
             Self::Gemini(decoder) => decoder.event(data, parts),
+            Self::Gateway(decoder) => decoder.event(data, parts),
             // Its events have names, and come in frames.
             Self::Bedrock(_) | Self::Demo(_) => Ok(()),
         }
@@ -147,8 +152,8 @@ impl Decoder {
     /// When what has come cannot be brought to an end.
     pub fn end(&mut self, parts: &mut Vec<StreamPart>) -> Result<(), Fault> {
         match self {
-            // This protocol says itself when an answer is whole.
-            Self::Anthropic(_) => Ok(()),
+            // These protocols say themselves when an answer is whole.
+            Self::Anthropic(_) | Self::Gateway(_) => Ok(()),
             Self::OpenAiChat(decoder) => decoder.end(parts),
             Self::OpenAiResponses(decoder) => {
                 decoder.end(parts);
@@ -191,6 +196,7 @@ impl Decoder {
             Self::Cohere(decoder) => decoder.whole(body, parts),
             Self::Gemini(decoder) => decoder.whole(body, parts),
             Self::Bedrock(decoder) => decoder.whole(body, parts),
+            Self::Gateway(decoder) => decoder.whole(body, parts),
             Self::Demo(_) => Ok(()),
         }
     }

@@ -11,6 +11,7 @@ mod encoding;
 mod fixtures_answers;
 mod fixtures_requests;
 mod fold;
+mod gateway;
 mod google_amazon;
 mod identities;
 mod server;

@@ -10,6 +10,8 @@ const PLAIN: Loader = Loader {
     names: &[],
     keys: &[],
     written_calls: false,
+    key_headers: &[],
+    variable_headers: &[],
     addresses: &[],
 };
 
@@ -70,6 +72,15 @@ pub(super) static LOADERS: &[Loader] = &[
     Loader {
         provider: "vercel",
         headers: &[("http-referer", "https://opencode.ai/"), ("x-title", "opencode")],
+        // What Vercel's own machines and tools set.
+        keys: &["AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"],
+        key_headers: &[("VERCEL_OIDC_TOKEN", &[("ai-gateway-auth-method", "oidc")])],
+        variable_headers: &[
+            ("ai-o11y-deployment-id", "VERCEL_DEPLOYMENT_ID"),
+            ("ai-o11y-environment", "VERCEL_ENV"),
+            ("ai-o11y-region", "VERCEL_REGION"),
+            ("ai-o11y-project-id", "VERCEL_PROJECT_ID"),
+        ],
         ..PLAIN
     },
     Loader {

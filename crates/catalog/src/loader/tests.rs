@@ -217,3 +217,28 @@ fn of_several_variables_the_one_that_is_named_like_a_key_is_it() {
     assert_eq!(target.base_url.as_deref(), Some("https://neon/v1"));
     assert_eq!(target.api_key.unwrap().expose_secret(), "t");
 }
+
+#[test]
+fn the_gateway_of_vercel_hears_of_the_deployment() {
+    let configured = json!({ "provider": { "vercel": {} } });
+    let token = ("VERCEL_OIDC_TOKEN", "t");
+    let key = ("AI_GATEWAY_API_KEY", "k");
+    for (name, variables, config, wanted) in [
+        ("a key", vec![key, token], json!({}), ("k", None)),
+        ("a token", vec![token], configured, ("t", Some("oidc"))),
+    ] {
+        let variables: Vec<_> = variables.into_iter().chain([("VERCEL_ENV", "preview")]).collect();
+        let catalog = catalog(&variables, vec![], config);
+        let target = catalog.target(&first(&catalog, "vercel")).unwrap();
+        assert_eq!(target.adapter.package, "@ai-sdk/gateway", "{name}");
+        let header = |header: &str| target.headers.get(header).map(String::as_str);
+        assert_eq!(
+            target.api_key.as_ref().unwrap().expose_secret(),
+            wanted.0,
+            "{name}"
+        );
+        assert_eq!(header("ai-gateway-auth-method"), wanted.1, "{name}");
+        assert_eq!(header("ai-o11y-environment"), Some("preview"), "{name}");
+        assert_eq!(header("ai-o11y-region"), None, "{name}");
+    }
+}

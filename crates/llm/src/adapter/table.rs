@@ -344,6 +344,26 @@ pub static ADAPTERS: &[Adapter] = &[
             "AWS_BEARER_TOKEN_BEDROCK",
         )
     },
+    // A key of the account; with the token of a deployment the catalogue says so in place of this header.
+    Adapter {
+        package: "@ai-sdk/gateway",
+        api: Api::Gateway,
+        protocol: Protocol::Gateway,
+        path: "/language-model",
+        headers: &[
+            ("ai-gateway-protocol-version", "0.0.1"),
+            ("ai-gateway-auth-method", "api-key"),
+            ("ai-language-model-specification-version", "3"),
+        ],
+        failure: FailureShape::Gateway,
+        ..chat(
+            "",
+            &dialect::COMPATIBLE,
+            "https://ai-gateway.vercel.sh/v3/ai",
+            "gateway",
+            "AI_GATEWAY_API_KEY",
+        )
+    },
     Adapter {
         package: demo::PACKAGE,
         api: Api::Demo,

@@ -189,6 +189,10 @@ fn words(shape: FailureShape, body: &str) -> Option<String> {
             })
         }
         FailureShape::OpenRouter => nested.map(|message| openrouter_words(error, message)),
+        FailureShape::Gateway => nested.map(|words| match text_at(&body, "generationId") {
+            Some(id) => format!("{words} [{id}]"),
+            None => words,
+        }),
     }
 }
 
@@ -323,6 +327,13 @@ mod tests {
                 FailureShape::Bedrock,
                 r#"{"Message":"no"}"#,
                 Some("no"),
+            ),
+            ("gateway", FailureShape::Gateway, nested, Some("no")),
+            (
+                "gateway with an id",
+                FailureShape::Gateway,
+                r#"{"error":{"message":"no"},"generationId":"gen_1"}"#,
+                Some("no [gen_1]"),
             ),
             ("openrouter", FailureShape::OpenRouter, nested, Some("no")),
             (
