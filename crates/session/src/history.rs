@@ -278,7 +278,7 @@ impl<'a> Rounds<'a> {
             tool_call_id: part.call_id.clone(),
             tool_name: part.tool.clone(),
             output,
-            provider_options: ProviderOptions::new(),
+            provider_options: self.options(part.metadata.as_ref()),
         };
         if provider_executed {
             self.said.push(result);
