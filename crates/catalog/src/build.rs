@@ -42,9 +42,12 @@ pub(crate) fn provider(
         .as_ref()
         .and_then(|providers| providers.get(id));
     let entry = snapshot.provider(id);
-    let known = entry.as_ref().map(|entry| convert::provider(id, entry));
+    let package = login::route::package(id);
+    let known = entry
+        .as_ref()
+        .map(|entry| convert::provider_through(id, entry, package));
     let mut provider = match (known, list) {
-        (known, Some(list)) => live::lay_over(known, id, list),
+        (known, Some(list)) => live::lay_over(known, id, list, false),
         (Some(known), None) => known,
         (None, None) => {
             config?;
@@ -204,7 +207,12 @@ fn configured_model(
             .clone()
             .or_else(|| existing.and_then(|model| model.family.clone()))
             .or_else(|| Some(String::new())),
-        api: Api { id: api_id, url, npm },
+        api: Api {
+            id: api_id,
+            url,
+            npm,
+            endpoint: existing.and_then(|model| model.api.endpoint.clone()),
+        },
         status: config
             .status
             .or_else(|| existing.map(|model| model.status))

@@ -348,7 +348,7 @@ impl Catalog {
                 model_id: model.id.clone(),
                 suggestions: Vec::new(),
             })?;
-        let adapter = interface::of(Self::adapter(model)?, &provider, &self.sources);
+        let adapter = interface::of(Self::adapter(model)?, model, &provider, &self.sources);
         let resource = azure::resource(&provider, &self.sources);
         let options = &provider.options;
         let text = |key: &str| {

@@ -235,12 +235,17 @@ pub(crate) fn complete(
 fn complete_bedrock(target: &mut Target, model: &Model, provider: &Provider, sources: &Sources) {
     let options = &provider.options;
     let region = region(options, &sources.environment);
-    if model.api.npm == "@ai-sdk/amazon-bedrock" {
-        if let Some(endpoint) = text(options, "endpoint") {
-            target.base_url = Some(endpoint.to_owned());
-        } else if target.base_url.is_none() {
-            target.base_url = Some(format!("https://bedrock-runtime.{region}.amazonaws.com"));
-        }
+    if let Some(endpoint) = text(options, "endpoint") {
+        target.base_url = Some(endpoint.to_owned());
+    }
+    let mantle = model.api.npm == MANTLE;
+    let usual = if mantle {
+        format!("https://bedrock-mantle.{region}.api.aws/v1")
+    } else {
+        format!("https://bedrock-runtime.{region}.amazonaws.com")
+    };
+    target.base_url.get_or_insert(usual);
+    if !mantle {
         target.model_id = regional(&target.model_id, region);
     }
     if target.api_key.is_some() {
@@ -256,11 +261,15 @@ fn complete_bedrock(target: &mut Target, model: &Model, provider: &Provider, sou
     };
     target.identity = Some(Identity::Aws(Aws {
         region: region.to_owned(),
+        service: if mantle { "bedrock-mantle" } else { "bedrock" },
         profile: text(options, "profile").map(str::to_owned),
         keys,
         surroundings: surroundings(sources, AWS_VARIABLES),
     }));
 }
+
+/// The package for OpenAI's protocols on Bedrock.
+const MANTLE: &str = "@ai-sdk/amazon-bedrock/mantle";
 
 /// Names that say where a model runs, or that it is no model of the list.
 const PLACED: [&str; 7] = ["arn:", "global.", "us.", "eu.", "jp.", "apac.", "au."];

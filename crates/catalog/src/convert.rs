@@ -16,9 +16,17 @@ pub(crate) const DEFAULT_ADAPTER: &str = "@ai-sdk/openai-compatible";
 
 /// A provider as the public catalogue has it, not connected yet.
 pub(crate) fn provider(id: &str, entry: &ProviderEntry) -> Provider {
+    provider_through(id, entry, None)
+}
+
+/// The same with all models through one package, if there is one.
+pub(crate) fn provider_through(id: &str, entry: &ProviderEntry, package: Option<&str>) -> Provider {
     let mut models = IndexMap::new();
     for model in entry.models.values() {
-        let base = convert(id, entry, model);
+        let mut base = convert(id, entry, model);
+        if let Some(package) = package {
+            package.clone_into(&mut base.api.npm);
+        }
         for (name, mode) in model
             .experimental
             .iter()
@@ -57,6 +65,7 @@ fn convert(provider_id: &str, provider: &ProviderEntry, entry: &ModelEntry) -> M
         name: entry.name.clone(),
         family: entry.family.clone(),
         api: Api {
+            endpoint: None,
             id: entry.id.clone(),
             url: own.api.or_else(|| provider.head.api.clone()).unwrap_or_default(),
             npm: gateway_adapter(provider_id, &entry.id).map_or(npm, str::to_owned),

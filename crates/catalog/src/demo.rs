@@ -24,6 +24,7 @@ pub(crate) fn provider(paths: &Paths) -> Provider {
         name: "Tour (demonstration, no real model)".to_owned(),
         family: None,
         api: Api {
+            endpoint: None,
             id: DEMO_MODEL.to_owned(),
             url: String::new(),
             npm: opencode_llm::demo::PACKAGE.to_owned(),

@@ -1,7 +1,7 @@
 //! Headers that say which conversation a request belongs to (reference `providers.md` §9.5, §12.3).
 
 use indexmap::IndexMap;
-use opencode_llm::request::{Content, Message};
+use opencode_llm::request::{Content, Message, OutputContent, ToolOutput};
 use opencode_schema::model::Model;
 
 use crate::login::route;
@@ -95,10 +95,23 @@ fn is_media_of_tool(content: &[Content]) -> bool {
 
 fn has_images(prompt: &[Message]) -> bool {
     prompt.iter().any(|message| match message {
-        Message::User { content, .. } => content.iter().any(|part| match part {
-            Content::File { media_type, .. } => media_type.starts_with("image/"),
-            _ => false,
-        }),
+        Message::User { content, .. } | Message::Tool { content, .. } => content.iter().any(is_image),
         _ => false,
     })
+}
+
+fn is_image(part: &Content) -> bool {
+    match part {
+        Content::File { media_type, .. } => media_type.starts_with("image/"),
+        Content::ToolResult {
+            output: ToolOutput::Content(parts),
+            ..
+        } => parts.iter().any(|part| {
+            matches!(
+                part,
+                OutputContent::ImageData { .. } | OutputContent::ImageUrl { .. }
+            )
+        }),
+        _ => false,
+    }
 }

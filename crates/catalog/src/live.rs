@@ -24,6 +24,7 @@ use crate::build::unknown;
 use crate::catalog::{Catalog, Sources};
 use crate::convert::DEFAULT_ADAPTER;
 use crate::http::Http;
+use crate::variants::{self, Variants};
 
 /// How long a server on this machine may take for one answer.
 pub(crate) const LOCAL_LIMIT: Duration = Duration::from_millis(400);
@@ -52,15 +53,30 @@ pub(crate) struct Listed {
     pub(crate) name: Option<String>,
     /// The package that speaks to it, if not the usual one.
     pub(crate) npm: Option<&'static str>,
+    /// Which interface of the package.
+    pub(crate) endpoint: Option<&'static str>,
+    /// Its address, if not that of the list.
+    pub(crate) url: Option<String>,
     /// What it is called on the wire, if it has another name there.
     pub(crate) api_id: Option<String>,
     /// Tokens that it takes now.
     pub(crate) context: Option<u64>,
+    /// Tokens of a request.
+    pub(crate) input: Option<u64>,
     /// Tokens of an answer.
     pub(crate) output: Option<u64>,
     pub(crate) tools: Option<bool>,
     pub(crate) images: Option<bool>,
     pub(crate) reasoning: Option<bool>,
+    pub(crate) pdf: Option<bool>,
+    pub(crate) cost: Option<Pricing>,
+    pub(crate) variants: Option<Variants>,
+    pub(crate) family: Option<String>,
+    pub(crate) release_date: Option<String>,
+    /// Where the public catalogue knows it, name, family, age and whether it reasons stay as they are there.
+    pub(crate) yields: bool,
+    /// It is not shown, and there for small things only.
+    pub(crate) hidden: bool,
 }
 
 /// When lists were last asked for, and what came.
@@ -218,39 +234,55 @@ impl Catalog {
 }
 
 /// The provider with the models of its list. What the public catalogue knows of a model stays where the list
-/// is silent; models that are not in the list are gone.
-pub(crate) fn lay_over(known: Option<Provider>, provider_id: &str, list: &Live) -> Provider {
+/// is silent; models that are not in the list are gone. Those that are not shown are there if `hidden` says so.
+pub(crate) fn lay_over(known: Option<Provider>, provider_id: &str, list: &Live, hidden: bool) -> Provider {
     let mut provider = known.unwrap_or_else(|| Provider {
         name: list.name.to_owned(),
         source: Source::Custom,
         ..unknown(provider_id)
     });
     let mut before = std::mem::take(&mut provider.models);
-    for listed in &list.models {
-        let mut model = before
-            .shift_remove(&listed.id)
-            .unwrap_or_else(|| new_model(provider_id, &listed.id));
-        model.api.url.clone_from(&list.url);
-        if let Some(npm) = listed.npm {
-            npm.clone_into(&mut model.api.npm);
-        }
+    for listed in list.models.iter().filter(|listed| hidden || !listed.hidden) {
+        let known = before.shift_remove(&listed.id);
+        let stays = known.is_some() && listed.yields;
+        let mut model = known.unwrap_or_else(|| new_model(provider_id, &listed.id));
+        model.api.url.clone_from(listed.url.as_ref().unwrap_or(&list.url));
+        model.api.endpoint = listed.endpoint.map(str::to_owned);
         if let Some(api_id) = &listed.api_id {
             model.api.id.clone_from(api_id);
         }
-        if let Some(name) = &listed.name {
-            model.name.clone_from(name);
+        if !stays {
+            let Listed {
+                name,
+                family,
+                release_date,
+                ..
+            } = listed.clone();
+            model.name = name.unwrap_or(model.name);
+            model.family = family.or(model.family);
+            model.release_date = release_date.unwrap_or(model.release_date);
         }
         // A context that the tools alone fill would only have the conversation shortened again and again.
         let context = listed
             .context
             .map(|context| if context < SMALL_CONTEXT { 0 } else { context });
         model.limit.context = context.unwrap_or(model.limit.context);
+        model.limit.input = listed.input.or(model.limit.input);
         model.limit.output = listed.output.unwrap_or(model.limit.output);
         let can = &mut model.capabilities;
         can.toolcall = listed.tools.unwrap_or(can.toolcall);
-        can.reasoning = listed.reasoning.unwrap_or(can.reasoning);
+        can.reasoning = listed.reasoning.filter(|_| !stays).unwrap_or(can.reasoning);
         can.input.image = listed.images.unwrap_or(can.input.image);
+        can.input.pdf = listed.pdf.unwrap_or(can.input.pdf);
         can.attachment = can.attachment || can.input.image;
+        if let Some(cost) = &listed.cost {
+            model.cost = cost.clone();
+        }
+        if let Some(npm) = listed.npm {
+            npm.clone_into(&mut model.api.npm);
+            let said = listed.variants.clone();
+            model.variants = Some(said.unwrap_or_else(|| variants::of(&model, None)));
+        }
         provider.models.insert(listed.id.clone(), model);
     }
     provider
@@ -267,6 +299,7 @@ fn new_model(provider_id: &str, id: &str) -> Model {
         name: id.to_owned(),
         family: None,
         api: Api {
+            endpoint: None,
             id: id.to_owned(),
             url: String::new(),
             npm: DEFAULT_ADAPTER.to_owned(),

@@ -161,6 +161,20 @@ mod tests {
     }
 
     #[test]
+    fn copilot_does_not_stream_the_input_of_tools_of_claude() {
+        for (provider_id, npm, wanted) in [
+            ("github-copilot", "@ai-sdk/anthropic", Some(&json!(false))),
+            ("github-copilot", "@ai-sdk/github-copilot", None),
+            ("anthropic", "@ai-sdk/anthropic", None),
+        ] {
+            let model = model(provider_id, npm, "claude-x");
+            let agent = agent();
+            let made = parameters(&model, &provider(provider_id, json!({})), purpose(&agent, None));
+            assert_eq!(made.options.get("toolStreaming"), wanted, "{provider_id} {npm}");
+        }
+    }
+
+    #[test]
     fn answers_have_a_limit_unless_the_provider_wants_none() {
         for (provider_id, npm, id, options, wanted) in [
             ("mine", "@ai-sdk/openai-compatible", "m", json!({}), Some(8_000)),

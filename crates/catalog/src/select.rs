@@ -6,11 +6,39 @@ use serde::Deserialize;
 use crate::catalog::{Catalog, Error};
 use crate::clouds;
 use crate::demo::DEMO_PROVIDER;
+use crate::login::route;
+use crate::{convert, live};
 
 /// Names that make a model a good default, the best last.
 const PREFERRED: [&str; 4] = ["gpt-5", "claude-sonnet-4", "big-pickle", "gemini-3-pro"];
 /// Families of small models, the best first.
 const SMALL: [&str; 3] = ["gemini-flash", "gpt-nano", "claude-haiku"];
+/// Providers that have others.
+const OTHER_SMALL: [(Names, &[&str]); 4] = [
+    (Names::Are("azure"), &[]),
+    (Names::Are("azure-cognitive-services"), &[]),
+    (Names::Begin("opencode"), &["gpt-nano"]),
+    (
+        Names::Begin("github-copilot"),
+        &["gpt-mini", "gemini-flash", "gpt-nano", "claude-haiku"],
+    ),
+];
+
+/// Ids of providers.
+enum Names {
+    Are(&'static str),
+    Begin(&'static str),
+}
+
+impl Names {
+    fn fit(&self, id: &str) -> bool {
+        match self {
+            Self::Are(name) => id == *name,
+            Self::Begin(prefix) => id.starts_with(prefix),
+        }
+    }
+}
+
 /// Near names that are offered.
 const SUGGESTIONS: usize = 3;
 
@@ -128,13 +156,32 @@ impl Catalog {
             return self.model(&choice.provider_id, &choice.model_id).ok();
         }
         let provider = self.provider(provider_id)?;
-        SMALL.iter().find_map(|family| {
+        if let Some(model) = self.small_of_list(provider_id) {
+            return Some(model);
+        }
+        let others = OTHER_SMALL.iter().find(|(names, _)| names.fit(provider_id));
+        let families = others.map_or(&SMALL[..], |(_, families)| families);
+        families.iter().find_map(|family| {
             usable(&provider)
                 .filter(|model| model.family.as_deref() == Some(family))
                 .filter_map(|model| Some((clouds::nearness(&provider, &model.id)?, model)))
                 .max_by_key(|(near, model)| (*near, model.release_date.clone(), model.id.clone()))
                 .map(|(_, model)| model.clone())
         })
+    }
+
+    /// The small model that a provider's own list has, shown or not.
+    fn small_of_list(&self, provider_id: &str) -> Option<Model> {
+        let wanted = route::small_models(provider_id);
+        if wanted.is_empty() {
+            return None;
+        }
+        let list = self.list_of(provider_id)?;
+        let entry = self.snapshot().provider(provider_id);
+        let package = route::package(provider_id);
+        let known = entry.map(|entry| convert::provider_through(provider_id, &entry, package));
+        let mut all = live::lay_over(known, provider_id, &list, true).models;
+        wanted.iter().find_map(|id| all.shift_remove(*id))
     }
 
     /// Names near to one that does not exist: models of the provider, or providers when it is not known.

@@ -42,6 +42,8 @@ pub enum Identity {
 pub struct Aws {
     /// The region that is asked.
     pub region: String,
+    /// The name of the service, which signatures hold.
+    pub service: &'static str,
     /// The profile that was named; the variable's if `None`.
     pub profile: Option<String>,
     /// Keys that configuration itself holds: id, secret, and the token of a session.
@@ -149,7 +151,7 @@ impl Identities {
         let found = self.find(identity, connections).await?;
         match (identity, found) {
             (Identity::Aws(aws), Found::Keys(keys)) => {
-                sigv4::sign(letter, &keys, &aws.region, "bedrock", &sigv4::now())
+                sigv4::sign(letter, &keys, &aws.region, aws.service, &sigv4::now())
                     .map_err(|what| Failure::None(format!("the keys cannot be used: {what}")))
             }
             (_, Found::Token(token)) => {

@@ -10,6 +10,7 @@
 pub mod adapter;
 pub mod anthropic;
 pub mod bedrock;
+mod bill;
 pub mod client;
 pub mod cohere;
 pub mod demo;

@@ -5,6 +5,7 @@
     reason = "in tests a panic is the report"
 )]
 
+mod copilot;
 mod decoding;
 mod driver;
 mod encoding;

@@ -46,6 +46,7 @@ fn surroundings(home: &Path, variables: &[(&str, &str)]) -> Surroundings {
 
 fn aws(home: &Path, variables: &[(&str, &str)]) -> Aws {
     Aws {
+        service: "bedrock",
         region: "eu-west-1".to_owned(),
         profile: None,
         keys: None,

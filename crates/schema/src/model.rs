@@ -82,6 +82,9 @@ pub struct Api {
     pub url: String,
     /// The adapter, which decides the wire protocol.
     pub npm: String,
+    /// Which of the adapter's interfaces it has, where its provider says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
 }
 
 /// How mature a model is.

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use opencode_config::credential::Credential;
+use opencode_llm::adapter;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
@@ -190,7 +191,7 @@ async fn nobody_is_asked_when_it_is_switched_off_and_strange_answers_are_no_list
 #[tokio::test]
 async fn copilot_says_which_models_there_are() {
     let answer = |path: &str, _: &Value| {
-        let limits = json!({ "max_context_window_tokens": 100_000, "max_output_tokens": 100 });
+        let limits = json!({ "max_context_window_tokens": 100_000, "max_prompt_tokens": 90_000, "max_output_tokens": 100 });
         let model = |id: &str, more: Value| {
             let mut model = json!({ "id": id, "name": id.to_uppercase(), "model_picker_enabled": true,
                 "capabilities": { "limits": limits, "supports": { "tool_calls": true, "vision": true } } });
@@ -202,9 +203,13 @@ async fn copilot_says_which_models_there_are() {
         };
         (path == "/models").then(|| {
             json!({ "data": [
-                model("claude-haiku-4.5", json!({ "supported_endpoints": ["/v1/messages", "/chat/completions"] })),
-                model("brand-new", json!({ "supported_endpoints": ["/chat/completions"] })),
-                model("hidden", json!({ "model_picker_enabled": false })),
+                model("claude-haiku-4.5", json!({ "supported_endpoints": ["/v1/messages", "/chat/completions"],
+                    "billing": { "token_prices": { "batch_size": 1_000_000, "default":
+                        { "cache_price": 10, "input_price": 100, "output_price": 500 } } } })),
+                model("brand-new", json!({ "version": "brand-new-2026-01-02", "supported_endpoints": ["/chat/completions"],
+                    "capabilities": { "family": "f", "limits": limits, "supports": { "tool_calls": true, "reasoning_effort": ["low"] } } })),
+                model("undecided", json!({ "supported_endpoints": ["/responses"], "policy": { "state": "unconfigured" } })),
+                model("gpt-4o-mini", json!({ "model_picker_enabled": false })),
                 model("forbidden", json!({ "policy": { "state": "disabled" } })),
                 { "id": "without-limits", "name": "x", "model_picker_enabled": true },
             ] })
@@ -225,7 +230,7 @@ async fn copilot_says_which_models_there_are() {
     let provider = catalog.provider("github-copilot").unwrap();
     assert_eq!(
         provider.models.keys().collect::<Vec<_>>(),
-        ["claude-haiku-4.5", "brand-new"]
+        ["claude-haiku-4.5", "brand-new", "undecided"]
     );
     let haiku = &provider.models["claude-haiku-4.5"];
     assert_eq!(haiku.api.npm, "@ai-sdk/anthropic");
@@ -234,5 +239,33 @@ async fn copilot_says_which_models_there_are() {
         haiku.capabilities.reasoning,
         "what the list does not say, the public catalogue does"
     );
-    assert_eq!(provider.models["brand-new"].api.npm, DEFAULT_ADAPTER);
+    assert_eq!(haiku.limit.input, Some(90_000));
+    let cost = &haiku.cost.base;
+    assert_eq!((cost.input, cost.output, cost.cache.read), (1.0, 5.0, 0.1));
+    assert_eq!(haiku.api.url, format!("{url}/v1"));
+    let new = &provider.models["brand-new"];
+    assert_eq!(new.api.npm, "@ai-sdk/github-copilot");
+    assert_eq!(
+        (new.name.as_str(), new.family.as_deref()),
+        ("BRAND-NEW", Some("f"))
+    );
+    assert_eq!(new.release_date, "2026-01-02");
+    assert!(new.capabilities.reasoning);
+    assert_eq!(
+        json!(new.variants),
+        json!({ "low": { "reasoningEffort": "low", "reasoningSummary": "auto", "include": ["reasoning.encrypted_content"] } })
+    );
+    for (id, api) in [
+        ("claude-haiku-4.5", adapter::Api::Messages),
+        ("brand-new", adapter::Api::Chat),
+        ("undecided", adapter::Api::Responses),
+    ] {
+        let target = catalog.target(&provider.models[id]).unwrap();
+        assert_eq!(target.adapter.api, api, "{id}");
+    }
+    assert_eq!(
+        catalog.small_model("github-copilot").unwrap().id,
+        "gpt-4o-mini",
+        "a model that is not shown"
+    );
 }

@@ -24,6 +24,10 @@ struct Route {
     claims: &'static [Claim],
     /// The header that names the account.
     account_header: Option<&'static str>,
+    /// The package that speaks to all its models, whatever the public catalogue says.
+    package: Option<&'static str>,
+    /// Its models for small things, the best first, if its own list has them.
+    small: &'static [&'static str],
     /// Which models there are.
     models: Option<fn(&mut Provider)>,
     /// The system prompt is sent as `instructions`.
@@ -45,6 +49,8 @@ const PLAIN: Route = Route {
     headers: &[],
     claims: &[],
     account_header: None,
+    package: None,
+    small: &[],
     models: None,
     instructions: false,
 };
@@ -71,7 +77,8 @@ static ROUTES: &[Route] = &[
             ("Openai-Intent", "conversation-edits"),
             ("X-GitHub-Api-Version", COPILOT_VERSION),
         ],
-        models: Some(copilot_models),
+        package: Some(COPILOT_PACKAGE),
+        small: &["gpt-5.4-nano", "gpt-4.1", "gpt-4o", "gpt-4o-mini"],
         ..PLAIN
     },
     Route {
@@ -94,8 +101,8 @@ static ROUTES: &[Route] = &[
 
 /// Version of Copilot's interface.
 pub(crate) const COPILOT_VERSION: &str = "2026-06-01";
-/// The package that speaks Copilot's kind of Responses.
-const COPILOT_RESPONSES: &str = "@ai-sdk/github-copilot";
+/// The package that speaks Copilot's kinds of chat and Responses.
+const COPILOT_PACKAGE: &str = "@ai-sdk/github-copilot";
 
 fn row(provider_id: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.provider == provider_id)
@@ -209,18 +216,41 @@ fn gpt_version(id: &str) -> Option<(u32, u32)> {
     Some((major, minor.unwrap_or(0)))
 }
 
-/// Copilot's newer models of OpenAI are spoken to through Responses.
-fn copilot_models(provider: &mut Provider) {
-    for model in provider.models.values_mut() {
-        if wants_responses(&model.api.id) && adapter::by_package(COPILOT_RESPONSES).is_some() {
-            COPILOT_RESPONSES.clone_into(&mut model.api.npm);
+/// The package that speaks to all models of a provider.
+pub(crate) fn package(provider_id: &str) -> Option<&'static str> {
+    row(provider_id)?.package
+}
+
+/// Models of a provider's own list for small things, the best first; they need not be shown.
+pub(crate) fn small_models(provider_id: &str) -> &'static [&'static str] {
+    row(provider_id).map_or(&[], |row| row.small)
+}
+
+/// Whether Copilot is asked for a model through Responses: its list says so, or the model's name.
+pub(crate) fn wants_responses(model: &Model) -> bool {
+    match model.api.endpoint.as_deref() {
+        Some("responses") => true,
+        Some("chat") => false,
+        // Parity: providers.md §3.3, `gpt-N` with N of 5 or more, the small one aside.
+        _ => {
+            let id = model.api.id.as_str();
+            gpt_version(id).is_some_and(|(major, _)| major >= 5) && !id.starts_with("gpt-5-mini")
         }
     }
 }
 
-/// Parity: providers.md §3.3, `gpt-N` with N of 5 or more, the small one aside.
-fn wants_responses(id: &str) -> bool {
-    gpt_version(id).is_some_and(|(major, _)| major >= 5) && !id.starts_with("gpt-5-mini")
+/// How Copilot is asked for a model of its list: the package, and which of its interfaces.
+pub(crate) fn copilot_interface(endpoints: &[String]) -> (&'static str, Option<&'static str>) {
+    let has = |path: &str| endpoints.iter().any(|endpoint| endpoint == path);
+    if has("/v1/messages") {
+        ("@ai-sdk/anthropic", Some("messages"))
+    } else if has("/responses") {
+        (COPILOT_PACKAGE, Some("responses"))
+    } else if has("/chat/completions") {
+        (COPILOT_PACKAGE, Some("chat"))
+    } else {
+        (COPILOT_PACKAGE, None)
+    }
 }
 
 /// What a request to Copilot says of itself (reference §12.3).
@@ -234,6 +264,7 @@ pub(crate) fn copilot_headers(
     let mut headers = IndexMap::new();
     let mut put = |name: &str, value: &str| headers.insert(name.to_owned(), value.to_owned());
     put("x-initiator", if by_agent { "agent" } else { "user" });
+    put("X-GitHub-Api-Version", COPILOT_VERSION);
     put("X-Interaction-Id", session_id);
     if has_images {
         put("Copilot-Vision-Request", "true");
@@ -242,19 +273,6 @@ pub(crate) fn copilot_headers(
         put("X-Interaction-Type", "agent-session-name-generation");
     }
     headers
-}
-
-/// The package that speaks to a model of Copilot's list, by what the list says of it.
-pub(crate) fn copilot_package(endpoints: &[String], id: &str) -> &'static str {
-    let has = |path: &str| endpoints.iter().any(|endpoint| endpoint.contains(path));
-    let responses = has("/responses") || (endpoints.is_empty() && wants_responses(id));
-    if has("/v1/messages") {
-        "@ai-sdk/anthropic"
-    } else if responses && adapter::by_package(COPILOT_RESPONSES).is_some() {
-        COPILOT_RESPONSES
-    } else {
-        crate::convert::DEFAULT_ADAPTER
-    }
 }
 
 /// Whether a model is one of Copilot's.

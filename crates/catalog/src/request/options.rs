@@ -242,6 +242,10 @@ pub(super) fn small(model: &Model, provider: &Provider) -> Object {
 
 /// What follows from options, wherever they came from.
 pub(super) fn settle(model: &Model, provider: &Provider, options: &mut Object) {
+    // Parity: Copilot's Anthropic interface does not stream the input of tools (§12.3).
+    if model.provider_id.contains("github-copilot") && model.api.npm == "@ai-sdk/anthropic" {
+        options.insert("toolStreaming".to_owned(), false.into());
+    }
     let facts = Facts::of(model, provider);
     if facts.is_npm(&["@ai-sdk/anthropic", "@ai-sdk/google-vertex/anthropic"]) {
         bind_thinking(&facts.id, options);

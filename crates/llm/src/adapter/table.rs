@@ -16,6 +16,12 @@ const NO_VARIABLES: Variables = Variables {
     key: None,
     base_url: None,
 };
+const COPILOT: &str = "@ai-sdk/github-copilot";
+const MANTLE: &str = "@ai-sdk/amazon-bedrock/mantle";
+const AIHUBMIX: &str = "@aihubmix/ai-sdk-provider";
+/// Who asks, as its own package says.
+const AIHUBMIX_CODE: (&str, &str) = ("APP-Code", "WHVL9885");
+const AIHUBMIX_HEADERS: &[(&str, &str)] = &[AIHUBMIX_CODE];
 const XAI_URL: &str = "https://api.x.ai/v1";
 
 /// Both services of Google.
@@ -262,13 +268,13 @@ pub static ADAPTERS: &[Adapter] = &[
         base_url: None,
         key: Key::bearer(false),
         variables: NO_VARIABLES,
-        ..responses(
-            "@ai-sdk/github-copilot",
-            &openai_responses::dialect::COPILOT,
-            "",
-            "copilot",
-            "",
-        )
+        ..chat(COPILOT, &dialect::COPILOT, "", "copilot", "")
+    },
+    Adapter {
+        base_url: None,
+        key: Key::bearer(false),
+        variables: NO_VARIABLES,
+        ..responses(COPILOT, &openai_responses::dialect::COPILOT, "", "copilot", "")
     },
     Adapter {
         package: "@ai-sdk/google",
@@ -344,6 +350,23 @@ pub static ADAPTERS: &[Adapter] = &[
             "AWS_BEARER_TOKEN_BEDROCK",
         )
     },
+    // OpenAI's own protocols, with the keys of the cloud.
+    Adapter {
+        base_url: None,
+        key: Key::bearer(false),
+        ..responses(
+            MANTLE,
+            &openai_responses::dialect::MANTLE,
+            "",
+            "openai",
+            "AWS_BEARER_TOKEN_BEDROCK",
+        )
+    },
+    Adapter {
+        base_url: None,
+        key: Key::bearer(false),
+        ..chat(MANTLE, &dialect::OPENAI, "", "openai", "AWS_BEARER_TOKEN_BEDROCK")
+    },
     // A key of the account; with the token of a deployment the catalogue says so in place of this header.
     Adapter {
         package: "@ai-sdk/gateway",
@@ -362,6 +385,71 @@ pub static ADAPTERS: &[Adapter] = &[
             "https://ai-gateway.vercel.sh/v3/ai",
             "gateway",
             "AI_GATEWAY_API_KEY",
+        )
+    },
+    Adapter {
+        headers: AIHUBMIX_HEADERS,
+        ..chat(
+            AIHUBMIX,
+            &dialect::AIHUBMIX,
+            "https://aihubmix.com/v1",
+            "aihubmix",
+            "AIHUBMIX_API_KEY",
+        )
+    },
+    Adapter {
+        api: Api::Messages,
+        protocol: Protocol::AnthropicMessages(&anthropic::ANTHROPIC),
+        path: "/messages",
+        key: Key::bare("x-api-key"),
+        headers: &[("anthropic-version", "2023-06-01"), AIHUBMIX_CODE],
+        failure: FailureShape::Anthropic,
+        ..chat(
+            AIHUBMIX,
+            &dialect::COMPATIBLE,
+            "https://aihubmix.com/v1",
+            "anthropic",
+            "AIHUBMIX_API_KEY",
+        )
+    },
+    Adapter {
+        api: Api::Gemini,
+        protocol: Protocol::Gemini(&gemini::GOOGLE),
+        path: "/",
+        addressing: GEMINI,
+        key: Key::bare("x-goog-api-key"),
+        headers: AIHUBMIX_HEADERS,
+        failure: FailureShape::Google,
+        ..chat(
+            AIHUBMIX,
+            &dialect::COMPATIBLE,
+            "https://aihubmix.com/gemini/v1beta",
+            "google",
+            "AIHUBMIX_API_KEY",
+        )
+    },
+    Adapter {
+        variables: Variables {
+            key: Some("SALAD_CLOUD_API_KEY"),
+            base_url: Some("SALAD_CLOUD_BASE_URL"),
+        },
+        ..chat(
+            "@saladtechnologies-oss/ai-sdk-provider",
+            &dialect::SALAD,
+            "https://ai.salad.cloud/v1",
+            "saladCloud",
+            "",
+        )
+    },
+    // A server on this machine; it takes any key.
+    Adapter {
+        key: Key::bearer(false),
+        ..chat(
+            "@qvac/ai-sdk-provider",
+            &dialect::VERCEL,
+            "http://127.0.0.1:11435/v1",
+            "qvac",
+            "QVAC_API_KEY",
         )
     },
     Adapter {

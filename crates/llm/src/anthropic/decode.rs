@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use self::blocks::Block;
 use super::results::own_metadata;
 use super::usage::Report;
+use crate::bill::Bill;
 use crate::json::{Text, present, text_at};
 use crate::protocol::{Fault, HELD_LIMIT};
 use crate::stream::{Finish, ProviderMetadata, Source, StreamError, StreamPart};
@@ -69,6 +70,7 @@ pub struct Decoder {
     message: Message,
     known: Known,
     report: Report,
+    pub(super) bill: Bill,
     /// A part has been given out.
     begun: bool,
     /// Bytes that are or may be held.
@@ -126,6 +128,7 @@ impl Decoder {
         if matches!(self.message, Message::Broken) {
             return Ok(());
         }
+        self.bill.read(data);
         let before = parts.len();
         if let Err(error) = self.read(data, parts) {
             parts.push(StreamPart::Error(StreamError {
@@ -328,6 +331,7 @@ impl Decoder {
             metadata.insert(namespace.clone(), facts.clone());
         }
         metadata.insert(super::options::NAMESPACE.to_owned(), facts);
+        self.bill.add_to(&mut metadata);
         let (reason, raw) = self.report.finish();
         Finish {
             reason,

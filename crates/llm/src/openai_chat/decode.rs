@@ -23,6 +23,7 @@ use self::wire::{Choice, Chunk};
 use super::dialect;
 use super::dialect::{AnswerRules, Citations, Dialect, ReasoningPlace};
 use super::usage::{Record, usage};
+use crate::bill::Bill;
 use crate::protocol::{Fault, HELD_LIMIT};
 use crate::refusal;
 use crate::stream::{Finish, FinishReason, StreamError, StreamPart};
@@ -57,6 +58,7 @@ pub struct Decoder {
     details: Details,
     gathered: Gathered,
     usage: Option<Record>,
+    bill: Bill,
     reason: FinishReason,
     raw_reason: Option<String>,
 }
@@ -84,6 +86,7 @@ impl Decoder {
             details,
             gathered: Gathered::default(),
             usage: None,
+            bill: Bill::default(),
             reason: FinishReason::Other,
             raw_reason: None,
         }
@@ -131,6 +134,7 @@ impl Decoder {
             self.error(refusal::bare(data), parts);
             return Ok(());
         }
+        self.bill.read(data);
         self.introduce(&chunk, parts);
         self.take_record(&chunk);
         let first = chunk.choices.and_then(|choices| choices.into_iter().next());
@@ -172,16 +176,18 @@ impl Decoder {
     }
 
     fn finish(&self) -> Finish {
+        let mut metadata = self.gathered.metadata(
+            self.rules.facts,
+            &self.namespace,
+            self.usage.as_ref(),
+            &self.details,
+        );
+        self.bill.add_to(&mut metadata);
         Finish {
             reason: self.reason,
             raw: self.raw_reason.clone(),
             usage: usage(&self.rules.usage, self.usage.as_ref()),
-            metadata: self.gathered.metadata(
-                self.rules.facts,
-                &self.namespace,
-                self.usage.as_ref(),
-                &self.details,
-            ),
+            metadata,
         }
     }
 

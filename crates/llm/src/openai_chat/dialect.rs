@@ -8,8 +8,8 @@ mod rows;
 use crate::stream::FinishReason;
 
 pub use rows::{
-    ALIBABA, AZURE_DEEPSEEK, CEREBRAS, COMPATIBLE, DEEPINFRA, GROQ, MISTRAL, OPENAI, OPENROUTER, PERPLEXITY,
-    TOGETHER, VENICE, VERCEL, XAI,
+    AIHUBMIX, ALIBABA, AZURE_DEEPSEEK, CEREBRAS, COMPATIBLE, COPILOT, DEEPINFRA, GROQ, MISTRAL, OPENAI,
+    OPENROUTER, PERPLEXITY, SALAD, TOGETHER, VENICE, VERCEL, XAI,
 };
 
 /// How one provider speaks chat completions.
@@ -165,6 +165,8 @@ pub enum MessageStyle {
     Plain(PlainStyle),
     /// Parts with cache marks; reasoning is part of the text.
     Alibaba,
+    /// Its own fields; reasoning together with what only it can read of it.
+    Copilot,
     /// Text only; reasoning of the current turn in a field of its own.
     DeepSeek,
     /// Parts only from the user; reasoning is part of the text; names of tools beside their results.
@@ -262,6 +264,8 @@ pub enum ReasoningPlace {
     Plain,
     /// `reasoning_content`, else `reasoning`.
     ContentElsePlain,
+    /// `reasoning_text`, and in `reasoning_opaque` what only the provider can read of it.
+    TextAndOpaque,
     /// `reasoning_details`, else `reasoning`; none after the text has begun.
     Details,
 }
@@ -387,6 +391,8 @@ pub enum Facts {
     Predictions,
     /// The same, and the reasoning details.
     PredictionsAndDetails,
+    /// The reasoning as only the provider can read it.
+    Opaque,
     /// Prompt that was and was not in the cache.
     CacheHits,
     /// Provider, cost, reasoning details, annotations of files.

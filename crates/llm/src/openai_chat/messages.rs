@@ -1,6 +1,7 @@
 //! Messages, as most providers want them; what is further from that is in the modules below.
 
 mod alibaba;
+pub(super) mod copilot;
 mod deepseek;
 mod mistral;
 mod openrouter;
@@ -28,6 +29,7 @@ pub(super) fn write(style: &MessageStyle, scene: &Scene<'_>) -> Result<Vec<Value
     match style {
         MessageStyle::Plain(plain) => write_plain(plain, scene),
         MessageStyle::Alibaba => alibaba::write(scene),
+        MessageStyle::Copilot => copilot::write(scene),
         MessageStyle::DeepSeek => Ok(deepseek::write(scene)),
         MessageStyle::Mistral => mistral::write(scene),
         MessageStyle::OpenRouter => openrouter::write(scene),

@@ -15,6 +15,7 @@ use self::slots::{Slot, Slots};
 use super::dialect::Dialect;
 use super::wire::{Event, Reading};
 use super::{failure, usage, wire};
+use crate::bill::Bill;
 use crate::json::{Text, present, text_at};
 use crate::protocol::{Fault, HELD_LIMIT};
 use crate::stream::{Finish, FinishReason, ProviderMetadata, Source, StreamPart, Usage};
@@ -46,6 +47,7 @@ pub struct Decoder {
     reasoning_context: Option<String>,
     logprobs: Vec<Value>,
     usage: Usage,
+    pub(super) bill: Bill,
     reason: FinishReason,
     raw_reason: Option<String>,
     /// Bytes in the lists above.
@@ -73,6 +75,7 @@ impl Decoder {
             reasoning_context: None,
             logprobs: Vec::new(),
             usage: Usage::default(),
+            bill: Bill::default(),
             reason: FinishReason::Other,
             raw_reason: None,
             held: 0,
@@ -95,6 +98,7 @@ impl Decoder {
     ///
     /// When nothing that follows can be of use.
     pub fn event(&mut self, data: &str, parts: &mut Vec<StreamPart>) -> Result<(), Fault> {
+        self.bill.read(data);
         match wire::read(data) {
             Reading::Event(event) => self.take(&event, data, parts)?,
             Reading::Strange => tracing::debug!("event of another shape is read over"),
@@ -168,11 +172,13 @@ impl Decoder {
                 facts.insert(key.to_owned(), Value::from(fact.as_str()));
             }
         }
+        let mut metadata = self.metadata(facts);
+        self.bill.add_to(&mut metadata);
         Finish {
             reason: self.reason,
             raw: self.raw_reason.clone(),
             usage: self.usage,
-            metadata: self.metadata(facts),
+            metadata,
         }
     }
 

@@ -67,6 +67,12 @@ pub static AZURE: Dialect = Dialect {
     ..OPENAI
 };
 
+/// OpenAI's protocol on Bedrock, which keeps no files.
+pub static MANTLE: Dialect = Dialect {
+    file_ids: &[],
+    ..OPENAI
+};
+
 /// GitHub Copilot. Its item ids change while an answer comes.
 pub static COPILOT: Dialect = Dialect {
     namespaces: &["copilot", "openai"],

@@ -99,7 +99,18 @@ fn versions_of_gpt() {
     ] {
         assert_eq!(gpt_version(id), wanted, "{id}");
     }
-    assert!(wants_responses("gpt-5.4") && !wants_responses("gpt-5-mini") && !wants_responses("gpt-4.1"));
+    let named = |id: &str| crate::fixture::model("github-copilot", COPILOT_PACKAGE, id);
+    for (id, endpoint, wanted) in [
+        ("gpt-5.4", None, true),
+        ("gpt-5-mini", None, false),
+        ("gpt-4.1", None, false),
+        ("gpt-5.4", Some("chat"), false),
+        ("gpt-4.1", Some("responses"), true),
+    ] {
+        let mut model = named(id);
+        model.api.endpoint = endpoint.map(str::to_owned);
+        assert_eq!(wants_responses(&model), wanted, "{id} {endpoint:?}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ impl Decoder {
     /// When it is no answer of this protocol.
     pub fn whole(&mut self, body: &str, parts: &mut Vec<StreamPart>) -> Result<(), Fault> {
         let message: Value = serde_json::from_str(body).map_err(|error| Fault::unreadable(&error))?;
+        self.bill.read(body);
         let content = message.get("content").and_then(Value::as_array);
         let Some(content) = content.filter(|_| text_at(&message, "type") == Some("message")) else {
             return Err(Fault::Broken {

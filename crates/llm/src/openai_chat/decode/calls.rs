@@ -290,6 +290,9 @@ pub(super) fn call_metadata(
     namespace: &str,
     details: &mut Details,
 ) -> ProviderMetadata {
+    if let Some(metadata) = details.opaque(namespace) {
+        return metadata;
+    }
     if let Some(metadata) = details.for_first_call(namespace) {
         return metadata;
     }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::json::text_at;
+use crate::openai_chat::messages::copilot::OPAQUE;
 use crate::request::Object;
 use crate::stream::ProviderMetadata;
 
@@ -20,6 +21,8 @@ pub(super) struct Details {
     /// A dialect that has details has them even when there are none.
     known: bool,
     on_a_call: bool,
+    /// The reasoning as only the provider can read it.
+    opaque: Option<String>,
 }
 
 impl Details {
@@ -74,6 +77,22 @@ impl Details {
             return;
         }
         self.pieces.push(piece);
+    }
+
+    /// Takes the reasoning as only the provider can read it. There is one in an answer.
+    pub(super) fn take_opaque(&mut self, opaque: Option<&str>) {
+        if let Some(opaque) = opaque.filter(|opaque| !opaque.is_empty()) {
+            let before = self.opaque.replace(opaque.to_owned());
+            let before = before.map_or(0, |before| before.len());
+            self.held = self.held.saturating_sub(before).saturating_add(opaque.len());
+        }
+    }
+
+    /// The same as metadata; none if none has come.
+    pub(super) fn opaque(&self, namespace: &str) -> Option<ProviderMetadata> {
+        let opaque = self.opaque.as_deref()?;
+        let fields = Object::from_iter([(OPAQUE.to_owned(), Value::from(opaque))]);
+        Some(ProviderMetadata::from([(namespace.to_owned(), fields)]))
     }
 
     pub(super) fn pieces(&self) -> &[Value] {

@@ -68,6 +68,13 @@ impl Gathered {
                 }
                 fields.put("reasoningEncrypted", self.encrypted.map(Value::from));
             }
+            Facts::Opaque => {
+                predictions(record, &mut fields);
+                let opaque = details.opaque(namespace).unwrap_or_default();
+                for (key, value) in opaque.into_values().flatten() {
+                    fields.set(&key, value);
+                }
+            }
             Facts::CacheHits => {
                 let count = |count: Option<Count>| count.map(|count| Value::from(count.0));
                 fields.put(

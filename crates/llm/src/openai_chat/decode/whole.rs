@@ -45,6 +45,10 @@ impl Decoder {
         if let Some(pieces) = message.get("reasoning_details").and_then(Value::as_array) {
             self.details.take_all(pieces.clone());
         }
+        if self.rules.reasoning == ReasoningPlace::TextAndOpaque {
+            self.details.take_opaque(text_at(message, "reasoning_opaque"));
+        }
+        self.bill.read(body);
         self.gathered.encrypted = message.get("reasoning_encrypted").and_then(Value::as_bool);
         for piece in self.rules.order {
             match piece {
@@ -108,9 +112,10 @@ impl Decoder {
 
     fn whole_reasoning(&self, message: &Value, parts: &mut Vec<StreamPart>) {
         let text = |key: &str| text_at(message, key);
-        let none = ProviderMetadata::new();
+        let opaque = self.details.opaque(&self.namespace).unwrap_or_default();
         let reasoning = match self.rules.reasoning {
             ReasoningPlace::Nowhere => None,
+            ReasoningPlace::TextAndOpaque => text("reasoning_text"),
             ReasoningPlace::Content => text("reasoning_content"),
             ReasoningPlace::Plain => text("reasoning"),
             ReasoningPlace::ContentElsePlain => text("reasoning_content").or_else(|| text("reasoning")),
@@ -126,7 +131,7 @@ impl Decoder {
             }
             ReasoningPlace::Details => text("reasoning"),
         };
-        push_reasoning(reasoning.unwrap_or_default(), &none, parts);
+        push_reasoning(reasoning.unwrap_or_default(), &opaque, parts);
     }
 
     fn whole_calls(&mut self, message: &Value, parts: &mut Vec<StreamPart>) -> Result<(), Fault> {

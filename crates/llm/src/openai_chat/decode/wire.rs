@@ -57,6 +57,10 @@ pub(super) struct Delta<'a> {
     #[serde(borrow, default)]
     pub(super) reasoning: Option<Text<'a>>,
     #[serde(borrow, default)]
+    pub(super) reasoning_text: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) reasoning_opaque: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     pub(super) reasoning_details: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) reasoning_encrypted: Option<&'a RawValue>,
@@ -136,5 +140,10 @@ pub(super) struct FunctionDelta<'a> {
 
 /// A yes or no.
 pub(super) fn flag(raw: Option<&RawValue>) -> Option<bool> {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
+}
+
+/// A text, if it is one.
+pub(super) fn text(raw: Option<&RawValue>) -> Option<String> {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
 }

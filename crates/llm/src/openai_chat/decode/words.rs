@@ -12,8 +12,16 @@ impl Decoder {
     pub(super) fn reasoning(&mut self, delta: &Delta<'_>, parts: &mut Vec<StreamPart>) {
         let content = || delta.reasoning_content.as_ref();
         let plain = || delta.reasoning.as_ref();
+        if self.rules.reasoning == ReasoningPlace::TextAndOpaque {
+            let read = |raw| wire::text(raw);
+            self.details.take_opaque(read(delta.reasoning_opaque).as_deref());
+            if let Some(text) = read(delta.reasoning_text).filter(|text| !text.is_empty()) {
+                self.push_reasoning(&text, parts);
+            }
+            return;
+        }
         let text = match self.rules.reasoning {
-            ReasoningPlace::Nowhere => None,
+            ReasoningPlace::Nowhere | ReasoningPlace::TextAndOpaque => None,
             ReasoningPlace::Content => content(),
             ReasoningPlace::Plain => plain(),
             ReasoningPlace::ContentElsePlain => content().or_else(plain),
@@ -104,7 +112,7 @@ impl Decoder {
         if !self.text_open {
             parts.push(StreamPart::TextStart {
                 id: TEXT_ID.to_owned(),
-                metadata: ProviderMetadata::new(),
+                metadata: self.details.opaque(&self.namespace).unwrap_or_default(),
             });
             self.text_open = true;
             self.text_begun = true;
@@ -122,7 +130,7 @@ impl Decoder {
         if std::mem::take(&mut self.reasoning_open) {
             let metadata = match self.rules.reasoning {
                 ReasoningPlace::Details => self.details.metadata(&self.namespace),
-                _ => ProviderMetadata::new(),
+                _ => self.details.opaque(&self.namespace).unwrap_or_default(),
             };
             parts.push(StreamPart::ReasoningEnd {
                 id: REASONING_ID.to_owned(),

@@ -310,6 +310,71 @@ pub static TOGETHER: Dialect = Dialect {
     answer: YOUNGER_ANSWER,
 };
 
+/// GitHub Copilot.
+pub static COPILOT: Dialect = Dialect {
+    request: RequestRules {
+        messages: MessageStyle::Copilot,
+        options: &[
+            same("user", "user"),
+            same("reasoningEffort", "reasoning_effort"),
+            same("textVerbosity", "verbosity"),
+            same("thinking_budget", "thinking_budget"),
+        ],
+        // Parity: what its Responses take under the same name is not for its chat.
+        other_options: OtherOptions::Dropped,
+        shared_namespaces: &[],
+        strict_schema: StrictSchema::Never,
+        usage: UsageRequest::Never,
+        strict_tools: false,
+        ..COMPATIBLE_REQUEST
+    },
+    answer: AnswerRules {
+        reasoning: ReasoningPlace::TextAndOpaque,
+        facts: Facts::Opaque,
+        ..COMPATIBLE_ANSWER
+    },
+};
+
+/// AIHubMix.
+pub static AIHUBMIX: Dialect = Dialect {
+    request: RequestRules {
+        structured: Structured::Always,
+        usage: UsageRequest::Always,
+        ..COMPATIBLE_REQUEST
+    },
+    answer: COMPATIBLE_ANSWER,
+};
+
+/// SaladCloud.
+pub static SALAD: Dialect = Dialect {
+    request: RequestRules {
+        messages: MessageStyle::Plain(PlainStyle {
+            null_beside_calls: true,
+            reasoning: None,
+            files: Files::Images,
+            spread: false,
+            renamed: None,
+        }),
+        top_k: true,
+        options: &[same("reasoningEffort", "reasoning_effort"), same("topK", "top_k")],
+        other_options: OtherOptions::Dropped,
+        shared_namespaces: &[],
+        structured: Structured::Always,
+        strict_schema: StrictSchema::Never,
+        usage: UsageRequest::Never,
+        strict_tools: false,
+        ..COMPATIBLE_REQUEST
+    },
+    answer: AnswerRules {
+        calls: CallRules {
+            without_index: WithoutIndex::Last,
+            ..YOUNGER_ANSWER.calls
+        },
+        facts: Facts::Nothing,
+        ..COMPATIBLE_ANSWER
+    },
+};
+
 /// v0 of Vercel.
 pub static VERCEL: Dialect = Dialect {
     request: OWN_NAME_REQUEST,

@@ -16,6 +16,7 @@ impl Decoder {
     /// When it is no answer of this protocol, or one that says that the call failed.
     pub fn whole(&mut self, body: &str, parts: &mut Vec<StreamPart>) -> Result<(), Fault> {
         let answer: Value = serde_json::from_str(body).map_err(|error| Fault::unreadable(&error))?;
+        self.bill.read(body);
         if let Some(error) = present(answer.get("error")) {
             return Err(failure::in_place(error, &answer));
         }
