@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use opencode_config::environment::variable;
 use opencode_config::{Environment, Paths};
 use opencode_session::{Engine, Location, Options};
 
@@ -31,6 +32,12 @@ impl Context {
             output,
             started,
         }
+    }
+
+    /// The profile of the command line, over that of the environment.
+    pub(crate) fn choose_profile(&mut self, name: &str) {
+        let profile = (variable::PROFILE.to_owned(), name.to_owned());
+        self.environment = self.environment.with([profile]);
     }
 
     /// The folder that the user is in: as the shell names it, if that is true, because it may lead through

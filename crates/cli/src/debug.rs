@@ -1,7 +1,7 @@
 //! `opencode debug` (reference `cli.md` §12): what the program sees and would do.
 
 mod agent;
-mod config;
+pub(crate) mod config;
 mod files;
 mod info;
 

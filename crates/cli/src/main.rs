@@ -5,6 +5,7 @@ mod arguments;
 mod ask;
 mod attach;
 mod completion;
+mod config;
 mod context;
 mod database;
 mod debug;
@@ -43,7 +44,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
-    let context = Context::new();
+    let mut context = Context::new();
+    if let Some(profile) = &arguments.global.profile {
+        context.choose_profile(profile);
+    }
     let command = match (arguments.command, arguments.mini) {
         (Some(_), true) => {
             let failure = Failure::told("--mini must be used without a command");
@@ -92,6 +96,7 @@ async fn perform(context: &Context, command: Option<Command>) -> Result<(), Fail
         Command::Models(arguments) => models::run(context, arguments).await,
         Command::Providers(command) => providers::run(context, command).await,
         Command::Agent(command) => agent::run(context, command).await,
+        Command::Config(command) => config::run(context, command).await,
         Command::Stats(arguments) => stats::run(context, arguments).await,
         Command::Db(arguments) => database::run(context, arguments).await,
         Command::Debug(command) => debug::run(context, command).await,

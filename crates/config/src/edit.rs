@@ -1,9 +1,13 @@
 //! Changing configuration files for clients (reference `config.md` §7). Comments, order and keys that nobody
 //! knows stay; a file is replaced as a whole or not at all, and never by one that would not load.
 
+mod key;
+
+pub use key::set;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 use serde_json::{Map, Value};
@@ -84,10 +88,8 @@ pub fn project(
 /// The file cannot be read, is wrong, or cannot be written: then it is as it was.
 pub fn global(change: &Change, paths: &Paths, environment: &Environment) -> Result<Changed, Error> {
     let files = || {
-        load::GLOBAL_FILES
-            .iter()
-            .rev()
-            .map(|name| paths.config.join(name))
+        let notations = load::GLOBAL_FILES.iter().rev();
+        notations.map(|name| paths.config.join(name))
     };
     let first_there = files().find(|path| path.is_file());
     let Some(path) = first_there.or_else(|| files().next()) else {
@@ -100,9 +102,29 @@ pub fn global(change: &Change, paths: &Paths, environment: &Environment) -> Resu
     apply(&path, change, paths, environment)
 }
 
+/// The global file that is changed: the one that counts most of those that are there.
+#[must_use]
+pub fn global_file(paths: &Paths) -> PathBuf {
+    of_folder(&paths.config, &load::GLOBAL_FILES)
+}
+
+/// The file of a folder that is changed: the one that counts most of those that are there.
+#[must_use]
+pub fn project_file(directory: &Path) -> PathBuf {
+    of_folder(directory, &load::PROJECT_FILES)
+}
+
+fn of_folder(folder: &Path, names: &[&str]) -> PathBuf {
+    let there = names
+        .iter()
+        .rev()
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file());
+    there.unwrap_or_else(|| folder.join("opencode.json"))
+}
+
 fn apply(path: &Path, change: &Change, paths: &Paths, environment: &Environment) -> Result<Changed, Error> {
-    static WRITING: Mutex<()> = Mutex::new(());
-    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _writing = writing();
     let before = match fs_err::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -115,9 +137,23 @@ fn apply(path: &Path, change: &Change, paths: &Paths, environment: &Environment)
         paths,
     };
     let current = resolve::source(text::parse(&before, &source)?, path)?;
-    let root = CstRootNode::parse(&before, &text::OPTIONS).map_err(|error| {
+    let after = if text::is_toml(path) {
+        key::set_all(&before, path, change)?
+    } else {
+        in_json(&before, path, change, &current)?
+    };
+    let value = resolve::source(text::parse(&after, &source)?, path)?;
+    let is_new = after != before;
+    if is_new {
+        replace(path, &after).map_err(|error| unwritable(path, &error))?;
+    }
+    Ok(Changed { value, is_new })
+}
+
+fn in_json(before: &str, path: &Path, change: &Change, current: &Value) -> Result<String, Error> {
+    let root = CstRootNode::parse(before, &text::OPTIONS).map_err(|error| {
         let at = error.range().start;
-        text::syntax_error(&before, at, error.kind().to_string(), path)
+        text::syntax_error(before, at, error.kind().to_string(), path)
     })?;
     let object = root.object_value_or_set();
     for key in &change.remove {
@@ -125,17 +161,18 @@ fn apply(path: &Path, change: &Change, paths: &Paths, environment: &Environment)
             property.remove();
         }
     }
-    set_all(&object, &change.set, &current);
+    set_all(&object, &change.set, current);
     let mut after = root.to_string();
     if before.is_empty() && !after.ends_with('\n') {
         after.push('\n');
     }
-    let value = resolve::source(text::parse(&after, &source)?, path)?;
-    let is_new = after != before;
-    if is_new {
-        replace(path, &after).map_err(|error| unwritable(path, &error))?;
-    }
-    Ok(Changed { value, is_new })
+    Ok(after)
+}
+
+/// One writer at a time.
+fn writing() -> MutexGuard<'static, ()> {
+    static WRITING: Mutex<()> = Mutex::new(());
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sets leaf by leaf, so that what stands beside a leaf stays as it is written.
@@ -190,7 +227,7 @@ fn input(value: &Value) -> CstInputValue {
 }
 
 /// Replaces a file as a whole; a link stays a link, and who may read it may go on to.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let path: PathBuf = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().unwrap_or(Path::new("/"));
     // A temporary file is for its owner alone from the beginning.

@@ -16,6 +16,10 @@ pub mod variable {
     pub const CONFIG_DIR: &str = "OPENCODE_CONFIG_DIR";
     /// Configuration as text, after all files.
     pub const CONFIG_CONTENT: &str = "OPENCODE_CONFIG_CONTENT";
+    /// The profile that is merged over the configuration.
+    pub const PROFILE: &str = "OPENCODE_PROFILE";
+    /// Stands in for the folder of the machine's administrator.
+    pub const MANAGED_DIR: &str = "OPENCODE_TEST_MANAGED_CONFIG_DIR";
     /// Ignores configuration and rules files of the project.
     pub const DISABLE_PROJECT_CONFIG: &str = "OPENCODE_DISABLE_PROJECT_CONFIG";
     /// Permissions as JSON, merged over `permission`.
@@ -94,6 +98,14 @@ impl Environment {
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// The same with some variables set.
+    #[must_use]
+    pub fn with(&self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut all = (*self.0).clone();
+        all.extend(variables);
+        Self(Arc::new(all))
     }
 
     /// All variables that are not empty.

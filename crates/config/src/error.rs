@@ -7,7 +7,16 @@ pub use crate::schema::Issue;
 fn listed(issues: &[Issue]) -> String {
     issues
         .iter()
-        .map(|Issue { key, message }| format!("\n↳ {message} {}", key.join(".")))
+        .map(|issue| {
+            let mut line = format!("\n↳ {} {}", issue.message, issue.key.join("."));
+            if let Some((row, column)) = issue.place {
+                line.push_str(&format!(" (line {row}, column {column})"));
+            }
+            if let Some(hint) = &issue.hint {
+                line.push_str(&format!(" — {hint}"));
+            }
+            line
+        })
         .collect()
 }
 
@@ -30,11 +39,13 @@ pub enum Error {
         /// What the system says.
         reason: String,
     },
-    /// A file is no JSON with comments.
-    #[error("Config file at {} is not valid JSON(C): {reason} at line {line}, column {column}\n{excerpt}", path.display())]
+    /// A file is no JSON with comments, or no TOML.
+    #[error("Config file at {} is not valid {language}: {reason} at line {line}, column {column}\n{excerpt}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
+        /// What it should be.
+        language: &'static str,
         /// What is wrong.
         reason: String,
         /// Line from 1.
@@ -62,4 +73,37 @@ pub enum Error {
         /// Why it cannot be read.
         reason: String,
     },
+    /// Configuration of a log-in cannot be had.
+    #[error("Remote configuration from {address} cannot be had: {reason}")]
+    Remote {
+        /// Where it is.
+        address: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A log-in has ended.
+    #[error(
+        "Remote configuration from {remote} cannot be had: a page to log in came instead\nRun `opencode auth login {address}` again"
+    )]
+    RemoteLogin {
+        /// The log-in.
+        address: String,
+        /// Where its configuration is.
+        remote: String,
+    },
+    /// No configuration has the profile that was chosen.
+    #[error("There is no profile \"{name}\"{}", profiles(available))]
+    NoProfile {
+        /// The profile.
+        name: String,
+        /// Those that there are.
+        available: Vec<String>,
+    },
+}
+
+fn profiles(available: &[String]) -> String {
+    if available.is_empty() {
+        return "\nProfiles are objects under \"profile\" of a configuration file".to_owned();
+    }
+    format!("\nThere are: {}", available.join(", "))
 }

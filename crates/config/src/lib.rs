@@ -7,7 +7,9 @@
 
 pub mod agent;
 pub mod command;
+pub mod convert;
 pub mod credential;
+mod document;
 pub mod edit;
 pub mod environment;
 mod error;
@@ -15,19 +17,28 @@ mod front_matter;
 pub mod instruction;
 mod load;
 pub mod lock;
+mod managed;
 mod markdown;
 mod merge;
+mod newer;
+mod older;
+pub mod origin;
 pub mod paths;
+mod plugin;
+mod profile;
+pub mod remote;
 mod resolve;
 pub mod rules;
 mod schema;
 pub mod skill;
 pub mod source;
 pub mod text;
+mod toml;
 
+pub use document::schema_document;
 pub use environment::Environment;
 pub use error::{Error, Issue};
-pub use load::{Loaded, ServerSafety, global, load, server_safety};
+pub use load::{Layer, Loaded, ServerSafety, global, load, server_safety};
 pub use paths::Paths;
 
 use std::path::Path;

@@ -6,8 +6,12 @@ use opencode_schema::config::Config;
 use serde_json::{Value, json};
 
 use crate::environment::variable;
+use crate::schema::Ignored;
 use crate::text::{self, Source};
-use crate::{Environment, Error, Paths, Place, markdown, merge, resolve};
+use crate::{
+    Environment, Error, Paths, Place, managed, markdown, merge, newer, older, plugin, profile, remote,
+    resolve, schema,
+};
 
 /// The configuration of a folder.
 #[derive(Clone, Debug, Default)]
@@ -18,56 +22,122 @@ pub struct Loaded {
     pub effective: Value,
     /// Folders that hold agents, skills and so on, in the order in which they count.
     pub directories: Vec<PathBuf>,
+    /// The sources, of which the later wins.
+    pub layers: Vec<Layer>,
 }
 
 /// The global files, of which the later wins.
-pub(crate) const GLOBAL_FILES: [&str; 3] = ["config.json", "opencode.json", "opencode.jsonc"];
+pub(crate) const GLOBAL_FILES: [&str; 4] =
+    ["opencode.toml", "config.json", "opencode.json", "opencode.jsonc"];
 /// What a file is taken to name when it names none. Parity: config.md §2.2, where it is written into the
 /// file; here the user's files stay as they are.
 const SCHEMA: &str = "https://opencode.ai/config.json";
 /// The files of a project folder, of which the later wins.
-const PROJECT_FILES: [&str; 2] = ["opencode.json", "opencode.jsonc"];
+pub(crate) const PROJECT_FILES: [&str; 3] = ["opencode.toml", "opencode.json", "opencode.jsonc"];
+/// Keys that the terminal's configuration took over.
+const OF_THE_TERMINAL: [&str; 3] = ["theme", "keybinds", "tui"];
+/// The global file of the first days.
+const OLDEST_FILE: &str = "config";
 
-/// Reads everything that configures `place`. Later sources win: global files, `OPENCODE_CONFIG`, files from
-/// the root of the worktree down to the folder, `.opencode` folders, `OPENCODE_CONFIG_CONTENT`,
-/// `OPENCODE_PERMISSION`.
+/// One source of a configuration.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// The file, the address or the variable that says it.
+    pub name: String,
+    /// What it says, in today's form.
+    pub value: Value,
+    /// Keys that it has and nobody knows.
+    ignored: Vec<Ignored>,
+    /// The files that it was put together from, where it is more than one.
+    pub parts: Vec<Layer>,
+}
+
+/// Reads everything that configures `place`. Later sources win: log-ins, global files, `OPENCODE_CONFIG`,
+/// files from the root of the worktree down to the folder, `.opencode` folders, `OPENCODE_CONFIG_CONTENT`,
+/// the chosen profile, the administrator's files, `OPENCODE_PERMISSION`.
 ///
 /// # Errors
 /// The first file that cannot be read or is wrong.
 pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> Result<Loaded, Error> {
     let project = !environment.is_on(variable::DISABLE_PROJECT_CONFIG);
     let directories = directories(place, paths, environment, project);
-    let mut merged = Value::Object(serde_json::Map::new());
-    let add = |merged: &mut Value, path: &Path| -> Result<(), Error> {
-        if let Some(value) = read(path, environment, paths)? {
-            merge::source(merged, value);
-        }
+    let layers = layers(place, paths, environment, &directories)?;
+    let mut merged = json!({});
+    for layer in &layers {
+        add(&mut merged, layer);
+    }
+    let effective = resolve::shown(resolve::whole(merged, environment));
+    Ok(Loaded {
+        config: resolve::typed(effective.clone(), Path::new("configuration"))?,
+        effective,
+        directories,
+        layers,
+    })
+}
+
+/// Merges one source over those before it.
+fn add(merged: &mut Value, layer: &Layer) {
+    let mut value = layer.value.clone();
+    let plugins = value
+        .as_object_mut()
+        .and_then(|object| object.shift_remove("plugin"));
+    merge::source(merged, value);
+    if let Some(Value::Array(plugins)) = plugins {
+        plugin::add(merged, plugins);
+    }
+}
+
+/// All sources in the order in which they are merged.
+fn layers(
+    place: Place<'_>,
+    paths: &Paths,
+    environment: &Environment,
+    directories: &[PathBuf],
+) -> Result<Vec<Layer>, Error> {
+    let project = !environment.is_on(variable::DISABLE_PROJECT_CONFIG);
+    let logins = remote::logins(paths, environment);
+    // Tokens are known to what is written in files, and to nothing else.
+    let with_tokens = &remote::with_tokens(environment, &logins);
+    let mut layers = Vec::new();
+    for login in &logins {
+        layers.push(of_login(login, paths, with_tokens)?);
+    }
+    layers.push(global_layer(paths, with_tokens)?);
+    let file = |layers: &mut Vec<Layer>, path: &Path| -> Result<(), Error> {
+        let read = read(path, with_tokens, paths)?;
+        layers.extend(read.map(|checked| Layer::checked(path.to_string_lossy(), checked)));
         Ok(())
     };
-
-    merge::source(&mut merged, global(paths, environment)?);
     if let Some(path) = environment.get(variable::CONFIG) {
-        add(&mut merged, &place.directory.join(path))?;
+        let path = place.directory.join(path);
+        file(&mut layers, &path)?;
     }
     if project {
         let mut folders: Vec<&Path> = place.upward().collect();
         folders.reverse();
         for folder in folders {
             for name in PROJECT_FILES {
-                add(&mut merged, &folder.join(name))?;
+                file(&mut layers, &folder.join(name))?;
             }
         }
     }
-    for directory in &directories {
+    for directory in directories {
         let chosen = environment
             .get(variable::CONFIG_DIR)
-            .is_some_and(|chosen| directory == Path::new(chosen));
+            .is_some_and(|chosen| *directory == place.directory.join(chosen));
         if chosen || directory.file_name().is_some_and(|name| name == ".opencode") {
             for name in PROJECT_FILES {
-                add(&mut merged, &directory.join(name))?;
+                file(&mut layers, &directory.join(name))?;
             }
         }
-        markdown::merge_folder(&mut merged, directory)?;
+        for (path, described) in markdown::described(directory)? {
+            layers.push(Layer::new(path.to_string_lossy(), described));
+        }
+        let plugins = plugin::in_folder(directory);
+        if !plugins.is_empty() {
+            let value = json!({ "plugin": plugins });
+            layers.push(Layer::new(directory.to_string_lossy(), value));
+        }
     }
     if let Some(content) = environment.get(variable::CONFIG_CONTENT) {
         let path = Path::new(variable::CONFIG_CONTENT);
@@ -77,15 +147,92 @@ pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> Resul
             environment,
             paths,
         };
-        let value = resolve::source(text::parse(content, &source)?, path)?;
-        merge::source(&mut merged, value);
+        let checked = checked(content, &source)?;
+        layers.push(Layer::checked(path.to_string_lossy(), checked));
     }
-    let effective = resolve::whole(merged, environment);
-    Ok(Loaded {
-        config: resolve::typed(effective.clone(), Path::new("configuration"))?,
-        effective,
-        directories,
-    })
+    if let Some(name) = environment.get(variable::PROFILE) {
+        let chosen = profile::chosen(name, &layers)?;
+        layers.push(chosen);
+    }
+    // Nobody is above the administrator.
+    let managed = managed::folder(environment);
+    for name in PROJECT_FILES {
+        let path = managed.join(name);
+        let read = read(&path, environment, paths)?;
+        layers.extend(read.map(|checked| Layer::checked(path.to_string_lossy(), checked)));
+    }
+    if let Some((path, text)) = managed::preferences(environment) {
+        let source = Source {
+            path: &path,
+            folder: path.parent().unwrap_or(Path::new("/")),
+            environment,
+            paths,
+        };
+        let checked = checked(&text, &source)?;
+        layers.push(Layer::checked(path.to_string_lossy(), checked));
+    }
+    Ok(layers)
+}
+
+impl Layer {
+    pub(crate) fn new(name: impl Into<String>, value: Value) -> Self {
+        Self {
+            name: name.into(),
+            value,
+            ignored: Vec::new(),
+            parts: Vec::new(),
+        }
+    }
+
+    fn checked(name: impl Into<String>, checked: Checked) -> Self {
+        Self {
+            ignored: checked.ignored,
+            ..Self::new(name, checked.value)
+        }
+    }
+}
+
+impl Loaded {
+    /// Keys of files that nobody knows: the file, the key, and a key that is near to it.
+    #[must_use]
+    pub fn ignored(&self) -> Vec<(String, Vec<String>, Option<String>)> {
+        let of_layer = |layer: &Layer| {
+            let ignored = layer.ignored.iter();
+            ignored
+                .map(|(key, near)| (layer.name.clone(), key.clone(), near.clone()))
+                .collect::<Vec<_>>()
+        };
+        let all = self.layers.iter();
+        all.flat_map(|layer| layer.parts.iter().chain([layer]))
+            .flat_map(of_layer)
+            .collect()
+    }
+}
+
+/// What the text of one source says.
+pub(crate) struct Checked {
+    /// In today's form.
+    pub(crate) value: Value,
+    ignored: Vec<Ignored>,
+}
+
+/// What the last good answer of a log-in says.
+fn of_login(login: &remote::Login, paths: &Paths, environment: &Environment) -> Result<Layer, Error> {
+    let name = login.source();
+    let Some(kept) = login.last_good(paths) else {
+        return Err(Error::Remote {
+            address: name,
+            reason: "it has not been fetched yet".to_owned(),
+        });
+    };
+    let source = Source {
+        path: Path::new(&name),
+        folder: Path::new(&login.address),
+        environment,
+        paths,
+    };
+    let checked = checked(&kept.config.to_string(), &source)?;
+    Ok(Layer::checked(name, checked))
 }
 
 /// What the global files say together.
@@ -93,28 +240,88 @@ pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> Resul
 /// # Errors
 /// The first file that cannot be read or is wrong.
 pub fn global(paths: &Paths, environment: &Environment) -> Result<Value, Error> {
-    let mut global = json!({ "$schema": SCHEMA });
+    global_layer(paths, environment).map(|layer| layer.value)
+}
+
+fn global_layer(paths: &Paths, environment: &Environment) -> Result<Layer, Error> {
+    let mut layer = Layer::new(paths.config.to_string_lossy(), json!({ "$schema": SCHEMA }));
+    let mut oldest = older::read(&paths.config.join(OLDEST_FILE));
     for name in GLOBAL_FILES {
-        if let Some(value) = read(&paths.config.join(name), environment, paths)? {
-            // Parity: config.md §4, between the global files `instructions` replace each other.
-            merge::deep(&mut global, value);
+        let path = paths.config.join(name);
+        if let Some(checked) = read(&path, environment, paths)? {
+            // Parity: config.md §4, between the global files lists replace each other.
+            merge::deep(&mut layer.value, checked.value.clone());
+            layer.parts.push(Layer::checked(path.to_string_lossy(), checked));
+        }
+        // Parity: config.md §5.3, it is taken over into the file of this name.
+        if name == "config.json"
+            && let Some(value) = oldest.take()
+        {
+            let path = paths.config.join(OLDEST_FILE);
+            let value = settle(value, &path, &paths.config)?;
+            merge::deep(&mut layer.value, value.clone());
+            layer.parts.push(Layer::new(path.to_string_lossy(), value));
         }
     }
-    Ok(global)
+    Ok(layer)
 }
 
 /// What one file says; `None` when there is none.
-pub(crate) fn read(path: &Path, environment: &Environment, paths: &Paths) -> Result<Option<Value>, Error> {
-    let Some(value) = text::read(path, environment, paths)? else {
+pub(crate) fn read(path: &Path, environment: &Environment, paths: &Paths) -> Result<Option<Checked>, Error> {
+    let Some(content) = text::content(path)? else {
         return Ok(None);
     };
-    let mut value = resolve::source(value, path)?;
-    if let Value::Object(object) = &mut value {
+    let source = Source {
+        path,
+        folder: path.parent().unwrap_or(Path::new("/")),
+        environment,
+        paths,
+    };
+    let mut checked = checked(&content, &source)?;
+    if let Value::Object(object) = &mut checked.value {
         object.entry("$schema").or_insert_with(|| json!(SCHEMA));
     }
-    Ok(Some(value))
+    Ok(Some(checked))
 }
 
+/// What the text of one source says, in today's form.
+///
+/// # Errors
+/// It is wrong; what is wrong is found in the text.
+pub(crate) fn checked(content: &str, source: &Source<'_>) -> Result<Checked, Error> {
+    let value = text::parse(content, source)?;
+    let ignored = ignored(value.clone());
+    settle(value, source.path, source.folder)
+        .map(|value| Checked { value, ignored })
+        .map_err(|error| text::located(error, content, source))
+}
+
+/// The keys of one source that nobody knows, in any generation or face of the program.
+fn ignored(mut value: Value) -> Vec<Ignored> {
+    profile::take(&mut value);
+    if let Value::Object(object) = &mut value {
+        for key in OF_THE_TERMINAL {
+            object.shift_remove(key);
+        }
+        // Those of the next generation that have no effect are told where they are read.
+        if newer::lower(object).is_err() {
+            return Vec::new();
+        }
+    }
+    schema::ignored(&value)
+}
+
+/// Makes paths of plugins whole, and puts everything, profiles too, into today's form.
+fn settle(mut value: Value, path: &Path, folder: &Path) -> Result<Value, Error> {
+    let profiles = profile::take(&mut value);
+    plugin::resolve(&mut value, folder);
+    let mut value = resolve::source(value, path)?;
+    profile::put_back(&mut value, profiles, |mut profile| {
+        plugin::resolve(&mut profile, folder);
+        resolve::source(profile, path)
+    })?;
+    Ok(value)
+}
 /// What only the global files say of the server's safety (reference `seed-http.md` §6, §8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerSafety {
@@ -149,7 +356,8 @@ fn directories(place: Place<'_>, paths: &Paths, environment: &Environment, proje
         );
     }
     all.push(paths.home.join(".opencode"));
-    all.extend(environment.get(variable::CONFIG_DIR).map(PathBuf::from));
+    let chosen = environment.get(variable::CONFIG_DIR);
+    all.extend(chosen.map(|chosen| place.directory.join(chosen)));
     let mut kept: Vec<PathBuf> = Vec::new();
     for directory in all {
         if directory.is_dir() && !kept.contains(&directory) {

@@ -1,12 +1,12 @@
 //! Agents, modes and commands in Markdown files: front matter is their configuration, the text is their
 //! prompt (reference `agents-commands-permissions.md` §1.5, §3).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
 use serde_json::{Map, Value};
 
-use crate::{Error, front_matter, merge, resolve};
+use crate::{Error, front_matter, resolve};
 
 /// Files and folders looked at in one place at most.
 const WALK_LIMIT: usize = 20_000;
@@ -54,12 +54,13 @@ const KINDS: [Kind; 3] = [
     },
 ];
 
-/// Merges what the Markdown files of a configuration folder describe over `merged`, key by key. Files
-/// whose front matter cannot be read are logged and left out.
+/// What the Markdown files of a configuration folder describe, in the order in which it is merged. Files
+/// that cannot be read are logged and left out.
 ///
 /// # Errors
 /// A file that describes something that cannot be.
-pub(crate) fn merge_folder(merged: &mut Value, directory: &Path) -> Result<(), Error> {
+pub(crate) fn described(directory: &Path) -> Result<Vec<(PathBuf, Value)>, Error> {
+    let mut all = Vec::new();
     for kind in &KINDS {
         for folder in kind.folders {
             let folder = directory.join(folder);
@@ -76,32 +77,37 @@ pub(crate) fn merge_folder(merged: &mut Value, directory: &Path) -> Result<(), E
                 let path = entry.path();
                 let is_markdown = path.extension().is_some_and(|extension| extension == "md");
                 if is_markdown && path.is_file() {
-                    merge_file(merged, kind, &folder, path)?;
+                    let described = read(kind, &folder, path)?;
+                    all.extend(described.map(|described| (path.to_owned(), described)));
                 }
             }
         }
     }
-    Ok(())
+    Ok(all)
 }
 
-fn merge_file(merged: &mut Value, kind: &Kind, folder: &Path, path: &Path) -> Result<(), Error> {
+fn read(kind: &Kind, folder: &Path, path: &Path) -> Result<Option<Value>, Error> {
     let text = match fs_err::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
             tracing::warn!(%error, "a Markdown file cannot be read");
-            return Ok(());
+            return Ok(None);
         }
     };
-    let Some(front_matter::Parts { data, body }) = front_matter::parse(&text) else {
+    // Parity: agents-commands-permissions.md §1.5, front matter that cannot be read is text like the rest.
+    let front_matter::Parts { data, body } = front_matter::parse(&text).unwrap_or_else(|| {
         tracing::warn!(path = %path.display(), "the front matter of a Markdown file cannot be read");
-        return Ok(());
-    };
+        front_matter::Parts {
+            data: Value::Object(Map::new()),
+            body: &text,
+        }
+    });
     let Value::Object(mut fields) = data else {
-        return Ok(());
+        return Ok(None);
     };
     let named = fields.get("name").and_then(Value::as_str).map(str::to_owned);
     let Some(name) = named.or_else(|| name_of(folder, path)) else {
-        return Ok(());
+        return Ok(None);
     };
     fields.insert(kind.body.to_owned(), body.trim().into());
     if kind.key == "agent" {
@@ -115,11 +121,20 @@ fn merge_file(merged: &mut Value, kind: &Kind, folder: &Path, path: &Path) -> Re
         Value::Object(Map::from_iter([(name, Value::Object(fields))])),
     )]));
     match resolve::source(described, path) {
-        Ok(described) => merge::deep(merged, described),
-        Err(error) if kind.lenient => tracing::warn!(%error, "a mode is left out"),
-        Err(error) => return Err(error),
+        Ok(described) => Ok(Some(described)),
+        Err(error) if kind.lenient => {
+            tracing::warn!(%error, "a mode is left out");
+            Ok(None)
+        }
+        Err(Error::Invalid { path, mut issues }) => {
+            for issue in &mut issues {
+                // Keys are those of the file.
+                issue.key.drain(..issue.key.len().min(2));
+            }
+            Err(Error::Invalid { path, issues })
+        }
+        Err(error) => Err(error),
     }
-    Ok(())
 }
 
 /// The path below the folder without extension, with `/` between its parts.
@@ -136,6 +151,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::merge;
 
     fn merged(files: &[(&str, &str)], base: Value) -> Result<Value, Error> {
         let folder = TempDir::new().unwrap();
@@ -145,7 +161,9 @@ mod tests {
             fs_err::write(path, content).unwrap();
         }
         let mut merged = base;
-        merge_folder(&mut merged, folder.path())?;
+        for (_, described) in described(folder.path())? {
+            merge::deep(&mut merged, described);
+        }
         Ok(merged)
     }
 
@@ -174,6 +192,7 @@ mod tests {
             },
             "command": {
                 "git/commit": { "agent": "plan", "template": "Commit $1" },
+                "unreadable": { "template": "---\n[\n---\nx" },
                 "other": { "template": "Body" },
             },
         });

@@ -29,8 +29,12 @@ pub(crate) fn source(base: &mut Value, mut over: Value) {
     if let (Some(Value::Array(before)), Some(Value::Array(after))) =
         (base.get("instructions"), over.get_mut("instructions"))
     {
-        let mut all = before.clone();
-        all.extend(after.drain(..).filter(|entry| !before.contains(entry)));
+        let mut all: Vec<Value> = Vec::new();
+        for entry in before.iter().cloned().chain(after.drain(..)) {
+            if !all.contains(&entry) {
+                all.push(entry);
+            }
+        }
         *after = all;
     }
     deep(base, over);

@@ -7,14 +7,20 @@ use serde_json::{Map, Value, json};
 
 use crate::environment::variable;
 use crate::error::Issue;
-use crate::{Environment, Error, merge, schema};
+use crate::{Environment, Error, merge, newer, profile, schema};
 
 /// What one source says: checked against the schema, agents and permissions in today's form.
-pub(crate) fn source(value: Value, path: &Path) -> Result<Value, Error> {
-    let mut value = schema::configuration(value).map_err(|issues| Error::Invalid {
+pub(crate) fn source(mut value: Value, path: &Path) -> Result<Value, Error> {
+    let invalid = |issues| Error::Invalid {
         path: path.to_owned(),
         issues,
-    })?;
+    };
+    if let Value::Object(object) = &mut value {
+        for key in newer::lower(object).map_err(invalid)? {
+            tracing::warn!(path = %path.display(), key, "a key of the newer configuration has no effect");
+        }
+    }
+    let mut value = schema::configuration(value).map_err(invalid)?;
     today(&mut value);
     // The types are stricter where this version acts on a value: it is told where it stands.
     typed(value.clone(), path)?;
@@ -56,7 +62,7 @@ pub(crate) fn whole(merged: Value, environment: &Environment) -> Value {
         let folded = with_tools(tools, config.get("permission"));
         config.insert("permission".to_owned(), folded);
     }
-    if !config.contains_key("username") {
+    if config.get("username").is_none_or(|name| name == "") {
         let name = environment.get("USER").unwrap_or("user");
         config.insert("username".to_owned(), json!(name));
     }
@@ -74,6 +80,17 @@ pub(crate) fn whole(merged: Value, environment: &Environment) -> Value {
     Value::Object(config)
 }
 
+/// The configuration as it is shown: where two sources say different kinds of one thing, without what is left
+/// of the earlier kind.
+pub(crate) fn shown(mut whole: Value) -> Value {
+    let profiles = profile::take(&mut whole);
+    let mut shown = schema::configuration(whole.clone()).unwrap_or(whole);
+    if let (Some(profiles), Value::Object(shown)) = (profiles, &mut shown) {
+        shown.insert(profile::KEY.to_owned(), profiles);
+    }
+    shown
+}
+
 /// A configuration in types.
 pub(crate) fn typed(value: Value, path: &Path) -> Result<Config, Error> {
     serde_path_to_error::deserialize(value).map_err(|error| {
@@ -89,7 +106,7 @@ pub(crate) fn typed(value: Value, path: &Path) -> Result<Config, Error> {
         let message = error.into_inner().to_string();
         Error::Invalid {
             path: path.to_owned(),
-            issues: vec![Issue { key, message }],
+            issues: vec![Issue::new(key, message)],
         }
     })
 }
@@ -102,7 +119,7 @@ fn entries(map: Option<&mut Value>) -> impl Iterator<Item = &mut Map<String, Val
 }
 
 /// An action for everything is an action for `*`.
-fn as_object(permission: &mut Value) {
+pub(crate) fn as_object(permission: &mut Value) {
     if permission.is_string() {
         *permission = json!({ "*": permission.take() });
     }
@@ -114,10 +131,12 @@ fn agent_of_today(agent: &mut Map<String, Value>) {
     for key in schema::agent_keys().chain(["name"]) {
         options.shift_remove(key);
     }
-    let mut options = Value::Object(options);
-    if let Some(own) = agent.shift_remove("options") {
-        merge::deep(&mut options, own);
+    // Parity: config.md §6.1, what stands beside `options` wins over what stands in it.
+    let mut all = agent.shift_remove("options").unwrap_or_else(|| json!({}));
+    if let Value::Object(all) = &mut all {
+        all.extend(options);
     }
+    let options = all;
     agent.insert("options".to_owned(), options);
     if let (None, Some(steps)) = (agent.get("steps"), agent.get("maxSteps").cloned()) {
         agent.insert("steps".to_owned(), steps);
@@ -131,7 +150,7 @@ fn agent_of_today(agent: &mut Map<String, Value>) {
 }
 
 /// Tools on and off as permissions underneath those that are there.
-fn with_tools(tools: &Map<String, Value>, permission: Option<&Value>) -> Value {
+pub(crate) fn with_tools(tools: &Map<String, Value>, permission: Option<&Value>) -> Value {
     let mut all = Map::new();
     for (tool, on) in tools {
         let permission = match tool.as_str() {

@@ -15,6 +15,21 @@ pub struct Issue {
     pub key: Vec<String>,
     /// What was expected.
     pub message: String,
+    /// Line and column of the value in the file, from 1, if it was found there.
+    pub place: Option<(usize, usize)>,
+    /// What may have been meant.
+    pub hint: Option<String>,
+}
+
+impl Issue {
+    pub(crate) fn new(key: Vec<String>, message: impl Into<String>) -> Self {
+        Self {
+            key,
+            message: message.into(),
+            place: None,
+            hint: None,
+        }
+    }
 }
 
 static DEFINITIONS: LazyLock<Map<String, Value>> =
@@ -25,6 +40,52 @@ const SHOWN: usize = 80;
 /// A configuration in the order of the schema, without keys that nobody knows.
 pub(crate) fn configuration(value: Value) -> Result<Value, Vec<Issue>> {
     fit_to("Config", value)
+}
+
+/// All definitions by name.
+pub(crate) fn definitions() -> &'static Map<String, Value> {
+    &DEFINITIONS
+}
+
+/// A key that nobody knows, and one that is near to it.
+pub(crate) type Ignored = (Vec<String>, Option<String>);
+
+/// The keys of a valid configuration that nobody knows.
+pub(crate) fn ignored(value: &Value) -> Vec<Ignored> {
+    let Ok(fitted) = configuration(value.clone()) else {
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    differing(value, &fitted, &mut Vec::new(), &mut all);
+    all
+}
+
+fn differing(value: &Value, fitted: &Value, key: &mut Vec<String>, all: &mut Vec<Ignored>) {
+    match (value, fitted) {
+        (Value::Object(value), Value::Object(fitted)) => {
+            for (name, inner) in value {
+                key.push(name.clone());
+                match fitted.get(name) {
+                    Some(fitted) => differing(inner, fitted, key, all),
+                    None => {
+                        let known = definition("Config")["properties"].as_object();
+                        let known = known.into_iter().flatten().map(|(known, _)| known.as_str());
+                        let near = (key.len() == 1).then(|| nearest(name, known)).flatten();
+                        all.push((key.clone(), near.map(str::to_owned)));
+                    }
+                }
+                key.pop();
+            }
+        }
+        (Value::Array(value), Value::Array(fitted)) => {
+            for (index, (inner, fitted)) in value.iter().zip(fitted).enumerate() {
+                key.push(index.to_string());
+                differing(inner, fitted, key, all);
+                key.pop();
+            }
+        }
+        _ => {}
+    }
 }
 
 /// What `permission` may be.
@@ -61,7 +122,7 @@ struct Fit {
 }
 
 impl Fit {
-    fn any(&mut self, schema: &Value, value: Value) -> Value {
+    fn any(&mut self, schema: &'static Value, value: Value) -> Value {
         if let Some(name) = schema["$ref"].as_str() {
             return self.any(definition(name), value);
         }
@@ -71,6 +132,7 @@ impl Fit {
         if let Some(allowed) = schema["enum"].as_array() {
             if !allowed.contains(&value) {
                 self.expected(&listed(allowed), &value);
+                self.hint(allowed, &value);
             }
             return value;
         }
@@ -95,10 +157,26 @@ impl Fit {
         }
     }
 
-    /// The first branch that takes the value; if none does, what each has against it.
-    fn one_of(&mut self, branches: &[Value], value: Value) -> Value {
+    /// The first branch that takes the value. If none does: what those branches have against it that are of
+    /// its kind (reference `config.md` §5.2).
+    fn one_of(&mut self, branches: &'static [Value], value: Value) -> Value {
         let mut all = Vec::new();
+        let mut words = Vec::new();
+        let mut tried = false;
         for branch in branches {
+            let branch = resolved(branch);
+            if !is_of_kind(branch, &value) {
+                continue;
+            }
+            match tag(branch, &value) {
+                Tag::Other => continue,
+                Tag::Missing(word) => {
+                    words.extend(word);
+                    continue;
+                }
+                Tag::Fits => {}
+            }
+            tried = true;
             let mut fit = Self {
                 path: self.path.clone(),
                 issues: Vec::new(),
@@ -109,11 +187,17 @@ impl Fit {
             }
             all.extend(fit.issues);
         }
+        if !words.is_empty() {
+            self.expected(&format!("an object with {}", words.join(" | ")), &value);
+        } else if !tried {
+            let kinds: Vec<String> = branches.iter().map(|branch| named(resolved(branch))).collect();
+            self.expected(&kinds.join(" | "), &value);
+        }
         self.issues.extend(all);
         value
     }
 
-    fn object(&mut self, schema: &Value, mut object: Map<String, Value>) -> Map<String, Value> {
+    fn object(&mut self, schema: &'static Value, mut object: Map<String, Value>) -> Map<String, Value> {
         let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
         for key in required.iter().filter_map(Value::as_str) {
             if !object.contains_key(key) {
@@ -122,11 +206,11 @@ impl Fit {
         }
         let known = schema["properties"].as_object();
         // What says nothing of its keys keeps them all.
-        let rest = schema.get("additionalProperties").unwrap_or(if known.is_some() {
-            &Value::Bool(false)
-        } else {
-            &Value::Null
-        });
+        const NONE: &Value = &Value::Bool(false);
+        const ANY: &Value = &Value::Null;
+        let rest = schema
+            .get("additionalProperties")
+            .unwrap_or(if known.is_some() { NONE } else { ANY });
         // The order of permissions decides; everything else comes in the order of the schema.
         let mut fitted = Map::new();
         if rest.is_object() {
@@ -149,7 +233,7 @@ impl Fit {
         fitted
     }
 
-    fn array(&mut self, schema: &Value, items: Vec<Value>) -> Vec<Value> {
+    fn array(&mut self, schema: &'static Value, items: Vec<Value>) -> Vec<Value> {
         let first = schema["prefixItems"].as_array().map_or(&[][..], Vec::as_slice);
         let wanted = schema["minItems"].as_u64().unwrap_or(0);
         if (items.len() as u64) < wanted
@@ -199,7 +283,7 @@ impl Fit {
         Value::Number(number.clone())
     }
 
-    fn at(&mut self, key: &str, schema: &Value, value: Value) -> Value {
+    fn at(&mut self, key: &str, schema: &'static Value, value: Value) -> Value {
         self.path.push(key.to_owned());
         let fitted = self.any(schema, value);
         self.path.pop();
@@ -209,7 +293,7 @@ impl Fit {
     fn issue_at(&mut self, key: &str, message: String) {
         let mut path = self.path.clone();
         path.push(key.to_owned());
-        self.issues.push(Issue { key: path, message });
+        self.issues.push(Issue::new(path, message));
     }
 
     fn expected(&mut self, expected: &str, value: &Value) {
@@ -223,11 +307,88 @@ impl Fit {
         } else {
             expected
         };
-        self.issues.push(Issue {
-            key: self.path.clone(),
-            message: format!("Expected {expected}, got {shown}"),
-        });
+        self.issues.push(Issue::new(
+            self.path.clone(),
+            format!("Expected {expected}, got {shown}"),
+        ));
     }
+
+    /// Adds the allowed word that is near to a wrong one.
+    fn hint(&mut self, allowed: &[Value], value: &Value) {
+        let words = allowed.iter().filter_map(Value::as_str);
+        if let (Some(issue), Some(near)) = (
+            self.issues.last_mut(),
+            value.as_str().and_then(|word| nearest(word, words)),
+        ) {
+            issue.hint = Some(format!("did you mean \"{near}\"?"));
+        }
+    }
+}
+
+/// A definition in place of its name.
+fn resolved(mut schema: &'static Value) -> &'static Value {
+    while let Some(name) = schema["$ref"].as_str() {
+        schema = definition(name);
+    }
+    schema
+}
+
+fn is_of_kind(schema: &Value, value: &Value) -> bool {
+    match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("integer" | "number") => value.is_number(),
+        Some("boolean") => value.is_boolean(),
+        _ => true,
+    }
+}
+
+/// Whether an object has the word that tells a branch from the others.
+enum Tag {
+    Fits,
+    Other,
+    /// It has none, and it should be this.
+    Missing(Option<String>),
+}
+
+fn tag(schema: &Value, value: &Value) -> Tag {
+    let (Some(properties), Some(required)) =
+        (schema["properties"].as_object(), schema["required"].as_array())
+    else {
+        return Tag::Fits;
+    };
+    for key in required.iter().filter_map(Value::as_str) {
+        let Some([only]) = properties
+            .get(key)
+            .and_then(|schema| schema["enum"].as_array().map(Vec::as_slice))
+        else {
+            continue;
+        };
+        match value.get(key) {
+            Some(given) if given == only => {}
+            Some(_) => return Tag::Other,
+            None => return Tag::Missing(only.is_string().then(|| format!("{key:?}: {only}"))),
+        }
+    }
+    Tag::Fits
+}
+
+fn named(schema: &Value) -> String {
+    match schema["enum"].as_array() {
+        Some(allowed) => listed(allowed),
+        None => schema["type"].as_str().unwrap_or("a value").to_owned(),
+    }
+}
+
+/// The name that is nearest to one that was typed, if one is near at all.
+pub(crate) fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_lowercase();
+    names
+        .map(|name| (strsim::damerau_levenshtein(&typed, &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance <= name.chars().count().div_ceil(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
 }
 
 /// `"a" | "b"`
@@ -335,10 +496,7 @@ mod tests {
             ),
             (
                 json!({ "formatter": 7 }),
-                vec![
-                    "formatter: Expected boolean, got 7",
-                    "formatter: Expected object, got 7",
-                ],
+                vec!["formatter: Expected boolean | object, got 7"],
             ),
             (
                 json!({ "agent": { "a": { "color": "red" } } }),

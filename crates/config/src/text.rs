@@ -6,7 +6,7 @@ use jsonc_parser::ParseOptions;
 use serde_json::Value;
 
 use crate::error::Issue;
-use crate::{Environment, Error, Paths};
+use crate::{Environment, Error, Paths, toml};
 
 /// JSON with comments and trailing commas, and nothing else.
 pub(crate) const OPTIONS: ParseOptions = ParseOptions {
@@ -34,40 +34,40 @@ pub struct Source<'a> {
     pub paths: &'a Paths,
 }
 
-/// Reads a configuration file; `None` when there is none.
+/// The text of a file; `None` when there is none.
 ///
 /// # Errors
-/// Those of [`parse`], and [`Error::Unreadable`].
-pub fn read(path: &Path, environment: &Environment, paths: &Paths) -> Result<Option<Value>, Error> {
-    let text = match fs_err::read_to_string(path) {
-        Ok(text) => text,
+/// [`Error::Unreadable`].
+pub fn content(path: &Path) -> Result<Option<String>, Error> {
+    match fs_err::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
         Err(error)
             if matches!(
                 error.kind(),
                 std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
             ) =>
         {
-            return Ok(None);
+            Ok(None)
         }
-        Err(error) => {
-            let reason = error.to_string();
-            return Err(Error::Unreadable {
-                path: path.to_owned(),
-                reason,
-            });
-        }
-    };
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    parse(
-        &text,
-        &Source {
-            path,
-            folder,
-            environment,
-            paths,
-        },
-    )
-    .map(Some)
+        Err(error) => Err(Error::Unreadable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+/// Text with nothing but its `{env:…}` and `{file:…}` replaced.
+///
+/// # Errors
+/// [`Error::BadReference`].
+pub(crate) fn plain(text: &str, source: &Source<'_>) -> Result<String, Error> {
+    substitute_files(&substitute_environment(text, source.environment), source)
+}
+
+/// Whether a file is TOML, by its name.
+#[must_use]
+pub fn is_toml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
 }
 
 /// Makes a value of configuration text. Empty text is an empty object.
@@ -75,7 +75,12 @@ pub fn read(path: &Path, environment: &Environment, paths: &Paths) -> Result<Opt
 /// # Errors
 /// [`Error::BadReference`], [`Error::Syntax`], or [`Error::Invalid`] when the text is no object.
 pub fn parse(text: &str, source: &Source<'_>) -> Result<Value, Error> {
-    let text = substitute_files(&substitute_environment(text, source.environment), source)?;
+    let text = plain(text, source)?;
+    if is_toml(source.path) {
+        return toml::parse(&text)
+            .map(Value::Object)
+            .map_err(|(at, reason)| syntax_error(&text, at, reason, source.path));
+    }
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let value: Option<Value> = jsonc_parser::parse_to_serde_value(text, &OPTIONS).map_err(|error| {
         let at = error.range().start.min(text.len());
@@ -86,19 +91,13 @@ pub fn parse(text: &str, source: &Source<'_>) -> Result<Value, Error> {
         Some(value @ Value::Object(_)) => Ok(value),
         Some(other) => Err(Error::Invalid {
             path: source.path.to_owned(),
-            issues: vec![Issue {
-                key: Vec::new(),
-                message: format!("Expected Config, got {other}"),
-            }],
+            issues: vec![Issue::new(Vec::new(), format!("Expected Config, got {other}"))],
         }),
     }
 }
 
 pub(crate) fn syntax_error(text: &str, at: usize, reason: String, path: &Path) -> Error {
-    let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let before = &text[..at];
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let (line, column) = position(text, at);
     let shown = text.lines().nth(line - 1).unwrap_or("");
     let excerpt = format!(
         "   {line} | {shown}\n   {} | {}^",
@@ -107,11 +106,75 @@ pub(crate) fn syntax_error(text: &str, at: usize, reason: String, path: &Path) -
     );
     Error::Syntax {
         path: path.to_owned(),
+        language: if is_toml(path) { "TOML" } else { "JSON(C)" },
         reason,
         line,
         column,
         excerpt,
     }
+}
+
+/// Line and column of a byte, from 1.
+fn position(text: &str, at: usize) -> (usize, usize) {
+    let at = (0..=at.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
+    let before = &text[..at];
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    (line, column)
+}
+
+/// An error with the places in the text that it is about.
+pub(crate) fn located(mut error: Error, content: &str, source: &Source<'_>) -> Error {
+    if let Error::Invalid { issues, .. } = &mut error {
+        for issue in issues {
+            issue.place = place(content, &issue.key, source);
+        }
+    }
+    error
+}
+
+/// Where the value of a key stands in a text: the value, or the nearest of what it would be in.
+fn place(content: &str, key: &[String], source: &Source<'_>) -> Option<(usize, usize)> {
+    let find = |text: &str| {
+        let at = if is_toml(source.path) {
+            toml::find(text, key)?
+        } else {
+            find(text, key)?
+        };
+        Some(position(text, at))
+    };
+    // What is written counts; only where it can be read after substitution alone, that does.
+    find(content).or_else(|| find(&plain(content, source).ok()?))
+}
+
+fn find(text: &str, key: &[String]) -> Option<usize> {
+    use jsonc_parser::ast::Value as Node;
+    use jsonc_parser::common::Ranged as _;
+    let parsed = jsonc_parser::parse_to_ast(text, &jsonc_parser::CollectOptions::default(), &OPTIONS).ok()?;
+    let mut node = parsed.value?;
+    let mut at = node.range().start;
+    for part in key {
+        let inner = match node {
+            Node::Object(object) => object
+                .properties
+                .into_iter()
+                .rev()
+                .find(|property| property.name.as_str() == part)
+                .map(|property| property.value),
+            Node::Array(array) => part
+                .parse()
+                .ok()
+                .and_then(|index: usize| array.elements.into_iter().nth(index)),
+            _ => None,
+        };
+        let Some(inner) = inner else { break };
+        node = inner;
+        at = node.range().start;
+    }
+    Some(at)
 }
 
 /// Replaces `{env:NAME}` by the variable as it is; an unset one by nothing.
@@ -135,10 +198,11 @@ fn substitute_environment(text: &str, environment: &Environment) -> String {
 fn substitute_files(text: &str, source: &Source<'_>) -> Result<String, Error> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
+    let comment = if is_toml(source.path) { "#" } else { "//" };
     while let Some((before, token, after)) = next_token(rest, "{file:") {
         out.push_str(before);
         let line = out.rsplit('\n').next().unwrap_or("");
-        if line.trim_start().starts_with("//") {
+        if line.trim_start().starts_with(comment) {
             out.push_str(token);
         } else {
             out.push_str(&referenced(token, source)?);

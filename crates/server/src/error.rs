@@ -306,5 +306,12 @@ fn config_error(error: &opencode_config::Error) -> (&'static str, Value) {
             "ConfigInvalidError",
             json!({ "path": path, "message": error.to_string() }),
         ),
+        Error::RemoteLogin { address, remote } => (
+            "ConfigRemoteAuthError",
+            json!({ "url": address, "remote": remote }),
+        ),
+        Error::Remote { .. } | Error::NoProfile { .. } => {
+            ("UnknownError", json!({ "message": error.to_string() }))
+        }
     }
 }

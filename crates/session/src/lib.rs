@@ -28,6 +28,7 @@ mod prompt;
 mod recovery;
 mod relocate;
 mod reminder;
+mod remote;
 mod revert;
 mod runner;
 mod share;

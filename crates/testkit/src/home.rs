@@ -187,6 +187,7 @@ impl Home {
                 ("SHELL", "/bin/bash".to_owned()),
                 ("NO_COLOR", "1".to_owned()),
                 ("OPENCODE_DISABLE_MODELS_FETCH", "1".to_owned()),
+                ("OPENCODE_TEST_MANAGED_CONFIG_DIR", format!("{home}/managed")),
                 // Nobody listens there: no test depends on what runs on this machine.
                 ("OLLAMA_HOST", "127.0.0.1:1".to_owned()),
             ]

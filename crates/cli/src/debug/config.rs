@@ -39,7 +39,7 @@ pub(super) async fn effective(context: &Context) -> Result<Value, Failure> {
 }
 
 /// The same with secrets made unreadable: by their names, in headers, and in addresses.
-fn redacted(value: Value, all: bool) -> Value {
+pub(crate) fn redacted(value: Value, all: bool) -> Value {
     match value {
         Value::Array(values) => values.into_iter().map(|value| redacted(value, all)).collect(),
         Value::Object(object) => {

@@ -14,6 +14,7 @@ mod looking;
 mod places;
 mod pty;
 mod reload;
+mod remote_config;
 mod robust;
 mod serve;
 mod serve_settings;

@@ -16,6 +16,7 @@ use opencode_schema::project::{Project, Times, Vcs};
 use opencode_schema::time::now;
 use opencode_store::Store;
 
+use crate::remote::{self, Wait};
 use crate::web::Web;
 use crate::{Error, Location, Terminals};
 
@@ -67,7 +68,7 @@ impl Ground {
     /// Finds out where a folder is, and makes its project known to the store.
     ///
     /// # Errors
-    /// The database failed.
+    /// The database failed, or a log-in has configuration that cannot be had.
     pub(super) async fn open(
         directory: &Path,
         store: &Store,
@@ -82,13 +83,19 @@ impl Ground {
             workspace_id: store.read(move |view| view.workspace_at(&of_folder)).await?,
         });
         register_project(&store, &identity, directory).await?;
+        let remote = remote::refresh(&surroundings.paths, &surroundings.environment, Wait::Little).await?;
         Ok(Self {
             directory: directory.to_owned(),
             is_git: identity.git.is_some(),
             permissions: Permissions::new(store.clone()),
             questions: Questions::new(store.clone()),
             terminals: Terminals::new(store.clone()),
-            warnings: identity.warning.iter().map(ToString::to_string).collect(),
+            warnings: identity
+                .warning
+                .iter()
+                .map(ToString::to_string)
+                .chain(remote)
+                .collect(),
             trees: Snapshots::new(&surroundings.paths.data, &identity, directory),
             project_id: identity.id,
             worktree: identity.worktree,

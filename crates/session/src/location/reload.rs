@@ -28,6 +28,7 @@ use opencode_tool::truncation::Truncation;
 
 use super::{Ground, Location};
 use crate::Error;
+use crate::remote::{self, Wait};
 use crate::share::Sharing;
 
 /// Everything that files say.
@@ -133,6 +134,7 @@ impl Location {
 impl Files {
     /// Reads them, on a thread for such work.
     async fn read(ground: &Arc<Ground>) -> Result<Self, Error> {
+        remote::refresh(&ground.paths, &ground.environment, Wait::No).await?;
         let ground = Arc::clone(ground);
         let reading = tokio::task::spawn_blocking(move || {
             let (place, paths, environment) = (ground.place(), &ground.paths, &ground.environment);
