@@ -45,7 +45,12 @@ async fn show(context: &Context, as_json: bool) -> Result<(), Failure> {
     let (loaded, directory) = load(context).await?;
     let shown = redacted(loaded.effective.clone(), false);
     let mut objects = Vec::new();
-    for Origin { key, sources, .. } in loaded.origins() {
+    for Origin { key, value, sources } in loaded.origins() {
+        // What nobody says and says nothing, and where descriptions stand, is of no use to people.
+        let says_nothing = sources.is_empty() && (value == json!({}) || value == json!([]));
+        if !as_json && (says_nothing || key == ["$schema"]) {
+            continue;
+        }
         let value = origin::get(&shown, &key).cloned().unwrap_or_default();
         let sources: Vec<String> = sources
             .iter()

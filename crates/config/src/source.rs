@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::load::{GLOBAL_FILES, PROJECT_FILES};
 use crate::{Paths, Place};
-
-/// Names of configuration files, of which the later wins.
-const NAMES: [&str; 3] = ["config.json", "opencode.json", "opencode.jsonc"];
 
 /// A file that configures a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +18,7 @@ pub struct SourceFile {
 #[must_use]
 pub fn files(place: Place<'_>, paths: &Paths) -> Vec<SourceFile> {
     let in_folder = |folder: &Path, is_global: bool| {
-        let names = if is_global { &NAMES[..] } else { &NAMES[1..] };
+        let names = if is_global { &GLOBAL_FILES[..] } else { &PROJECT_FILES[..] };
         names
             .iter()
             .map(|name| folder.join(name))

@@ -5,6 +5,7 @@ mod architecture;
 mod attach;
 mod commands;
 mod compat;
+mod config;
 mod crash;
 mod demo;
 mod faults;

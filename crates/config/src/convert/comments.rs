@@ -143,8 +143,7 @@ impl Comments {
         for (key, lines) in std::mem::take(&mut self.by_key) {
             let key = match key.strip_prefix(from) {
                 // Entries of `tools` have other names as permissions.
-                Some(rest) if to.len() < from.len() || from.last().is_some_and(|last| last == "tools") => {
-                    let _ = rest;
+                Some(_) if to.len() < from.len() || from.last().is_some_and(|last| last == "tools") => {
                     to.to_vec()
                 }
                 Some(rest) => [to, rest].concat(),
@@ -159,25 +158,19 @@ impl Comments {
     }
 }
 
+/// The properties of an object and of objects in it. Those in lists have no keys of their own here.
 fn list(value: &Node<'_>, key: &mut Vec<String>, all: &mut Vec<Property>) {
-    match value {
-        Node::Object(object) => {
-            for property in &object.properties {
-                key.push(property.name.as_str().to_owned());
-                all.push(Property {
-                    key: key.clone(),
-                    start: property.range.start,
-                    end: property.range.end,
-                    has_keys: matches!(&property.value, Node::Object(inner) if !inner.properties.is_empty()),
-                });
-                // Objects in lists have no keys of their own here.
-                if let Node::Object(_) = property.value {
-                    list(&property.value, key, all);
-                }
-                key.pop();
-            }
-        }
-        _ => {}
+    let Node::Object(object) = value else { return };
+    for property in &object.properties {
+        key.push(property.name.as_str().to_owned());
+        all.push(Property {
+            key: key.clone(),
+            start: property.range.start,
+            end: property.range.end,
+            has_keys: matches!(&property.value, Node::Object(inner) if !inner.properties.is_empty()),
+        });
+        list(&property.value, key, all);
+        key.pop();
     }
 }
 

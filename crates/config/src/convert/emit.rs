@@ -113,7 +113,7 @@ fn inside(value: &Value, key: &[String], comments: &Comments) -> String {
     };
     let mut lines = String::new();
     for (name, inner) in object {
-        let key = [key, &[name.clone()]].concat();
+        let key = [key, std::slice::from_ref(name)].concat();
         for line in comments.before(&key) {
             lines.push_str(&format!("# {name}: {line}\n"));
         }

@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
 
-    fn changed(name: &str, before: &str, key: &str, value: Option<Value>) -> Result<String, Error> {
+    fn changed(name: &str, before: &str, key: &str, value: Option<&Value>) -> Result<String, Error> {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join(name);
         if !before.is_empty() {
@@ -185,13 +185,7 @@ mod tests {
         }
         let environment: Environment = [("HOME".to_owned(), "/h".to_owned())].into_iter().collect();
         let key = crate::origin::key(key).unwrap();
-        let outcome = set(
-            &path,
-            &key,
-            value.as_ref(),
-            &Paths::new(&environment),
-            &environment,
-        );
+        let outcome = set(&path, &key, value, &Paths::new(&environment), &environment);
         let after = fs_err::read_to_string(&path).unwrap_or_default();
         match outcome {
             Ok(is_new) => {
@@ -269,7 +263,11 @@ mod tests {
                 "[permission.bash]\n\"git *\" = \"ask\"\n".to_owned(),
             ),
         ] {
-            assert_eq!(changed(name, before, key, value).unwrap(), wanted, "{name} {key}");
+            assert_eq!(
+                changed(name, before, key, value.as_ref()).unwrap(),
+                wanted,
+                "{name} {key}"
+            );
         }
     }
 
@@ -302,7 +300,7 @@ mod tests {
             ("opencode.toml", "", "x", Value::Null),
         ] {
             assert!(
-                changed(name, before, key, Some(value)).is_err(),
+                changed(name, before, key, Some(&value)).is_err(),
                 "{name} {before} {key}"
             );
         }
