@@ -18,7 +18,11 @@ pub struct SourceFile {
 #[must_use]
 pub fn files(place: Place<'_>, paths: &Paths) -> Vec<SourceFile> {
     let in_folder = |folder: &Path, is_global: bool| {
-        let names = if is_global { &GLOBAL_FILES[..] } else { &PROJECT_FILES[..] };
+        let names = if is_global {
+            &GLOBAL_FILES[..]
+        } else {
+            &PROJECT_FILES[..]
+        };
         names
             .iter()
             .map(|name| folder.join(name))
