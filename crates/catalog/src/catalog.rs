@@ -25,7 +25,7 @@ use crate::loader;
 use crate::login::{self, refresh, route};
 use crate::public::Public;
 use crate::snapshot::Snapshot;
-use crate::{azure, interface, user_agent};
+use crate::{azure, gitlab, interface, user_agent};
 
 /// What a catalogue is made of.
 #[derive(Debug, Clone)]
@@ -322,11 +322,15 @@ impl Catalog {
     /// [`Error::NoAdapter`].
     pub fn adapter(model: &Model) -> Result<&'static Adapter, Error> {
         let package = model.api.npm.as_str();
-        let known = adapter::by_package(package);
+        let known = if gitlab::serves(model) {
+            gitlab::adapter(model)
+        } else {
+            adapter::by_package(package)
+        };
         // A package that nobody knows is an own build of the common one, if it says where the provider is.
         let known = known.or_else(|| {
             let placed = !model.api.url.is_empty() || loader::has_place(&model.provider_id);
-            let foreign = !package.starts_with("@ai-sdk/") && placed;
+            let foreign = !package.starts_with("@ai-sdk/") && !gitlab::serves(model) && placed;
             adapter::by_package(DEFAULT_ADAPTER).filter(|_| foreign)
         });
         known.ok_or_else(|| Error::NoAdapter {
@@ -434,11 +438,12 @@ impl Catalog {
             ..settings(options)
         };
         clouds::complete(&mut target, model, &provider, &self.sources)?;
-        if let Some(login) = self.login(&provider.id) {
-            route::apply(&mut target, &login, text("baseURL").is_some());
-            return Ok(target);
+        let login = self.login(&provider.id);
+        if let Some(login) = &login {
+            route::apply(&mut target, login, text("baseURL").is_some());
         }
-        if adapter.key.required && key.is_none() && !has_key_header(&target, adapter) {
+        gitlab::complete(&mut target, model, &provider, &self.sources, login.as_ref())?;
+        if login.is_none() && adapter.key.required && key.is_none() && !has_key_header(&target, adapter) {
             let own = adapter.variables.key.map(str::to_owned);
             let variables: IndexSet<String> = provider.env.iter().cloned().chain(own).collect();
             return Err(Error::MissingKey {

@@ -21,6 +21,7 @@ pub mod cost;
 mod demo;
 #[cfg(test)]
 mod fixture;
+mod gitlab;
 #[cfg(test)]
 mod golden;
 pub mod headers;

@@ -10,6 +10,11 @@ pub(crate) fn of(provider_id: &str, version: &str) -> String {
     }
 }
 
+/// The value for GitLab's gateway, which also hears of the package that is spoken for.
+pub(crate) fn of_gitlab(version: &str) -> String {
+    format!("opencode/{version} gitlab-ai-provider/6.18.0 ({})", system())
+}
+
 /// `linux 6.1.0; x64`, in the words of Node.
 fn system() -> String {
     let names = rustix::system::uname();

@@ -7,6 +7,7 @@
 mod cache;
 pub mod decode;
 mod encode;
+mod gitlab;
 mod history;
 mod messages;
 mod model;
@@ -27,18 +28,29 @@ pub struct Host {
     pub version_in_body: Option<&'static str>,
     /// Takes formats of answers and strict tools, if the model does.
     pub structured: bool,
+    /// Has words of its own for options and metadata, under its own name ([`gitlab`]).
+    pub own_words: bool,
 }
 
 /// The maker itself.
 pub static ANTHROPIC: Host = Host {
     version_in_body: None,
     structured: true,
+    own_words: false,
 };
 
 /// Google's cloud.
 pub static VERTEX: Host = Host {
     version_in_body: Some("vertex-2023-10-16"),
     structured: false,
+    own_words: false,
+};
+
+/// GitLab's gateway.
+pub static GITLAB: Host = Host {
+    version_in_body: None,
+    structured: false,
+    own_words: true,
 };
 
 /// Whether a model takes a JSON schema for its answer, whoever carries the request.

@@ -20,7 +20,7 @@ use self::connection::Connections;
 use self::outgoing::Outgoing;
 use self::watch::Watch;
 use crate::error::Error;
-use crate::identity::{Failure, Identities};
+use crate::identity::{Failure, Identities, Identity};
 use crate::protocol::{self, Decoder, Prepared};
 use crate::request::{Request, Tool};
 use crate::stream::StreamPart;
@@ -130,33 +130,59 @@ impl Client {
     async fn send(
         &self,
         target: &Target,
+        outgoing: Outgoing,
+        watch: &Watch,
+    ) -> Result<reqwest::Response, Error> {
+        let Some(identity) = &target.identity else {
+            let response = watch.header(outgoing.send(&self.connections, watch)).await??;
+            return accepted(response, target, watch).await;
+        };
+        let again = outgoing.clone();
+        let response = self.introduce(target, identity, outgoing, watch).await?;
+        let status = response.status().as_u16();
+        if matches!(status, 401 | 403) {
+            self.identities.forget(identity).await;
+        }
+        if status == 401 && identity.is_given_out() {
+            // What was given out may have been taken back before its end.
+            let response = self.introduce(target, identity, again, watch).await?;
+            return accepted(response, target, watch).await;
+        }
+        accepted(response, target, watch).await
+    }
+
+    /// Sends with what shows who asks.
+    async fn introduce(
+        &self,
+        target: &Target,
+        identity: &Identity,
         mut outgoing: Outgoing,
         watch: &Watch,
     ) -> Result<reqwest::Response, Error> {
-        if let Some(identity) = &target.identity {
-            let letter = outgoing.letter();
-            let introduced = self.identities.introduce(identity, &self.connections, letter);
-            watch.header(introduced).await?.map_err(|failure| match failure {
-                Failure::None(message) => Error::NoIdentity {
-                    provider: target.provider_id.clone(),
-                    message,
-                },
-                Failure::Connection { url, message } => Error::Connection {
-                    url,
-                    message,
-                    code: None,
-                },
-            })?;
-        }
-        let response = watch.header(outgoing.send(&self.connections, watch)).await??;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        if let Some(identity) = &target.identity
-            && matches!(response.status().as_u16(), 401 | 403)
-        {
-            self.identities.forget(identity).await;
-        }
-        Err(failure::of_status(response, target, watch).await)
+        let letter = outgoing.letter();
+        let introduced = self.identities.introduce(identity, &self.connections, letter);
+        watch.header(introduced).await?.map_err(|failure| match failure {
+            Failure::None(message) => Error::NoIdentity {
+                provider: target.provider_id.clone(),
+                message,
+            },
+            Failure::Connection { url, message } => Error::Connection {
+                url,
+                message,
+                code: None,
+            },
+        })?;
+        watch.header(outgoing.send(&self.connections, watch)).await?
     }
+}
+
+async fn accepted(
+    response: reqwest::Response,
+    target: &Target,
+    watch: &Watch,
+) -> Result<reqwest::Response, Error> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    Err(failure::of_status(response, target, watch).await)
 }

@@ -1,4 +1,4 @@
-//! Who asks, where a key in a header is not enough: signatures of Amazon, tokens of Google
+//! Who asks, where a key in a header is not enough: signatures of Amazon, tokens of Google, passes of GitLab
 //! (reference `providers.md` §3.3–3.4).
 //!
 //! A [`Target`](crate::Target) says where an identity may be found, as plain data; it is looked up when a
@@ -6,6 +6,7 @@
 //! Requests that need the same identity at the same time wait for one look-up.
 
 mod aws;
+mod gitlab;
 mod google;
 mod http;
 mod sigv4;
@@ -16,10 +17,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+pub use self::gitlab::GitLab;
 use self::http::Http;
 use crate::client::connection::Connections;
 
@@ -35,6 +37,8 @@ pub enum Identity {
     Aws(Aws),
     /// Google: requests carry a token.
     Google(Surroundings),
+    /// GitLab: requests carry a pass that the user's instance gives out.
+    GitLab(GitLab),
 }
 
 /// Where an identity of Amazon may be found.
@@ -69,6 +73,13 @@ impl Surroundings {
     }
 }
 
+impl Identity {
+    /// Somebody else gives it out and may take it back before its end.
+    pub(crate) fn is_given_out(&self) -> bool {
+        matches!(self, Self::GitLab(_))
+    }
+}
+
 impl fmt::Debug for Identity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -78,6 +89,7 @@ impl fmt::Debug for Identity {
                 .field("profile", &aws.profile)
                 .finish_non_exhaustive(),
             Self::Google(_) => formatter.debug_struct("Google").finish_non_exhaustive(),
+            Self::GitLab(_) => formatter.debug_struct("GitLab").finish_non_exhaustive(),
         }
     }
 }
@@ -96,6 +108,8 @@ pub(crate) enum Failure {
 enum Found {
     Keys(aws::Keys),
     Token(SecretString),
+    /// A token, and headers that go with it.
+    Pass(SecretString, Vec<(String, SecretString)>),
 }
 
 /// Something that was looked up, and its end.
@@ -103,6 +117,7 @@ enum Found {
 struct Held {
     found: Found,
     until: Option<SystemTime>,
+    margin: Duration,
 }
 
 impl Held {
@@ -110,7 +125,7 @@ impl Held {
         self.until.is_none_or(|until| {
             until
                 .duration_since(SystemTime::now())
-                .is_ok_and(|left| left > MARGIN)
+                .is_ok_and(|left| left > self.margin)
         })
     }
 }
@@ -154,17 +169,24 @@ impl Identities {
                 sigv4::sign(letter, &keys, &aws.region, aws.service, &sigv4::now())
                     .map_err(|what| Failure::None(format!("the keys cannot be used: {what}")))
             }
-            (_, Found::Token(token)) => {
-                let value = format!("Bearer {}", token.expose_secret());
-                let mut value = HeaderValue::from_str(&value)
-                    .map_err(|_| Failure::None("the token cannot be sent in a header".to_owned()))?;
-                value.set_sensitive(true);
-                letter.headers.insert(AUTHORIZATION, value);
-                Ok(())
+            (_, Found::Token(token)) => bear(letter.headers, &token),
+            (_, Found::Pass(token, headers)) => {
+                for (name, value) in headers {
+                    let (Ok(name), Ok(mut value)) = (
+                        HeaderName::from_bytes(name.as_bytes()),
+                        HeaderValue::from_str(value.expose_secret()),
+                    ) else {
+                        return Err(Failure::None(format!(
+                            "the header {name} of the pass cannot be sent"
+                        )));
+                    };
+                    value.set_sensitive(true);
+                    // What the request says itself wins.
+                    letter.headers.entry(name).or_insert(value);
+                }
+                bear(letter.headers, &token)
             }
-            (Identity::Google(_), Found::Keys(_)) => {
-                Err(Failure::None("keys of another provider were found".to_owned()))
-            }
+            (_, Found::Keys(_)) => Err(Failure::None("keys of another provider were found".to_owned())),
         }
     }
 
@@ -187,6 +209,7 @@ impl Identities {
                 Held {
                     found: Found::Keys(keys),
                     until,
+                    margin: MARGIN,
                 }
             }
             Identity::Google(surroundings) => {
@@ -194,6 +217,15 @@ impl Identities {
                 Held {
                     found: Found::Token(token),
                     until: Some(until),
+                    margin: MARGIN,
+                }
+            }
+            Identity::GitLab(gitlab) => {
+                let (token, headers, until) = Box::pin(gitlab::find(gitlab, &http)).await?;
+                Held {
+                    found: Found::Pass(token, headers),
+                    until: Some(until),
+                    margin: Duration::ZERO,
                 }
             }
         };
@@ -209,6 +241,16 @@ impl Identities {
         }
         Arc::clone(slots.entry(mark).or_default())
     }
+}
+
+/// Lets a request carry a token.
+fn bear(headers: &mut HeaderMap, token: &SecretString) -> Result<(), Failure> {
+    let value = format!("Bearer {}", token.expose_secret());
+    let mut value = HeaderValue::from_str(&value)
+        .map_err(|_| Failure::None("the token cannot be sent in a header".to_owned()))?;
+    value.set_sensitive(true);
+    headers.insert(AUTHORIZATION, value);
+    Ok(())
 }
 
 /// What tells identities apart: everything that they may be found by, as a digest, so that no secret stays
@@ -228,17 +270,30 @@ fn mark(identity: &Identity) -> [u8; 32] {
                 add(secret.expose_secret());
                 add(session.as_ref().map_or("", |session| session.expose_secret()));
             }
-            &aws.surroundings
+            Some(&aws.surroundings)
         }
         Identity::Google(surroundings) => {
             add("google");
-            surroundings
+            Some(surroundings)
+        }
+        Identity::GitLab(gitlab) => {
+            add("gitlab");
+            add(&gitlab.instance);
+            add(gitlab.token.expose_secret());
+            add(&serde_json::Value::Object(gitlab.features.clone()).to_string());
+            for (name, value) in &gitlab.headers {
+                add(name);
+                add(value);
+            }
+            None
         }
     };
-    add(&surroundings.home.to_string_lossy());
-    for (name, value) in &surroundings.variables {
-        add(name);
-        add(value.expose_secret());
+    if let Some(surroundings) = surroundings {
+        add(&surroundings.home.to_string_lossy());
+        for (name, value) in &surroundings.variables {
+            add(name);
+            add(value.expose_secret());
+        }
     }
     let mut mark = [0; 32];
     for (to, from) in mark.iter_mut().zip(context.finish().as_ref()) {

@@ -13,6 +13,7 @@ mod fixtures_answers;
 mod fixtures_requests;
 mod fold;
 mod gateway;
+mod gitlab;
 mod google_amazon;
 mod identities;
 mod server;

@@ -195,6 +195,8 @@ pub struct Exchange {
     pub refresh_before: Option<i64>,
     /// Seconds that a token lasts if nobody says.
     pub lasts: i64,
+    /// A login that is refused with 401 when a new token is asked for is no login any more: it is removed.
+    pub refused_ends: bool,
 }
 
 /// A login with a code that the user types in (RFC 8628).

@@ -45,6 +45,7 @@ pub(super) static CHATGPT_TOKENS: Exchange = Exchange {
     basic: None,
     refresh_before: Some(0),
     lasts: 3600,
+    refused_ends: false,
 };
 
 static CHATGPT_BROWSER: Browser = Browser {
@@ -79,6 +80,7 @@ static COPILOT: Device = Device {
         basic: None,
         refresh_before: None,
         lasts: 0,
+        refused_ends: false,
     },
     json: true,
     client_id: "Ov23li8tweQw6odWQebz",
@@ -96,6 +98,7 @@ static XAI: Device = Device {
         basic: None,
         refresh_before: Some(120),
         lasts: 3600,
+        refused_ends: false,
     },
     json: false,
     client_id: "b1a00492-073a-47ea-816f-4c329264a828",
@@ -122,6 +125,7 @@ static GITLAB: Browser = Browser {
         basic: None,
         refresh_before: Some(300),
         lasts: 7200,
+        refused_ends: true,
     }),
     state: true,
     patience: 120,
@@ -146,6 +150,7 @@ static POE: Browser = Browser {
         basic: None,
         refresh_before: None,
         lasts: 0,
+        refused_ends: false,
     }),
     // Parity: this provider is not asked to bring a word back; the proof of PKCE stands alone.
     state: false,
@@ -190,6 +195,7 @@ static SNOWFLAKE: Browser = Browser {
         basic: Some(("LOCAL_APPLICATION", "LOCAL_APPLICATION")),
         refresh_before: Some(120),
         lasts: 600,
+        refused_ends: false,
     }),
     state: true,
     patience: 300,

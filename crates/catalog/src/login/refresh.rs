@@ -8,11 +8,12 @@ use opencode_config::lock::{self, Lock};
 use opencode_config::{Environment, Paths};
 use opencode_schema::time::now;
 use secrecy::ExposeSecret as _;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::method::{Brings, Exchange, Flow};
 use super::{LoginError, Options, of, token};
-use crate::http::Http;
+use crate::http::{Http, HttpError};
 
 /// How long one waits for another program that asks for a new token.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -99,17 +100,27 @@ pub async fn fresh(
         ("client_id", &source.client_id),
     ];
     let url = options.url(&issuer, source.exchange.url);
-    let tokens = token::ask(http, &url, source.exchange, &fields).await?;
-    let renewed = tokens.credential(source.exchange, Some(&before))?;
-    let (paths, id, entry) = (paths.clone(), provider_id.to_owned(), renewed.to_entry());
-    let written = tokio::task::spawn_blocking(move || credential::put(&paths, &id, Some(entry))).await;
+    let asked = token::ask(http, &url, source.exchange, &fields).await;
+    if let Err(LoginError::Http(HttpError::Refused { status: 401, .. })) = &asked
+        && source.exchange.refused_ends
+    {
+        store(paths, provider_id, None).await;
+    }
+    let renewed = asked?.credential(source.exchange, Some(&before))?;
+    store(paths, provider_id, Some(renewed.to_entry())).await;
+    Ok(Some(renewed))
+}
+
+/// Writes what a login is now. The token is good even when that fails; the next program asks for one of its
+/// own.
+async fn store(paths: &Paths, provider_id: &str, entry: Option<Value>) {
+    let (paths, id) = (paths.clone(), provider_id.to_owned());
+    let written = tokio::task::spawn_blocking(move || credential::put(&paths, &id, entry)).await;
     match written {
         Ok(Ok(())) => {}
-        // The token is good all the same; the next program asks for one of its own.
         Ok(Err(error)) => tracing::warn!(%error, "a new token cannot be stored"),
         Err(error) => tracing::warn!(%error, "a new token was not stored"),
     }
-    Ok(Some(renewed))
 }
 
 /// Whether a login needs no new token yet.

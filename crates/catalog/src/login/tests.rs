@@ -609,3 +609,23 @@ fn lists_hold_the_ways_in_their_order_without_what_is_known_already() {
     );
     assert!(listed_then["cloudflare-workers-ai"][0].get("prompts").is_none());
 }
+
+#[tokio::test]
+async fn a_login_that_is_refused_is_removed_where_that_is_its_end() {
+    for (status, stays) in [(401, false), (500, true)] {
+        let issuer = Issuer::start(move |_, _| (status, json!({ "error": "invalid_token" }))).await;
+        let world = World::new(&[]);
+        let ended = Credential::Oauth {
+            refresh: "r".into(),
+            access: "a".into(),
+            expires: 1,
+            account_id: None,
+            enterprise_url: Some(issuer.url.clone()),
+        };
+        credential::put(&world.paths, "gitlab", Some(ended.to_entry())).unwrap();
+        world.fresh("gitlab").await.unwrap_err();
+        assert_eq!(issuer.got()[0].path, "/oauth/token");
+        let stored = credential::read(&world.paths, &world.environment);
+        assert_eq!(stored.contains_key("gitlab"), stays, "{status}");
+    }
+}

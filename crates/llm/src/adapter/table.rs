@@ -73,6 +73,25 @@ const fn responses(
     }
 }
 
+/// GitLab's gateway to the makers of models, with a pass that the user's instance gives out.
+const fn gitlab(dialect: &'static crate::openai_chat::Dialect) -> Adapter {
+    Adapter {
+        path: "/ai/v1/proxy/openai/v1/chat/completions",
+        key: Key::bearer(false),
+        variables: Variables {
+            key: Some("GITLAB_TOKEN"),
+            base_url: Some("GITLAB_AI_GATEWAY_URL"),
+        },
+        ..chat(
+            "gitlab-ai-provider",
+            dialect,
+            "https://cloud.gitlab.com",
+            "gitlab",
+            "",
+        )
+    }
+}
+
 /// All adapters; the first row of a package is the one that the product uses.
 pub static ADAPTERS: &[Adapter] = &[
     Adapter {
@@ -451,6 +470,20 @@ pub static ADAPTERS: &[Adapter] = &[
             "qvac",
             "QVAC_API_KEY",
         )
+    },
+    Adapter {
+        api: Api::Messages,
+        protocol: Protocol::AnthropicMessages(&anthropic::GITLAB),
+        path: "/ai/v1/proxy/anthropic/v1/messages",
+        headers: &[("anthropic-version", "2023-06-01")],
+        ..gitlab(&dialect::GITLAB)
+    },
+    gitlab(&dialect::GITLAB),
+    Adapter {
+        api: Api::Responses,
+        protocol: Protocol::OpenAiResponses(&openai_responses::dialect::GITLAB),
+        path: "/ai/v1/proxy/openai/v1/responses",
+        ..gitlab(&dialect::GITLAB)
     },
     Adapter {
         package: demo::PACKAGE,

@@ -64,6 +64,8 @@ pub struct Decoder {
     pub(super) json_tool: bool,
     /// A further name under which the final facts go.
     pub(super) second_namespace: Option<String>,
+    /// The name under which all metadata goes, where it is not the usual one.
+    pub(super) metadata_name: Option<String>,
     blocks: HashMap<u64, Block>,
     /// The block that began last is thinking.
     thinking: bool,
@@ -137,6 +139,7 @@ impl Decoder {
                 body: serde_json::from_str(data).ok(),
             }));
         }
+        self.name_metadata(parts, before);
         if self.held > HELD_LIMIT {
             return Err(Fault::too_much());
         }
@@ -173,6 +176,15 @@ impl Decoder {
             kind => tracing::debug!(kind, "event of an unknown kind is read over"),
         }
         Ok(())
+    }
+
+    /// Puts the metadata of new parts under the name that it has here.
+    pub(super) fn name_metadata(&self, parts: &mut [StreamPart], before: usize) {
+        if let Some(name) = &self.metadata_name {
+            for part in parts.iter_mut().skip(before) {
+                rename(part, name);
+            }
+        }
     }
 
     fn message_start(&mut self, message: &Value, parts: &mut Vec<StreamPart>) {
@@ -339,6 +351,25 @@ impl Decoder {
             usage: self.report.usage(),
             metadata,
         }
+    }
+}
+
+/// Puts the metadata of a part under another name.
+fn rename(part: &mut StreamPart, name: &str) {
+    let metadata = match part {
+        StreamPart::TextStart { metadata, .. }
+        | StreamPart::TextDelta { metadata, .. }
+        | StreamPart::TextEnd { metadata, .. }
+        | StreamPart::ReasoningStart { metadata, .. }
+        | StreamPart::ReasoningDelta { metadata, .. }
+        | StreamPart::ReasoningEnd { metadata, .. }
+        | StreamPart::ToolResult { metadata, .. } => metadata,
+        StreamPart::ToolCall(call) => &mut call.metadata,
+        StreamPart::Finish(finish) => &mut finish.metadata,
+        _ => return,
+    };
+    if let Some(facts) = metadata.shift_remove(super::options::NAMESPACE) {
+        metadata.insert(name.to_owned(), facts);
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Host;
 use super::cache::Marks;
 use super::decode::{CitedDocument, Decoder};
+use super::gitlab;
 use super::messages::{Betas, Converter, wants_citations};
 use super::model::{Model, model};
 use super::options::{NAMESPACE, Options};
@@ -28,6 +29,8 @@ pub(crate) fn encode(
     streaming: bool,
 ) -> Result<Prepared, Error> {
     let namespace = target.adapter.namespace.name(&target.provider_id);
+    let reworded = host.own_words.then(|| gitlab::reword(request, namespace));
+    let request = reworded.as_ref().unwrap_or(request);
     let options = Options::read(&request.provider_options, namespace)?;
     let mut abilities = model(&target.model_id);
     abilities.structured &= host.structured;
@@ -99,7 +102,9 @@ pub(crate) fn encode(
     let mut decoder = Decoder::new();
     decoder.documents = cited_documents(&request.prompt);
     decoder.json_tool = json_tool.is_some();
-    if namespace != NAMESPACE && request.provider_options.contains_key(namespace) {
+    if host.own_words {
+        decoder.metadata_name = Some(namespace.to_owned());
+    } else if namespace != NAMESPACE && request.provider_options.contains_key(namespace) {
         decoder.second_namespace = Some(namespace.to_owned());
     }
     Ok(Prepared {

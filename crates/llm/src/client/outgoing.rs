@@ -18,7 +18,7 @@ use crate::target::{Target, shown};
 const MOST_REDIRECTIONS: usize = 10;
 
 /// A request on its way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Outgoing {
     url: Url,
     headers: HeaderMap,

@@ -1,5 +1,6 @@
 //! Small questions to those who give out identities.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -24,7 +25,7 @@ pub(super) struct Http<'a> {
 pub(super) struct Question {
     pub(super) method: Method,
     pub(super) url: Url,
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(Cow<'static, str>, String)>,
     pub(super) body: Option<String>,
     pub(super) limit: Duration,
     /// Proxies are for the network, not for this machine.
@@ -68,7 +69,10 @@ impl Question {
         Self {
             method: Method::POST,
             body: Some(body),
-            headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
+            headers: vec![(
+                "content-type".into(),
+                "application/x-www-form-urlencoded".to_owned(),
+            )],
             ..Self::get(url)
         }
     }
@@ -80,8 +84,17 @@ impl Question {
         self
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub(super) fn json(url: Url, body: &serde_json::Value) -> Self {
+        Self {
+            method: Method::POST,
+            body: Some(body.to_string()),
+            headers: vec![("content-type".into(), "application/json".to_owned())],
+            ..Self::get(url)
+        }
+    }
+
+    pub(super) fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 }
@@ -109,7 +122,7 @@ impl Http<'_> {
         };
         let mut request = client.request(question.method, question.url);
         for (name, value) in question.headers {
-            request = request.header(name, value);
+            request = request.header(&*name, value);
         }
         if let Some(body) = question.body {
             request = request.body(body);

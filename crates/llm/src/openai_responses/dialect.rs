@@ -12,6 +12,8 @@ pub struct Dialect {
     pub file_ids: &'static [&'static str],
     /// What was written to the cache is counted.
     pub counts_cache_writes: bool,
+    /// Nothing is kept from one request to the next: no ids, no sealed thoughts. Efforts come with a summary.
+    pub forgets: bool,
     /// Options with a field of their own.
     pub options: &'static [(&'static str, &'static str)],
 }
@@ -57,6 +59,7 @@ pub static OPENAI: Dialect = Dialect {
     items: Items::OpenAi,
     file_ids: &["file-"],
     counts_cache_writes: true,
+    forgets: false,
     options: OPENAI_OPTIONS,
 };
 
@@ -86,10 +89,20 @@ pub static XAI: Dialect = Dialect {
     items: Items::Xai,
     file_ids: &[],
     counts_cache_writes: false,
+    forgets: false,
     options: &[
         ("topLogprobs", "top_logprobs"),
         ("include", "include"),
         ("previousResponseId", "previous_response_id"),
         ("prompt_cache_key", "prompt_cache_key"),
     ],
+};
+
+/// OpenAI's models behind GitLab's gateway.
+pub static GITLAB: Dialect = Dialect {
+    namespaces: &["gitlab"],
+    counts_cache_writes: false,
+    forgets: true,
+    options: &[("instructions", "instructions")],
+    ..OPENAI
 };

@@ -43,7 +43,7 @@ pub(crate) fn encode(
         body.put(field, options.get(name).cloned());
     }
     match dialect.items {
-        Items::OpenAi => finish_openai(&mut body, &target.model_id, &options, reasons),
+        Items::OpenAi => finish_openai(&mut body, &scene, &target.model_id),
         Items::Xai => finish_xai(&mut body, &options, request),
     }
     if !request.tools.is_empty() {
@@ -96,7 +96,7 @@ fn text_form(dialect: &Dialect, options: &Options<'_>, request: &Request) -> Opt
         };
         text.set("format", format);
     }
-    if dialect.items == Items::OpenAi {
+    if dialect.items == Items::OpenAi && !dialect.forgets {
         text.put("verbosity", options.get("textVerbosity").cloned());
     }
     let text = text.into_value();
@@ -105,7 +105,13 @@ fn text_form(dialect: &Dialect, options: &Options<'_>, request: &Request) -> Opt
         .then_some(text)
 }
 
-fn finish_openai(body: &mut Body, model_id: &str, options: &Options<'_>, reasons: bool) {
+fn finish_openai(body: &mut Body, scene: &input::Scene<'_>, model_id: &str) {
+    let input::Scene {
+        dialect,
+        options,
+        reasons,
+        ..
+    } = scene;
     let logprobs = match options.get("logprobs") {
         Some(Value::Bool(true)) => Some(Value::from(MOST_LOGPROBS)),
         Some(Value::Number(count)) => Some(Value::Number(count.clone())),
@@ -116,7 +122,10 @@ fn finish_openai(body: &mut Body, model_id: &str, options: &Options<'_>, reasons
     }
     body.put("top_logprobs", logprobs);
     let abilities = model(model_id);
-    if reasons {
+    if dialect.forgets {
+        body.set("store", false);
+    }
+    if *reasons {
         if options.flag("store") == Some(false) {
             add_include(body, ENCRYPTED_REASONING);
         }
@@ -128,6 +137,9 @@ fn finish_openai(body: &mut Body, model_id: &str, options: &Options<'_>, reasons
             ("reasoningContext", "context"),
         ] {
             reasoning.put(field, options.get(name).cloned());
+        }
+        if dialect.forgets && reasoning.get("effort").is_some() {
+            reasoning.set("summary", "auto");
         }
         let reasoning = reasoning.into_value();
         let some = reasoning

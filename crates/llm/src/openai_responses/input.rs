@@ -31,7 +31,8 @@ pub(super) fn write(scene: &Scene<'_>) -> Result<Vec<Value>, Error> {
 impl Scene<'_> {
     /// What the provider left with a part.
     fn own<'b>(&self, options: &'b ProviderOptions) -> Option<&'b Object> {
-        options.get(self.dialect.namespace())
+        let own = options.get(self.dialect.namespace());
+        own.filter(|_| !self.dialect.forgets)
     }
 
     fn own_text<'b>(&self, options: &'b ProviderOptions, key: &str) -> Option<&'b str> {

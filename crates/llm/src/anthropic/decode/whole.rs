@@ -24,6 +24,7 @@ impl Decoder {
                 message: "the answer is no message".to_owned(),
             });
         };
+        let before = parts.len();
         parts.push(StreamPart::ResponseMetadata {
             id: text_at(&message, "id").map(str::to_owned),
             model: text_at(&message, "model").map(str::to_owned),
@@ -33,6 +34,7 @@ impl Decoder {
         }
         self.report.whole(&message);
         parts.push(StreamPart::Finish(self.finish()));
+        self.name_metadata(parts, before);
         Ok(())
     }
 

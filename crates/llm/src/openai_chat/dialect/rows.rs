@@ -625,3 +625,27 @@ pub static PERPLEXITY: Dialect = Dialect {
         ..COMPATIBLE_ANSWER
     },
 };
+
+/// OpenAI's models behind GitLab's gateway: words and calls, and the effort.
+pub static GITLAB: Dialect = Dialect {
+    request: RequestRules {
+        messages: MessageStyle::Plain(PlainStyle {
+            null_beside_calls: true,
+            reasoning: None,
+            files: Files::OpenAi,
+            spread: false,
+            renamed: None,
+        }),
+        limit_field: "max_completion_tokens",
+        frequency_penalty: false,
+        presence_penalty: false,
+        seed: None,
+        options: &[same("reasoningEffort", "reasoning_effort")],
+        other_options: OtherOptions::Dropped,
+        shared_namespaces: &[],
+        structured: Structured::Always,
+        usage: UsageRequest::Always,
+        ..COMPATIBLE_REQUEST
+    },
+    answer: OPENAI.answer,
+};
