@@ -25,7 +25,7 @@ use crate::loader;
 use crate::login::{self, refresh, route};
 use crate::public::Public;
 use crate::snapshot::Snapshot;
-use crate::{azure, gitlab, interface, user_agent};
+use crate::{azure, gitlab, interface, sap, user_agent};
 
 /// What a catalogue is made of.
 #[derive(Debug, Clone)]
@@ -119,6 +119,14 @@ pub enum Error {
         provider_id: String,
         /// Variables that were looked at.
         variables: Vec<String>,
+    },
+    /// The key of a provider is not what it should be.
+    #[error("the key of {provider_id} cannot be used: {reason}")]
+    BadKey {
+        /// The provider.
+        provider_id: String,
+        /// Why; nothing of the key.
+        reason: String,
     },
     /// The login to the provider has ended and cannot be renewed.
     #[error(
@@ -443,6 +451,7 @@ impl Catalog {
             route::apply(&mut target, login, text("baseURL").is_some());
         }
         gitlab::complete(&mut target, model, &provider, &self.sources, login.as_ref())?;
+        sap::complete(&mut target, model, &provider, &self.sources)?;
         if login.is_none() && adapter.key.required && key.is_none() && !has_key_header(&target, adapter) {
             let own = adapter.variables.key.map(str::to_owned);
             let variables: IndexSet<String> = provider.env.iter().cloned().chain(own).collect();

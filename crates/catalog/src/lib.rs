@@ -33,6 +33,7 @@ pub mod login;
 mod merge;
 pub mod public;
 pub mod request;
+mod sap;
 pub mod search;
 mod select;
 pub mod snapshot;

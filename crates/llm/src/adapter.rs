@@ -55,6 +55,8 @@ pub enum Api {
     Converse,
     /// Vercel's AI Gateway.
     Gateway,
+    /// Orchestration of SAP AI Core.
+    Orchestration,
     /// None: nothing is sent.
     Demo,
 }
@@ -77,6 +79,8 @@ pub enum Protocol {
     BedrockConverse,
     /// Vercel's AI Gateway ([`crate::gateway`]).
     Gateway,
+    /// Orchestration of SAP AI Core (reference `providers.md` §3.3).
+    Sap,
     /// Answers that the program gives itself ([`crate::demo`]).
     Demo,
 }
@@ -196,6 +200,8 @@ pub enum FailureShape {
     Bedrock,
     /// `error.message`, behind it the `generationId` of the call if there is one.
     Gateway,
+    /// `message` in `error`, in the first of `error`, or alone.
+    Sap,
 }
 
 /// Environment variables that a package itself would read.

@@ -1,5 +1,5 @@
-//! Who asks, where a key in a header is not enough: signatures of Amazon, tokens of Google, passes of GitLab
-//! (reference `providers.md` §3.3–3.4).
+//! Who asks, where a key in a header is not enough: signatures of Amazon, tokens of Google and SAP, passes
+//! of GitLab (reference `providers.md` §3.3–3.4).
 //!
 //! A [`Target`](crate::Target) says where an identity may be found, as plain data; it is looked up when a
 //! request goes out, kept until shortly before it ends, and never put into the environment of the process.
@@ -9,6 +9,7 @@ mod aws;
 mod gitlab;
 mod google;
 mod http;
+mod sap;
 mod sigv4;
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +24,7 @@ use url::Url;
 
 pub use self::gitlab::GitLab;
 use self::http::Http;
+pub use self::sap::{Sap, ServiceKey};
 use crate::client::connection::Connections;
 
 /// As long before its end an identity is looked up anew.
@@ -39,6 +41,8 @@ pub enum Identity {
     Google(Surroundings),
     /// GitLab: requests carry a pass that the user's instance gives out.
     GitLab(GitLab),
+    /// SAP: requests carry a token, and go to a deployment of the user's.
+    Sap(Sap),
 }
 
 /// Where an identity of Amazon may be found.
@@ -76,7 +80,7 @@ impl Surroundings {
 impl Identity {
     /// Somebody else gives it out and may take it back before its end.
     pub(crate) fn is_given_out(&self) -> bool {
-        matches!(self, Self::GitLab(_))
+        matches!(self, Self::GitLab(_) | Self::Sap(_))
     }
 }
 
@@ -90,6 +94,7 @@ impl fmt::Debug for Identity {
                 .finish_non_exhaustive(),
             Self::Google(_) => formatter.debug_struct("Google").finish_non_exhaustive(),
             Self::GitLab(_) => formatter.debug_struct("GitLab").finish_non_exhaustive(),
+            Self::Sap(_) => formatter.debug_struct("Sap").finish_non_exhaustive(),
         }
     }
 }
@@ -110,6 +115,8 @@ enum Found {
     Token(SecretString),
     /// A token, and headers that go with it.
     Pass(SecretString, Vec<(String, SecretString)>),
+    /// A token, and the deployment to ask.
+    Place(SecretString, String),
 }
 
 /// Something that was looked up, and its end.
@@ -146,7 +153,7 @@ impl fmt::Debug for Identities {
 
 /// A request that is about to be sent.
 pub(crate) struct Letter<'a> {
-    pub(crate) url: &'a Url,
+    pub(crate) url: &'a mut Url,
     pub(crate) headers: &'a mut HeaderMap,
     pub(crate) body: &'a [u8],
 }
@@ -163,7 +170,7 @@ impl Identities {
             // The user's own header wins.
             return Ok(());
         }
-        let found = self.find(identity, connections).await?;
+        let found = self.find(identity, letter.url, connections).await?;
         match (identity, found) {
             (Identity::Aws(aws), Found::Keys(keys)) => {
                 sigv4::sign(letter, &keys, &aws.region, aws.service, &sigv4::now())
@@ -186,6 +193,10 @@ impl Identities {
                 }
                 bear(letter.headers, &token)
             }
+            (_, Found::Place(token, deployment)) => {
+                sap::lead(letter.url, &deployment);
+                bear(letter.headers, &token)
+            }
             (_, Found::Keys(_)) => Err(Failure::None("keys of another provider were found".to_owned())),
         }
     }
@@ -196,7 +207,12 @@ impl Identities {
         *slot.lock().await = None;
     }
 
-    async fn find(&self, identity: &Identity, connections: &Connections) -> Result<Found, Failure> {
+    async fn find(
+        &self,
+        identity: &Identity,
+        url: &Url,
+        connections: &Connections,
+    ) -> Result<Found, Failure> {
         let slot = self.slot(identity);
         let mut held = slot.lock().await;
         if let Some(held) = held.as_ref().filter(|held| held.is_fresh()) {
@@ -226,6 +242,14 @@ impl Identities {
                     found: Found::Pass(token, headers),
                     until: Some(until),
                     margin: Duration::ZERO,
+                }
+            }
+            Identity::Sap(sap) => {
+                let (token, deployment, until) = Box::pin(sap::find(sap, url, &http)).await?;
+                Held {
+                    found: Found::Place(token, deployment),
+                    until: Some(until),
+                    margin: MARGIN,
                 }
             }
         };
@@ -285,6 +309,11 @@ fn mark(identity: &Identity) -> [u8; 32] {
                 add(name);
                 add(value);
             }
+            None
+        }
+        Identity::Sap(sap) => {
+            add("sap");
+            sap.mark(&mut add);
             None
         }
     };

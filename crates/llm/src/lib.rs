@@ -1,7 +1,7 @@
 //! A request to a language model in, a stream of typed parts out.
 //!
 //! One module a wire protocol ([`anthropic`], [`bedrock`], [`cohere`], [`gateway`], [`gemini`], [`openai_chat`],
-//! [`openai_responses`]), each a pure encoder (request → JSON body)
+//! [`openai_responses`], [`sap`]), each a pure encoder (request → JSON body)
 //! and a pure decoder (event of the answer → parts); what differs between providers of one protocol is
 //! data in [`adapter`]. [`protocol`] is the seam at which a further protocol is added. One HTTP driver,
 //! [`client`], carries them all. Nothing here knows of sessions, tools or configuration: the session
@@ -27,6 +27,7 @@ pub mod protocol;
 mod refusal;
 pub mod replay;
 pub mod request;
+pub mod sap;
 pub mod sse;
 pub mod stream;
 mod surrogate;

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::request::Request;
 use crate::stream::StreamPart;
 use crate::target::Target;
-use crate::{anthropic, bedrock, cohere, demo, gateway, gemini, openai_chat, openai_responses};
+use crate::{anthropic, bedrock, cohere, demo, gateway, gemini, openai_chat, openai_responses, sap};
 
 /// Most bytes that a decoder holds for blocks and calls that are not closed.
 pub const HELD_LIMIT: usize = 64 * 1024 * 1024;
@@ -38,6 +38,7 @@ pub fn prepare(target: &Target, request: &Request, streaming: bool) -> Result<Pr
         Protocol::OpenAiChat(dialect) => openai_chat::encode(target, dialect, request, streaming),
         Protocol::OpenAiResponses(dialect) => openai_responses::encode(target, dialect, request, streaming),
         Protocol::Cohere => cohere::encode(target, request, streaming),
+        Protocol::Sap => sap::encode(target, request, streaming),
         Protocol::Gemini(dialect) => gemini::encode(target, dialect, request, streaming),
         Protocol::BedrockConverse => bedrock::encode(target, request, streaming),
         Protocol::Gateway => gateway::encode(target, request, streaming),
@@ -62,6 +63,8 @@ pub enum Decoder {
     XaiResponses(Box<openai_responses::xai::Decoder>),
     /// Cohere chat.
     Cohere(Box<cohere::Decoder>),
+    /// Orchestration of SAP.
+    Sap(Box<sap::Decoder>),
     /// Gemini.
     Gemini(Box<gemini::Decoder>),
     /// Bedrock Converse.
@@ -82,6 +85,11 @@ impl Decoder {
             Protocol::BedrockConverse => Self::Bedrock(Box::default()),
             Protocol::Gateway => Self::Gateway(Box::default()),
             Protocol::Cohere => Self::Cohere(Box::default()),
+            Protocol::Sap => {
+                let namespace = adapter.namespace.name(adapter.package);
+                let chat = openai_chat::Decoder::new(&openai_chat::dialect::SAP, namespace);
+                Self::Sap(Box::new(sap::Decoder::new(chat)))
+            }
             Protocol::Demo => Self::Demo(Vec::new()),
             Protocol::OpenAiResponses(dialect) => match dialect.items {
                 openai_responses::dialect::Items::OpenAi => {
@@ -111,6 +119,7 @@ impl Decoder {
             Self::OpenAiResponses(decoder) => decoder.event(data, parts),
             Self::XaiResponses(decoder) => decoder.event(data, parts),
             Self::Cohere(decoder) => decoder.event(data, parts),
+            Self::Sap(decoder) => decoder.event(data, parts),
             Self::Gemini(decoder) => decoder.event(data, parts),
             Self::Gateway(decoder) => decoder.event(data, parts),
             // Its events have names, and come in frames.
@@ -155,6 +164,7 @@ impl Decoder {
             // These protocols say themselves when an answer is whole.
             Self::Anthropic(_) | Self::Gateway(_) => Ok(()),
             Self::OpenAiChat(decoder) => decoder.end(parts),
+            Self::Sap(decoder) => decoder.end(parts),
             Self::OpenAiResponses(decoder) => {
                 decoder.end(parts);
                 Ok(())
@@ -194,6 +204,7 @@ impl Decoder {
             Self::OpenAiResponses(decoder) => decoder.whole(body, parts),
             Self::XaiResponses(decoder) => decoder.whole(body, parts),
             Self::Cohere(decoder) => decoder.whole(body, parts),
+            Self::Sap(decoder) => decoder.whole(body, parts),
             Self::Gemini(decoder) => decoder.whole(body, parts),
             Self::Bedrock(decoder) => decoder.whole(body, parts),
             Self::Gateway(decoder) => decoder.whole(body, parts),

@@ -16,6 +16,7 @@ mod gateway;
 mod gitlab;
 mod google_amazon;
 mod identities;
+mod sap;
 mod server;
 mod shared;
 mod sse;

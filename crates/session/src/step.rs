@@ -629,6 +629,7 @@ fn no_target(error: &opencode_catalog::Error, model: &Model) -> MessageError {
     match error {
         opencode_catalog::Error::MissingKey { .. }
         | opencode_catalog::Error::MissingSetting { .. }
+        | opencode_catalog::Error::BadKey { .. }
         | opencode_catalog::Error::LoginEnded { .. } => MessageError::ProviderAuth {
             provider_id: model.provider_id.clone(),
             message: error.to_string(),

@@ -19,7 +19,7 @@ const EVENTS: [&str; 6] = [
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
-    for package in ["@ai-sdk/google", "@ai-sdk/google-vertex", "@ai-sdk/amazon-bedrock"] {
+    for package in ["@ai-sdk/google", "@ai-sdk/google-vertex", "@ai-sdk/amazon-bedrock", "@jerome-benoit/sap-ai-provider-v2"] {
         let Some(adapter) = by_package(package) else { return };
         let _ = replay::bytes(adapter, bytes);
         let _ = replay::whole(Decoder::for_adapter(adapter), &text);

@@ -485,6 +485,18 @@ pub static ADAPTERS: &[Adapter] = &[
         path: "/ai/v1/proxy/openai/v1/responses",
         ..gitlab(&dialect::GITLAB)
     },
+    // The service key says where it is, and the identity which deployment stands for the dash.
+    Adapter {
+        package: "@jerome-benoit/sap-ai-provider-v2",
+        api: Api::Orchestration,
+        protocol: Protocol::Sap,
+        base_url: None,
+        path: "/v2/inference/deployments/-/v2/completion",
+        key: Key::bearer(false),
+        namespace: Namespace::Provider,
+        failure: FailureShape::Sap,
+        ..chat("", &dialect::SAP, "", "", "AICORE_SERVICE_KEY")
+    },
     Adapter {
         package: demo::PACKAGE,
         api: Api::Demo,

@@ -188,6 +188,11 @@ fn words(shape: FailureShape, body: &str) -> Option<String> {
                 None => words.to_owned(),
             })
         }
+        FailureShape::Sap => {
+            let first = error.and_then(|error| text_at(error.get(0)?, "message"));
+            let words = first.or_else(|| text_at(&body, "message")).map(str::to_owned);
+            nested.or(words)
+        }
         FailureShape::OpenRouter => nested.map(|message| openrouter_words(error, message)),
         FailureShape::Gateway => nested.map(|words| match text_at(&body, "generationId") {
             Some(id) => format!("{words} [{id}]"),
@@ -334,6 +339,18 @@ mod tests {
                 FailureShape::Gateway,
                 r#"{"error":{"message":"no"},"generationId":"gen_1"}"#,
                 Some("no [gen_1]"),
+            ),
+            (
+                "sap",
+                FailureShape::Sap,
+                r#"{"error":[{"message":"no"}]}"#,
+                Some("no"),
+            ),
+            (
+                "sap before the model",
+                FailureShape::Sap,
+                r#"{"request_id":"r","message":"no"}"#,
+                Some("no"),
             ),
             ("openrouter", FailureShape::OpenRouter, nested, Some("no")),
             (

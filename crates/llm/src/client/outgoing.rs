@@ -73,7 +73,7 @@ impl Outgoing {
     /// What shows who asks is added to it.
     pub(super) fn letter(&mut self) -> Letter<'_> {
         Letter {
-            url: &self.url,
+            url: &mut self.url,
             headers: &mut self.headers,
             body: &self.body,
         }

@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn paths_are_encoded_once_more_and_some_headers_stay_unsigned() {
-        let url = Url::parse("http://127.0.0.1:8080/model/us.a%3A0/converse-stream").unwrap();
+        let mut url = Url::parse("http://127.0.0.1:8080/model/us.a%3A0/converse-stream").unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         headers.insert("user-agent", HeaderValue::from_static("x"));
@@ -269,7 +269,7 @@ mod tests {
             ..keys()
         };
         let letter = Letter {
-            url: &url,
+            url: &mut url,
             headers: &mut headers,
             body: b"{}",
         };

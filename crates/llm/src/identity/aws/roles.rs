@@ -65,7 +65,7 @@ pub(super) async fn with_keys(
     let mut question = Question::form(address(aws)?, &fields);
     let mut headers = HeaderMap::new();
     let letter = Letter {
-        url: &question.url,
+        url: &mut question.url,
         headers: &mut headers,
         body: question.body.as_deref().unwrap_or_default().as_bytes(),
     };

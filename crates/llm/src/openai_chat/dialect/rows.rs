@@ -649,3 +649,23 @@ pub static GITLAB: Dialect = Dialect {
     },
     answer: OPENAI.answer,
 };
+
+/// What is inside of SAP's orchestration.
+pub static SAP: Dialect = Dialect {
+    request: RequestRules {
+        messages: MessageStyle::Plain(PlainStyle {
+            null_beside_calls: false,
+            reasoning: None,
+            files: Files::Common,
+            spread: false,
+            renamed: None,
+        }),
+        options: &[],
+        other_options: OtherOptions::Dropped,
+        shared_namespaces: &[],
+        structured: Structured::Always,
+        usage: UsageRequest::Never,
+        ..COMPATIBLE_REQUEST
+    },
+    answer: COMPATIBLE_ANSWER,
+};
