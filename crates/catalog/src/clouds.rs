@@ -34,6 +34,9 @@ const GOOGLE_VARIABLES: &[&str] = &[
     "CLOUDSDK_CONFIG",
     "APPDATA",
     "GCE_METADATA_",
+    "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES",
+    // An account of Amazon may be one that Google trusts.
+    "AWS_",
 ];
 
 /// A provider of Google's cloud.

@@ -9,6 +9,7 @@ mod aws;
 mod gitlab;
 mod google;
 mod http;
+mod program;
 mod sap;
 mod sigv4;
 

@@ -21,7 +21,7 @@ const ROLE: &str = "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKe
     <SecretAccessKey>role+secret/</SecretAccessKey><SessionToken>role-session</SessionToken>\
     <Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>";
 
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::new(ClientOptions {
         system_proxies: false,
         ..ClientOptions::default()
@@ -35,7 +35,7 @@ fn hello() -> Request {
     }
 }
 
-fn surroundings(home: &Path, variables: &[(&str, &str)]) -> Surroundings {
+pub(crate) fn surroundings(home: &Path, variables: &[(&str, &str)]) -> Surroundings {
     Surroundings {
         variables: variables
             .iter()
@@ -56,7 +56,7 @@ fn aws(home: &Path, variables: &[(&str, &str)]) -> Aws {
 }
 
 /// A server that has no answer, and a target that leads to it.
-async fn provider(name: &str, identity: Identity, answers: usize) -> (Server, Target) {
+pub(crate) async fn provider(name: &str, identity: Identity, answers: usize) -> (Server, Target) {
     let answer = || Reply::new(500, "text/plain");
     let server = Server::start((0..answers).map(|_| answer()).collect()).await;
     let mut target = Target::new(package(name), "cloud", "model");
@@ -65,12 +65,12 @@ async fn provider(name: &str, identity: Identity, answers: usize) -> (Server, Ta
     (server, target)
 }
 
-async fn send(client: &Client, target: &Target) -> Error {
+pub(crate) async fn send(client: &Client, target: &Target) -> Error {
     let sent = client.stream(target, &hello(), CancellationToken::new()).await;
     sent.unwrap_err()
 }
 
-fn header<'a>(seen: &'a Seen, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(seen: &'a Seen, name: &str) -> Option<&'a str> {
     let found = seen.headers.iter().find(|(known, _)| known == name);
     found.map(|(_, value)| value.as_str())
 }
@@ -103,7 +103,7 @@ fn keys_json(id: &str) -> String {
         .to_string()
 }
 
-fn write(home: &TempDir, name: &str, text: &str) -> String {
+pub(crate) fn write(home: &TempDir, name: &str, text: &str) -> String {
     let path = home.path().join(name);
     fs_err::create_dir_all(path.parent().unwrap()).unwrap();
     fs_err::write(&path, text).unwrap();
@@ -322,12 +322,12 @@ fn user_file(home: &TempDir, tokens: &Server) -> String {
     write(home, "user.json", &file.to_string())
 }
 
-fn token(name: &str, lifetime: u64) -> Reply {
+pub(crate) fn token(name: &str, lifetime: u64) -> Reply {
     Reply::new(200, "application/json")
         .body([json!({"access_token": name, "expires_in": lifetime}).to_string()])
 }
 
-fn bearers(server: &Server) -> Vec<String> {
+pub(crate) fn bearers(server: &Server) -> Vec<String> {
     let seen = server.requests();
     let values = seen
         .iter()
@@ -485,7 +485,7 @@ async fn files_that_are_no_use_are_named_and_not_shown() {
     for (text, words) in [
         ("hunter2", "not what they should be"),
         (
-            r#"{"type":"external_account","secret":"hunter2"}"#,
+            r#"{"type":"gdch_service_account","secret":"hunter2"}"#,
             "not known here",
         ),
         (

@@ -1,7 +1,10 @@
 //! Tokens of Google: the application default credentials.
 //!
 //! In this order: the file that `GOOGLE_APPLICATION_CREDENTIALS` names; the one that `gcloud auth
-//! application-default login` left; the machine's own account, where the program runs on Google's.
+//! application-default login` left; the machine's own account, where the program runs on Google's. A file may
+//! be that of a service account, of a user, of an account of others, or say as whom another one may act.
+
+mod external;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,6 +18,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
+use self::external::External;
 use super::http::{Http, Question, Reply};
 use super::{Failure, Surroundings};
 
@@ -45,8 +49,29 @@ enum File {
         #[serde(default)]
         token_uri: Option<String>,
     },
+    ExternalAccount(External),
+    ExternalAccountAuthorizedUser {
+        client_id: String,
+        client_secret: SecretString,
+        refresh_token: SecretString,
+        token_url: String,
+    },
+    ImpersonatedServiceAccount {
+        source_credentials: Box<File>,
+        service_account_impersonation_url: String,
+        #[serde(default)]
+        delegates: Vec<String>,
+    },
     #[serde(other)]
     Other,
+}
+
+/// A token for an account that another one may act as.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Lent {
+    access_token: SecretString,
+    expire_time: String,
 }
 
 #[derive(Deserialize)]
@@ -62,11 +87,11 @@ pub(super) async fn find(
     http: &Http<'_>,
 ) -> Result<(SecretString, SystemTime), Failure> {
     if let Some(path) = surroundings.get("GOOGLE_APPLICATION_CREDENTIALS") {
-        return from_file(Path::new(path), http).await;
+        return from_file(Path::new(path), surroundings, http).await;
     }
     let path = well_known(surroundings);
     if tokio::fs::try_exists(&path).await.unwrap_or(false) {
-        return from_file(&path, http).await;
+        return from_file(&path, surroundings, http).await;
     }
     from_machine(surroundings, http).await.map_err(|failure| match failure {
         Failure::Connection { .. } => Failure::None(format!(
@@ -88,7 +113,11 @@ fn well_known(surroundings: &Surroundings) -> PathBuf {
     folder.join("application_default_credentials.json")
 }
 
-async fn from_file(path: &Path, http: &Http<'_>) -> Result<(SecretString, SystemTime), Failure> {
+async fn from_file(
+    path: &Path,
+    surroundings: &Surroundings,
+    http: &Http<'_>,
+) -> Result<(SecretString, SystemTime), Failure> {
     let unusable = |what: String| Failure::None(format!("the credentials in {} {what}", path.display()));
     let text = super::aws::read_file(path, MOST)
         .await
@@ -96,6 +125,27 @@ async fn from_file(path: &Path, http: &Http<'_>) -> Result<(SecretString, System
     // Words of the parser may show what stands in the file.
     let file: File = serde_json::from_str(&text)
         .map_err(|error| unusable(format!("are not what they should be (line {})", error.line())))?;
+    let lent = match file {
+        File::ImpersonatedServiceAccount {
+            source_credentials,
+            service_account_impersonation_url,
+            delegates,
+        } => {
+            let (source, _) = of_file(*source_credentials, &unusable, surroundings, http).await?;
+            return impersonate(&service_account_impersonation_url, &source, &delegates, http).await;
+        }
+        file => file,
+    };
+    of_file(lent, &unusable, surroundings, http).await
+}
+
+/// A token for whoever a file is of, and its end.
+async fn of_file(
+    file: File,
+    unusable: &impl Fn(String) -> Failure,
+    surroundings: &Surroundings,
+    http: &Http<'_>,
+) -> Result<(SecretString, SystemTime), Failure> {
     let address = |address: Option<String>| {
         let address = address.unwrap_or_else(|| TOKENS.to_owned());
         Url::parse(&address).map_err(|_| unusable(format!("name a token address that is none: {address}")))
@@ -137,14 +187,67 @@ async fn from_file(path: &Path, http: &Http<'_>) -> Result<(SecretString, System
                 ("refresh_token", refresh_token.expose_secret()),
             ],
         ),
+        File::ExternalAccount(account) => {
+            return Box::pin(external::find(&account, surroundings, http)).await;
+        }
+        File::ExternalAccountAuthorizedUser {
+            client_id,
+            client_secret,
+            refresh_token,
+            token_url,
+        } => Question::form(
+            address(Some(token_url))?,
+            &[
+                ("grant_type", "refresh_token"),
+                ("refresh_token", refresh_token.expose_secret()),
+            ],
+        )
+        .header("authorization", external::basic(&client_id, &client_secret)),
+        File::ImpersonatedServiceAccount { .. } => {
+            return Err(unusable("act for an account that acts for another".to_owned()));
+        }
         File::Other => {
             return Err(unusable(
-                "are of a kind that is not known here: use those of a service account or of a user"
+                "are of a kind that is not known here: use those of a service account, of a user or of an account \
+                 of others"
                     .to_owned(),
             ));
         }
     };
     token(&http.ask(question).await?).map_err(|what| unusable(format!("are refused: {what}")))
+}
+
+/// A token for an account that another one may act as.
+async fn impersonate(
+    url: &str,
+    source: &SecretString,
+    delegates: &[String],
+    http: &Http<'_>,
+) -> Result<(SecretString, SystemTime), Failure> {
+    let body = json!({"scope": [SCOPE], "lifetime": format!("{LIFETIME}s"), "delegates": delegates});
+    let question = Question::json(parse(url)?, &body)
+        .header("authorization", format!("Bearer {}", source.expose_secret()));
+    let reply = http.ask(question).await?;
+    let refused =
+        |what: String| Failure::None(format!("the Google account may not act as the other one: {what}"));
+    if !reply.is_good() {
+        return Err(refused(reply.short()));
+    }
+    let lent: Lent =
+        serde_json::from_str(&reply.body).map_err(|_| refused("the answer holds no token".to_owned()))?;
+    let end = lent.expire_time.parse::<jiff::Timestamp>().map(SystemTime::from);
+    let end = end.unwrap_or_else(|_| SystemTime::now() + Duration::from_secs(LIFETIME));
+    Ok((lent.access_token, end))
+}
+
+fn parse(address: &str) -> Result<Url, Failure> {
+    let url = Url::parse(address).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| {
+            Failure::None(format!(
+                "the credentials of Google name an address that is none: {address}"
+            ))
+        })
 }
 
 async fn from_machine(

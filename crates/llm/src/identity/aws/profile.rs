@@ -186,7 +186,7 @@ impl Finder<'_> {
     async fn program(&self, command: &str, name: &str) -> Result<Lease, Failure> {
         let failed =
             |what: &str| Failure::None(format!("the credential process of the AWS profile {name} {what}"));
-        let mut program = if cfg!(windows) {
+        let program = if cfg!(windows) {
             let mut program = Command::new("cmd");
             program.args(["/C", command]);
             program
@@ -195,15 +195,11 @@ impl Finder<'_> {
             program.args(["-c", command]);
             program
         };
-        program.kill_on_drop(true).stdin(std::process::Stdio::null());
-        let output = match tokio::time::timeout(PROGRAM_LIMIT, program.output()).await {
-            Ok(Ok(output)) if output.status.success() => output,
-            Ok(Ok(output)) => return Err(failed(&format!("failed: {}", output.status))),
-            Ok(Err(error)) => return Err(failed(&format!("cannot be started: {error}"))),
-            Err(_) => return Err(failed("does not come to an end")),
-        };
+        let said = super::super::program::run(program, PROGRAM_LIMIT)
+            .await
+            .map_err(|what| failed(&what))?;
         let written: Written =
-            serde_json::from_slice(&output.stdout).map_err(|_| failed("prints something else than keys"))?;
+            serde_json::from_slice(&said).map_err(|_| failed("prints something else than keys"))?;
         let lease = written.lease();
         if lease.1.is_some_and(|until| until < SystemTime::now()) {
             return Err(failed("prints keys that have ended"));
