@@ -300,7 +300,9 @@ impl Catalog {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn is_allowed(&self, id: &str) -> bool {
+    /// Whether configuration lets a provider be used.
+    #[must_use]
+    pub fn is_allowed(&self, id: &str) -> bool {
         let contains =
             |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| list.iter().any(|one| one == id));
         let config = &self.sources.config;
@@ -449,6 +451,7 @@ impl Catalog {
         let login = self.login(&provider.id);
         if let Some(login) = &login {
             route::apply(&mut target, login, text("baseURL").is_some());
+            azure::enter(&mut target, login, environment)?;
         }
         gitlab::complete(&mut target, model, &provider, &self.sources, login.as_ref())?;
         sap::complete(&mut target, model, &provider, &self.sources)?;

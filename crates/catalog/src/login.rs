@@ -167,7 +167,8 @@ pub fn listed(config: &Config, environment: &Environment) -> Value {
         .iter()
         .filter(|(id, _)| !disabled.iter().any(|one| one == id));
     let all = providers.map(|(id, methods)| {
-        let ways = methods.iter().map(|method| {
+        let offered = methods.iter().filter(|method| method.is_offered(environment));
+        let ways = offered.map(|method| {
             let mut shown = json!({ "type": method.kind(), "label": method.label });
             let asked: Vec<_> = method.asked(environment).collect();
             if !asked.is_empty() {

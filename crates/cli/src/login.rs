@@ -42,10 +42,15 @@ pub(crate) async fn run(context: &Context, arguments: Login) -> Result<(), Failu
     }
     let ask = Ask::new(context.output);
     context.output.data("┌  Add credential\n│")?;
-    let known = known(context).await;
+    let known = known(context).await?;
     let provider = provider(ask, &known, arguments.provider.as_deref()).await?;
     let mut inputs = inputs(&arguments.inputs)?;
+    // What is not offered is at the end, so that the places stay.
     let methods = login::of(&provider).unwrap_or_default();
+    let offered = methods
+        .iter()
+        .take_while(|method| method.is_offered(&context.environment));
+    let methods = methods.get(..offered.count()).unwrap_or_default();
     let logins = Logins::new(
         context.paths.clone(),
         context.environment.clone(),
@@ -78,7 +83,9 @@ pub(crate) async fn run(context: &Context, arguments: Login) -> Result<(), Failu
     };
     match (begun, method) {
         (Some(begun), Some((at, _))) => {
-            context.output.data(format_args!("●  Go to: {}\n│", begun.url))?;
+            if !begun.url.is_empty() {
+                context.output.data(format_args!("●  Go to: {}\n│", begun.url))?;
+            }
             context
                 .output
                 .data(format_args!("●  {}\n│", begun.instructions))?;
@@ -104,7 +111,10 @@ struct Known {
 }
 
 /// The providers of the newest catalogue that can be had in a moment.
-async fn known(context: &Context) -> Vec<Known> {
+async fn known(context: &Context) -> Result<Vec<Known>, Failure> {
+    let (engine, location) = context.here().await?;
+    engine.shutdown().await;
+    let catalog = &location.catalog;
     let public = Public::new(&context.paths, &context.environment, env!("CARGO_PKG_VERSION"));
     let public = Arc::new(public);
     if public.may_fetch() {
@@ -115,9 +125,12 @@ async fn known(context: &Context) -> Vec<Known> {
     let heads = snapshot
         .heads()
         .map(|(id, head)| (id.to_owned(), head.name.clone()));
-    let mut known: Vec<Known> = heads.map(|(id, name)| Known { id, name }).collect();
+    let mut known: Vec<Known> = heads
+        .map(|(id, name)| Known { id, name })
+        .filter(|one| catalog.is_allowed(&one.id))
+        .collect();
     for (id, _) in login::METHODS {
-        if !known.iter().any(|one| one.id == *id) {
+        if catalog.is_allowed(id) && !known.iter().any(|one| one.id == *id) {
             known.push(Known {
                 id: (*id).to_owned(),
                 name: (*id).to_owned(),
@@ -128,7 +141,7 @@ async fn known(context: &Context) -> Vec<Known> {
         let at = FIRST.iter().position(|id| *id == one.id);
         (at.unwrap_or(FIRST.len()), one.name.to_lowercase())
     });
-    known
+    Ok(known)
 }
 
 async fn provider(ask: Ask, known: &[Known], wanted: Option<&str>) -> Result<String, Failure> {
@@ -145,6 +158,7 @@ async fn provider(ask: Ask, known: &[Known], wanted: Option<&str>) -> Result<Str
         id: one.id.clone(),
         hint: match one.id.as_str() {
             "opencode" => "recommended".to_owned(),
+            "openai" => "ChatGPT Plus/Pro or API key".to_owned(),
             _ => String::new(),
         },
     });

@@ -1,11 +1,12 @@
-//! Who asks, where a key in a header is not enough: signatures of Amazon, tokens of Google and SAP, passes
-//! of GitLab (reference `providers.md` §3.3–3.4).
+//! Who asks, where a key in a header is not enough: signatures of Amazon, tokens of Google, Azure and
+//! SAP, passes of GitLab (reference `providers.md` §3.3–3.4).
 //!
 //! A [`Target`](crate::Target) says where an identity may be found, as plain data; it is looked up when a
 //! request goes out, kept until shortly before it ends, and never put into the environment of the process.
 //! Requests that need the same identity at the same time wait for one look-up.
 
 mod aws;
+mod azure;
 mod gitlab;
 mod google;
 mod http;
@@ -23,6 +24,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+pub use self::azure::{Azure, SERVICES as AZURE_SERVICES};
 pub use self::gitlab::GitLab;
 use self::http::Http;
 pub use self::sap::{Sap, ServiceKey};
@@ -44,6 +46,8 @@ pub enum Identity {
     GitLab(GitLab),
     /// SAP: requests carry a token, and go to a deployment of the user's.
     Sap(Sap),
+    /// Azure: requests carry a token of the user's.
+    Azure(Azure),
 }
 
 /// Where an identity of Amazon may be found.
@@ -81,7 +85,7 @@ impl Surroundings {
 impl Identity {
     /// Somebody else gives it out and may take it back before its end.
     pub(crate) fn is_given_out(&self) -> bool {
-        matches!(self, Self::GitLab(_) | Self::Sap(_))
+        matches!(self, Self::GitLab(_) | Self::Sap(_) | Self::Azure(_))
     }
 }
 
@@ -95,6 +99,7 @@ impl fmt::Debug for Identity {
                 .finish_non_exhaustive(),
             Self::Google(_) => formatter.debug_struct("Google").finish_non_exhaustive(),
             Self::GitLab(_) => formatter.debug_struct("GitLab").finish_non_exhaustive(),
+            Self::Azure(azure) => formatter.debug_tuple("Azure").field(azure).finish(),
             Self::Sap(_) => formatter.debug_struct("Sap").finish_non_exhaustive(),
         }
     }
@@ -177,6 +182,13 @@ impl Identities {
                 sigv4::sign(letter, &keys, &aws.region, aws.service, &sigv4::now())
                     .map_err(|what| Failure::None(format!("the keys cannot be used: {what}")))
             }
+            (Identity::Azure(_), Found::Token(token)) => {
+                // Who asks by a token has no key, and one that is there is not for this.
+                for name in ["api-key", "x-api-key"] {
+                    letter.headers.remove(name);
+                }
+                bear(letter.headers, &token)
+            }
             (_, Found::Token(token)) => bear(letter.headers, &token),
             (_, Found::Pass(token, headers)) => {
                 for (name, value) in headers {
@@ -235,6 +247,14 @@ impl Identities {
                     found: Found::Token(token),
                     until: Some(until),
                     margin: MARGIN,
+                }
+            }
+            Identity::Azure(azure) => {
+                let (token, until) = Box::pin(azure::find(azure)).await?;
+                Held {
+                    found: Found::Token(token),
+                    until: Some(until),
+                    margin: azure::MARGIN,
                 }
             }
             Identity::GitLab(gitlab) => {
@@ -310,6 +330,12 @@ fn mark(identity: &Identity) -> [u8; 32] {
                 add(name);
                 add(value);
             }
+            None
+        }
+        Identity::Azure(azure) => {
+            add("azure");
+            add(&azure.program.to_string_lossy());
+            add(azure.scope);
             None
         }
         Identity::Sap(sap) => {

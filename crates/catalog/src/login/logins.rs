@@ -1,16 +1,23 @@
 //! Logins that are going on (reference `providers.md` §12.6): one a provider, each with a limit in time.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opencode_config::credential::{self, Credential};
 use opencode_config::{Environment, Paths};
+use opencode_llm::identity::{AZURE_SERVICES, Azure};
+use opencode_schema::time::{Millis, now};
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
 use super::method::Flow;
 use super::{Inputs, LoginError, Options, check, device, flow, of};
 use crate::http::Http;
+
+/// What stands where a token would, as in the reference's file.
+const NO_TOKEN: &str = "opencode-oauth-dummy-key";
+const YEAR: Millis = 31_536_000_000;
 
 /// Logins that are going on. Cheap to clone.
 #[derive(Clone)]
@@ -93,6 +100,21 @@ impl Logins {
         let (http, options) = (self.http.clone(), self.options.clone());
         let (url, instructions, task) = match &way.flow {
             Flow::Key => return Ok(None),
+            Flow::AzureCli => {
+                let program = crate::azure::program(&self.environment);
+                let program = program.ok_or_else(|| LoginError::Failed {
+                    reason: "Azure's command line (az) is not there".to_owned(),
+                })?;
+                let named = flow::filled(inputs, "resourceName").map(str::to_owned);
+                let resource =
+                    named.or_else(|| self.environment.get("AZURE_RESOURCE_NAME").map(str::to_owned));
+                let resource = resource.ok_or_else(|| LoginError::Invalid {
+                    field: "resourceName".to_owned(),
+                    message: "Required".to_owned(),
+                })?;
+                let told = "Sign in with `az login` before continuing.".to_owned();
+                (String::new(), told, tokio::spawn(azure_cli(program, resource)))
+            }
             Flow::Browser(browser) => {
                 let waiting = flow::begin(browser, inputs, &self.environment, &options).await?;
                 let url = waiting.url.clone();
@@ -159,6 +181,25 @@ impl Logins {
     fn begun(&self) -> std::sync::MutexGuard<'_, HashMap<String, Begun>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A login to Azure's command line: the token is not stored, each request asks for it.
+async fn azure_cli(program: PathBuf, resource: String) -> Result<Credential, LoginError> {
+    let azure = Azure {
+        program,
+        scope: AZURE_SERVICES,
+    };
+    azure
+        .check()
+        .await
+        .map_err(|reason| LoginError::Failed { reason })?;
+    Ok(Credential::Oauth {
+        refresh: NO_TOKEN.into(),
+        access: NO_TOKEN.into(),
+        expires: now().saturating_add(YEAR),
+        account_id: Some(resource),
+        enterprise_url: None,
+    })
 }
 
 impl std::fmt::Debug for Logins {

@@ -133,6 +133,8 @@ pub enum Flow {
     Device(&'static Device),
     /// The same, as ChatGPT does it.
     Headless,
+    /// The user is logged in to Azure's command line, which gives out tokens.
+    AzureCli,
 }
 
 /// A login in a browser (reference `providers.md` §12.4–12.5).
@@ -229,6 +231,15 @@ impl Method {
         match self.flow {
             Flow::Key => Kind::Api,
             _ => Kind::Oauth,
+        }
+    }
+
+    /// Whether there is such a way here.
+    #[must_use]
+    pub fn is_offered(&self, environment: &Environment) -> bool {
+        match self.flow {
+            Flow::AzureCli => crate::azure::program(environment).is_some(),
+            _ => true,
         }
     }
 

@@ -218,6 +218,14 @@ const CLOUDFLARE_ACCOUNT: Prompt = Prompt {
     ..TEXT
 };
 
+const AZURE_RESOURCE: &[Prompt] = &[Prompt {
+    key: "resourceName",
+    message: "Azure resource name",
+    placeholder: Some("e.g. my-models"),
+    unless: Some("AZURE_RESOURCE_NAME"),
+    ..TEXT
+}];
+
 const SNOWFLAKE_ACCOUNT: Prompt = Prompt {
     key: "account",
     message: "Snowflake account identifier",
@@ -313,16 +321,15 @@ pub static METHODS: &[(&str, &[Method])] = &[
     ),
     (
         "azure",
-        &[key(
-            "API key",
-            &[Prompt {
-                key: "resourceName",
-                message: "Azure resource name",
-                placeholder: Some("e.g. my-models"),
-                unless: Some("AZURE_RESOURCE_NAME"),
-                ..TEXT
-            }],
-        )],
+        &[
+            key("API key", AZURE_RESOURCE),
+            // The last, because it is not offered everywhere and the others keep their numbers.
+            Method {
+                label: "Microsoft Entra ID (Azure CLI)",
+                prompts: AZURE_RESOURCE,
+                flow: Flow::AzureCli,
+            },
+        ],
     ),
     (
         "digitalocean",

@@ -41,7 +41,7 @@ fn source(provider_id: &str, environment: &Environment) -> Option<Source> {
                 Brings::Token(_) => return None,
             },
             Flow::Device(device) => (device.issuer, device.client_id, None, device.token),
-            Flow::Key | Flow::Headless => return None,
+            Flow::Key | Flow::Headless | Flow::AzureCli => return None,
         };
         let own_client = variable.and_then(|name| environment.get(name));
         Some(Source {

@@ -129,6 +129,27 @@ async fn what_does_not_fit_is_said_and_nothing_is_stored() {
 }
 
 #[tokio::test]
+async fn only_providers_that_may_be_used_are_offered() {
+    let home = home();
+    for (config, refused, taken) in [
+        (json!({ "disabled_providers": ["groq"] }), "groq", "mistral"),
+        (json!({ "enabled_providers": ["mistral"] }), "gitlab", "mistral"),
+    ] {
+        home.write("opencode.json", config.to_string());
+        let login = home.run_with_input(["auth", "login", "-p", refused], "k\n").await;
+        assert_eq!(login.code(), Some(1), "{}", login.stdout);
+        assert!(
+            login.stderr.contains(&format!("Unknown provider \"{refused}\"")),
+            "{}",
+            login.stderr
+        );
+        home.run_with_input(["auth", "login", "-p", taken], "k\n")
+            .await
+            .success();
+    }
+}
+
+#[tokio::test]
 async fn an_organisation_names_the_command_that_gives_the_token() {
     let home = home();
     let answer = |script: &str| json!({ "auth": { "command": ["sh", "-c", script], "env": "ORG_TOKEN" } });

@@ -49,7 +49,7 @@ enum File {
         #[serde(default)]
         token_uri: Option<String>,
     },
-    ExternalAccount(External),
+    ExternalAccount(Box<External>),
     ExternalAccountAuthorizedUser {
         client_id: String,
         client_secret: SecretString,

@@ -142,14 +142,14 @@ impl External {
     ) -> Result<SecretString, Failure> {
         let source = &self.credential_source;
         if let Some(executable) = &source.executable {
-            return self.from_program(executable, surroundings).await;
+            return self.ask_program(executable, surroundings).await;
         }
         if source
             .environment_id
             .as_deref()
             .is_some_and(|id| id.starts_with("aws"))
         {
-            return self.from_amazon(surroundings, http).await;
+            return self.ask_amazon(surroundings, http).await;
         }
         if let Some(path) = &source.file {
             let text = aws::read_file(Path::new(path), MOST)
@@ -176,7 +176,7 @@ impl External {
         source.format.token(&reply.body, address)
     }
 
-    async fn from_program(
+    async fn ask_program(
         &self,
         executable: &Executable,
         surroundings: &Surroundings,
@@ -226,7 +226,7 @@ impl External {
     }
 
     /// A question to Amazon who we are, signed; Google asks it in our place.
-    async fn from_amazon(
+    async fn ask_amazon(
         &self,
         surroundings: &Surroundings,
         http: &Http<'_>,
