@@ -407,6 +407,7 @@ impl Catalog {
         // Clouds have variables that are named like keys and are a part of something else.
         let may_be_key = adapter.key.required || !clouds::IDS.contains(&provider.id.as_str());
         let key = text("apiKey")
+            .or_else(|| text("token"))
             .or(provider.key.as_deref())
             .or_else(|| variable(adapter.variables.key))
             .or_else(|| loader::key(&provider, &self.sources).filter(|_| may_be_key));

@@ -18,6 +18,8 @@ struct Row {
 enum Of {
     /// What a loader chooses, so that the provider needs a key of its own.
     Provider(&'static str),
+    /// What a loader chooses that counts with configuration alone, too.
+    ProviderAsIs(&'static str),
     /// What the package itself chooses.
     Package(&'static str),
 }
@@ -32,10 +34,15 @@ enum When {
 
 const AIHUBMIX: &str = "@aihubmix/ai-sdk-provider";
 
-static ROWS: [Row; 7] = [
+static ROWS: [Row; 8] = [
     Row {
         of: Of::Provider("xai"),
         api: Api::Responses,
+        when: When::Always,
+    },
+    Row {
+        of: Of::ProviderAsIs("snowflake-cortex"),
+        api: Api::Cortex,
         when: When::Always,
     },
     Row {
@@ -84,6 +91,7 @@ pub(crate) fn of(
         let meant = match row.of {
             // Parity: configuration alone leaves a provider with the interface of its package (§1.5).
             Of::Provider(id) => id == provider.id && has_key_of_its_own(provider, sources),
+            Of::ProviderAsIs(id) => id == provider.id,
             Of::Package(package) => package == adapter.package,
         };
         meant
@@ -119,20 +127,10 @@ mod tests {
     use crate::select::Choice;
 
     /// Packages of the public catalogue whose protocol is not there, and why.
-    const ABSENT: [(&str, &str); 3] = [
-        (
-            "@jerome-benoit/sap-ai-provider-v2",
-            "the orchestration of SAP wants a token of its own",
-        ),
-        (
-            "gitlab-ai-provider",
-            "GitLab gives tokens for the makers of its models",
-        ),
-        (
-            "watsonx-ai-provider",
-            "IBM wants a token of its identity service and the id of a project",
-        ),
-    ];
+    const ABSENT: [(&str, &str); 1] = [(
+        "watsonx-ai-provider",
+        "IBM wants a token of its identity service and the id of a project",
+    )];
     /// Packages that speak as OpenAI does, at an address that the catalogue or a loader knows.
     const COMPATIBLE: [&str; 2] = ["ai-gateway-provider", "merge-gateway-ai-sdk-provider"];
 

@@ -1,11 +1,13 @@
-//! Models that providers list themselves: servers on this machine, and Copilot (reference `providers.md`
-//! §3.3, §12.3; local servers are beyond it).
+//! Models that providers list themselves: servers on this machine, Copilot, Modal, the routers of DigitalOcean
+//! (reference `providers.md` §3.3, §12.3; local servers are beyond it).
 //!
 //! Lists are asked for beside everything else and with short limits; until they come, and when they do not
 //! come, the catalogue is what it is without them.
 
 mod copilot;
+mod digitalocean;
 mod lm_studio;
+mod modal;
 mod ollama;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +26,7 @@ use crate::build::unknown;
 use crate::catalog::{Catalog, Sources};
 use crate::convert::DEFAULT_ADAPTER;
 use crate::http::Http;
+use crate::snapshot::Snapshot;
 use crate::variants::{self, Variants};
 
 /// How long a server on this machine may take for one answer.
@@ -44,6 +47,8 @@ pub(crate) struct Live {
     pub(crate) url: String,
     /// Its models.
     pub(crate) models: Vec<Listed>,
+    /// They come to those of the public catalogue, and do not replace them.
+    pub(crate) adds: bool,
 }
 
 /// A model as its provider lists it.
@@ -77,6 +82,15 @@ pub(crate) struct Listed {
     pub(crate) yields: bool,
     /// It is not shown, and there for small things only.
     pub(crate) hidden: bool,
+    pub(crate) temperature: Option<bool>,
+    /// The model of the public catalogue that it is, if it has another id there.
+    pub(crate) like: Option<String>,
+    /// What goes in and comes out, where the list says so.
+    pub(crate) input_kinds: Option<Modalities>,
+    pub(crate) output_kinds: Option<Modalities>,
+    /// US dollars for a million tokens in, out, and read from the cache.
+    pub(crate) prices: [Option<f64>; 3],
+    pub(crate) interleaved: Option<Interleaved>,
 }
 
 /// When lists were last asked for, and what came.
@@ -92,6 +106,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) http: &'a Http,
     pub(crate) sources: &'a Sources,
     pub(crate) provider_id: &'static str,
+    pub(crate) snapshot: &'a (dyn Fn() -> &'a Snapshot + Sync),
 }
 
 impl Asking<'_> {
@@ -118,7 +133,7 @@ impl Asking<'_> {
 }
 
 /// Providers that list their models.
-const IDS: [&str; 3] = ["github-copilot", "ollama", "lmstudio"];
+const IDS: [&str; 5] = ["github-copilot", "ollama", "lmstudio", "modal", "digitalocean"];
 
 impl Catalog {
     /// Whether a provider lists its models itself.
@@ -141,39 +156,32 @@ impl Catalog {
         if asked.is_some_and(|at| at.elapsed() < FRESH) {
             return false;
         }
-        let asking = |provider_id| Asking {
-            http: &self.http,
-            sources: &self.sources,
-            provider_id,
-        };
+        let snapshot = || self.snapshot();
         let local = !self.sources.environment.is_on(variable::DISABLE_LOCAL_MODELS);
-        let may = |id: &str| self.is_allowed(id);
-        let [copilot, ollama, studio] = IDS.map(asking);
-        let (copilot, ollama, studio) = tokio::join!(
-            async {
-                if may(IDS[0]) {
-                    copilot::list(&copilot).await
-                } else {
-                    None
-                }
-            },
-            async {
-                if local && may(IDS[1]) {
-                    ollama::list(&ollama).await
-                } else {
-                    None
-                }
-            },
-            async {
-                if local && may(IDS[2]) {
-                    lm_studio::list(&studio).await
-                } else {
-                    None
-                }
-            },
-        );
+        let list = async |provider_id: &'static str| {
+            let asking = Asking {
+                http: &self.http,
+                sources: &self.sources,
+                provider_id,
+                snapshot: &snapshot,
+            };
+            if !self.is_allowed(provider_id) {
+                return None;
+            }
+            match provider_id {
+                "github-copilot" => copilot::list(&asking).await,
+                "ollama" if local => ollama::list(&asking).await,
+                "lmstudio" if local => lm_studio::list(&asking).await,
+                "modal" => modal::list(&asking).await,
+                "digitalocean" => digitalocean::list(&asking).await,
+                _ => None,
+            }
+        };
+        let [one, two, three, four, five] = IDS.map(list);
+        let lists = tokio::join!(one, two, three, four, five);
+        let lists = [lists.0, lists.1, lists.2, lists.3, lists.4];
         let mut changed = false;
-        for (id, list) in IDS.into_iter().zip([copilot, ollama, studio]) {
+        for (id, list) in IDS.into_iter().zip(lists) {
             let Some(mut list) = list else { continue };
             list.models.truncate(MOST_MODELS);
             let before = self.came().insert(id, list.clone());
@@ -241,11 +249,21 @@ pub(crate) fn lay_over(known: Option<Provider>, provider_id: &str, list: &Live, 
         source: Source::Custom,
         ..unknown(provider_id)
     });
-    let mut before = std::mem::take(&mut provider.models);
+    let before = std::mem::take(&mut provider.models);
+    if list.adds {
+        provider.models.clone_from(&before);
+    }
     for listed in list.models.iter().filter(|listed| hidden || !listed.hidden) {
-        let known = before.shift_remove(&listed.id);
+        if list.adds && before.contains_key(&listed.id) {
+            continue;
+        }
+        let known = before.get(listed.like.as_ref().unwrap_or(&listed.id)).cloned();
         let stays = known.is_some() && listed.yields;
         let mut model = known.unwrap_or_else(|| new_model(provider_id, &listed.id));
+        if model.id != listed.id {
+            model.id.clone_from(&listed.id);
+            model.api.id.clone_from(&listed.id);
+        }
         model.api.url.clone_from(listed.url.as_ref().unwrap_or(&list.url));
         model.api.endpoint = listed.endpoint.map(str::to_owned);
         if let Some(api_id) = &listed.api_id {
@@ -274,14 +292,33 @@ pub(crate) fn lay_over(known: Option<Provider>, provider_id: &str, list: &Live, 
         can.reasoning = listed.reasoning.filter(|_| !stays).unwrap_or(can.reasoning);
         can.input.image = listed.images.unwrap_or(can.input.image);
         can.input.pdf = listed.pdf.unwrap_or(can.input.pdf);
+        can.temperature = listed.temperature.unwrap_or(can.temperature);
+        if let Some(input) = &listed.input_kinds {
+            can.input.clone_from(input);
+        }
+        if let Some(output) = &listed.output_kinds {
+            can.output.clone_from(output);
+        }
+        if let Some(interleaved) = &listed.interleaved {
+            can.interleaved.clone_from(interleaved);
+        }
         can.attachment = can.attachment || can.input.image;
         if let Some(cost) = &listed.cost {
             model.cost = cost.clone();
+        }
+        let price = &mut model.cost.base;
+        for (place, known) in [&mut price.input, &mut price.output, &mut price.cache.read]
+            .into_iter()
+            .zip(listed.prices)
+        {
+            *place = known.unwrap_or(*place);
         }
         if let Some(npm) = listed.npm {
             npm.clone_into(&mut model.api.npm);
             let said = listed.variants.clone();
             model.variants = Some(said.unwrap_or_else(|| variants::of(&model, None)));
+        } else if let Some(said) = &listed.variants {
+            model.variants = Some(said.clone());
         }
         provider.models.insert(listed.id.clone(), model);
     }

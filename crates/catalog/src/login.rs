@@ -110,7 +110,7 @@ impl Options {
     }
 
     /// The address of a row's path, or a whole address of a row.
-    fn url(&self, issuer: &str, path: &str) -> String {
+    pub(crate) fn url(&self, issuer: &str, path: &str) -> String {
         if path.starts_with('/') {
             return format!("{}{path}", self.base(issuer));
         }

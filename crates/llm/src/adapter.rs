@@ -32,6 +32,8 @@ pub struct Adapter {
     pub namespace: Namespace,
     /// What its error answers look like.
     pub failure: FailureShape,
+    /// Words of a refused request (status 400) which say that there is nothing to add: in lower case.
+    pub nothing_to_add: Option<&'static str>,
     /// Environment variables that the package itself would read, for the catalogue.
     pub variables: Variables,
 }
@@ -47,6 +49,8 @@ pub enum Api {
     Responses,
     /// Chat completions of a DeepSeek model on Azure.
     DeepSeek,
+    /// Chat completions of Snowflake Cortex.
+    Cortex,
     /// Cohere chat.
     Cohere,
     /// Gemini.

@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::identity::{Failure, Identities, Identity};
 use crate::protocol::{self, Decoder, Prepared};
 use crate::request::{Request, Tool};
-use crate::stream::StreamPart;
+use crate::stream::{Finish, FinishReason, ProviderMetadata, StreamPart, Usage};
 use crate::target::Target;
 use crate::written_calls::WrittenCalls;
 
@@ -91,7 +91,12 @@ impl Client {
         }
         let outgoing = Outgoing::new(target, request, &headers, &body, true)?;
         let watch = Watch::new(target, outgoing.shown_url(), cancel);
-        let response = Box::pin(self.send(target, outgoing, &watch)).await?;
+        let response = match Box::pin(self.send(target, outgoing, &watch)).await {
+            Err(error) if means_nothing_to_add(target, &error) => {
+                return Ok(PartStream::ended(nothing(), watch));
+            }
+            sent => sent?,
+        };
         let stream = PartStream::new(response, decoder, watch, target.limits.idle);
         if !target.settings.written_calls {
             return Ok(stream);
@@ -122,7 +127,10 @@ impl Client {
         }
         let outgoing = Outgoing::new(target, request, &headers, &body, false)?;
         let watch = Watch::new(target, outgoing.shown_url(), cancel);
-        let response = Box::pin(self.send(target, outgoing, &watch)).await?;
+        let response = match Box::pin(self.send(target, outgoing, &watch)).await {
+            Err(error) if means_nothing_to_add(target, &error) => return Ok(vec![nothing()]),
+            sent => sent?,
+        };
         Box::pin(answer::whole(response, decoder, &watch, target.limits.idle)).await
     }
 
@@ -174,6 +182,24 @@ impl Client {
         })?;
         watch.header(outgoing.send(&self.connections, watch)).await?
     }
+}
+
+/// Parity: providers.md §3.3, a refusal of some words is an empty answer.
+fn means_nothing_to_add(target: &Target, error: &Error) -> bool {
+    let (Some(words), Error::Http(refused)) = (target.adapter.nothing_to_add, error) else {
+        return false;
+    };
+    refused.status == 400 && refused.body.to_lowercase().contains(words)
+}
+
+/// An answer that adds nothing.
+fn nothing() -> StreamPart {
+    StreamPart::Finish(Finish {
+        reason: FinishReason::Stop,
+        raw: Some("stop".to_owned()),
+        usage: Usage::default(),
+        metadata: ProviderMetadata::new(),
+    })
 }
 
 async fn accepted(

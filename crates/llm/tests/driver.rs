@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opencode_llm::adapter::{Api, by_package_and_api};
 use opencode_llm::request::Message;
 use opencode_llm::stream::StreamPart;
 use opencode_llm::target::Limits;
@@ -545,4 +546,44 @@ async fn calls_can_be_made_from_any_task() {
         Ok::<_, Error>(parts)
     });
     assert!(finished(&task.await.unwrap().unwrap()));
+}
+
+#[tokio::test]
+async fn a_refusal_may_mean_that_there_is_nothing_to_add() {
+    let refusal = || {
+        Reply::new(400, "application/json")
+            .body([r#"{"message": "The Conversation complete, nothing to do"}"#])
+    };
+    for (api, ends) in [(Api::Cortex, true), (Api::Chat, false)] {
+        let server = Server::start(vec![refusal(), refusal()]).await;
+        let adapter = by_package_and_api("@ai-sdk/openai-compatible", api).unwrap();
+        let mut target = Target::new(adapter, "snowflake-cortex", "m");
+        target.base_url = Some(server.url());
+        let request = Request {
+            prompt: vec![Message::user("hello")],
+            max_output_tokens: Some(7),
+            ..Request::default()
+        };
+        let client = Client::new(ClientOptions {
+            system_proxies: false,
+            ..ClientOptions::default()
+        });
+        let whole = client.generate(&target, &request, CancellationToken::new()).await;
+        let streamed = client.stream(&target, &request, CancellationToken::new()).await;
+        assert_eq!((whole.is_ok(), streamed.is_ok()), (ends, ends), "{api:?}");
+        let body: serde_json::Value = serde_json::from_slice(&server.requests()[0].body).unwrap();
+        let field = if ends {
+            "max_completion_tokens"
+        } else {
+            "max_tokens"
+        };
+        assert_eq!(body[field], 7);
+        if let Ok(mut stream) = streamed {
+            let Some(Ok(StreamPart::Finish(finish))) = stream.next().await else {
+                panic!("an end")
+            };
+            assert_eq!(finish.reason, opencode_llm::stream::FinishReason::Stop);
+            assert!(stream.next().await.is_none());
+        }
+    }
 }

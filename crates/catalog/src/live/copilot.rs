@@ -128,6 +128,7 @@ pub(super) async fn list(asking: &Asking<'_>) -> Option<Live> {
         name: "GitHub Copilot",
         models: usable.map(|entry| listed(entry, &base)).collect(),
         url: base,
+        adds: false,
     })
 }
 

@@ -49,6 +49,7 @@ pub(super) async fn list(asking: &Asking<'_>) -> Option<Live> {
             name: "LM Studio",
             url: format!("{base}/v1"),
             models: models.collect(),
+            adds: false,
         });
     }
     None

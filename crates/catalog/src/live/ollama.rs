@@ -86,6 +86,7 @@ pub(super) async fn list(asking: &Asking<'_>) -> Option<Live> {
         name: "Ollama",
         url: format!("{base}/v1"),
         models: join_all(models).await.into_iter().flatten().collect(),
+        adds: false,
     })
 }
 

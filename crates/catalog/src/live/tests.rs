@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use opencode_config::credential::Credential;
+use opencode_config::credential::{self, Credential};
 use opencode_llm::adapter;
 use pretty_assertions::assert_eq;
 use serde_json::json;
@@ -268,4 +268,102 @@ async fn copilot_says_which_models_there_are() {
         "gpt-4o-mini",
         "a model that is not shown"
     );
+}
+
+#[tokio::test]
+async fn modal_lists_what_the_account_has() {
+    let (url, asked) = server(|path, _| {
+        (path == "/v1/models").then(|| {
+            json!({ "data": [
+                { "id": "own/kimi", "base_model_id": "moonshotai/Kimi-K3", "name": "My Kimi" },
+                { "id": "new", "context_length": 65_000, "max_output_length": 9_000,
+                  "pricing": { "prompt": "0.0000012", "completion": 0.000005, "input_cache_read": "x" },
+                  "supported_features": ["reasoning"], "supported_sampling_parameters": ["temperature"],
+                  "input_modalities": ["text", "image"], "output_modalities": ["text"],
+                  "reasoning_options": [{ "type": "effort", "values": ["low", null] }] },
+            ] })
+        })
+    })
+    .await;
+    let config = offline(&json!({ "modal": { "options": { "baseURL": format!("{url}/v1/") } } }));
+    let catalog = catalog(&[("MODAL_PROXY_TOKEN", "k")], vec![], config);
+    assert!(
+        catalog.provider("modal").unwrap().models.len() > 2,
+        "until the list comes"
+    );
+    assert!(catalog.discover().await);
+    let provider = catalog.provider("modal").unwrap();
+    assert_eq!(provider.models.keys().collect::<Vec<_>>(), ["own/kimi", "new"]);
+    let kimi = &provider.models["own/kimi"];
+    assert_eq!(
+        (kimi.name.as_str(), kimi.api.id.as_str()),
+        ("My Kimi", "own/kimi")
+    );
+    assert!(
+        kimi.limit.context > 500_000 && kimi.capabilities.reasoning,
+        "{kimi:?}"
+    );
+    let new = &provider.models["new"];
+    assert_eq!((new.limit.context, new.limit.output), (65_000, 9_000));
+    assert!((new.cost.base.input - 1.2).abs() < 1e-9 && (new.cost.base.output - 5.0).abs() < 1e-9);
+    assert_eq!(new.cost.base.cache.read, 0.0);
+    let can = &new.capabilities;
+    assert!(can.reasoning && !can.toolcall && can.temperature && can.input.image && can.attachment);
+    assert_eq!(
+        json!(new.variants),
+        json!({ "low": { "reasoningEffort": "low" }, "none": { "reasoningEffort": "none" } })
+    );
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn routers_of_digitalocean_are_models_besides() {
+    let (url, asked) = server(|path, _| {
+        (path == "/v2/gen-ai/models/routers")
+            .then(|| json!({ "model_routers": [{ "name": "fast", "uuid": "u", "policies": [] }] }))
+    })
+    .await;
+    let home = tempfile::TempDir::new().unwrap();
+    let login = |fetched: &str, expires: &str| Credential::Api {
+        key: "k".into(),
+        metadata: [
+            ("oauth_access", "at"),
+            ("oauth_expires", expires),
+            ("routers", r#"[{"name":"kept"}]"#),
+            ("routers_fetched_at", fetched),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into_iter()
+        .collect(),
+    };
+    let (now, later) = (opencode_schema::time::now().to_string(), i64::MAX.to_string());
+    for (fetched, expires, router, asks) in [
+        ("1", later.as_str(), "router:fast", 1),
+        (now.as_str(), later.as_str(), "router:kept", 0),
+        ("1", "1", "router:kept", 0),
+    ] {
+        let login = login(fetched, expires);
+        let mut catalog = catalog(&[], vec![("digitalocean", login.clone())], offline(&json!({})));
+        catalog.sources.paths.data = home.path().to_owned();
+        credential::put(&catalog.sources.paths, "digitalocean", Some(login.to_entry())).unwrap();
+        catalog
+            .sources
+            .logins
+            .instead
+            .insert("https://api.digitalocean.com".to_owned(), url.clone());
+        let before = asked.lock().unwrap().len();
+        catalog.discover().await;
+        assert_eq!(asked.lock().unwrap().len() - before, asks, "{router}");
+        let provider = catalog.provider("digitalocean").unwrap();
+        assert!(provider.models.len() > 50, "the others stay");
+        let model = &provider.models[router];
+        assert_eq!((model.limit.context, model.limit.output), (128_000, 8_192));
+        let target = catalog.target(model).unwrap();
+        assert_eq!(target.base_url.as_deref(), Some("https://inference.do-ai.run/v1"));
+        assert_eq!(target.model_id, router);
+        let stored = credential::read(&catalog.sources.paths, &catalog.sources.environment);
+        let entry = stored["digitalocean"].to_entry();
+        let kept = entry["metadata"]["routers"].as_str().unwrap();
+        assert!(kept.contains(router.trim_start_matches("router:")), "{kept}");
+    }
 }

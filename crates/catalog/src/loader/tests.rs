@@ -242,3 +242,22 @@ fn the_gateway_of_vercel_hears_of_the_deployment() {
         assert_eq!(header("ai-o11y-region"), None, "{name}");
     }
 }
+
+#[test]
+fn snowflake_is_asked_in_its_own_way_however_it_is_connected() {
+    let configured =
+        json!({ "provider": { "snowflake-cortex": { "options": { "account": "acc", "token": "t1" } } } });
+    let variables = [("SNOWFLAKE_ACCOUNT", "acc"), ("SNOWFLAKE_CORTEX_PAT", "t2")];
+    for (catalog, token) in [
+        (catalog(&[], vec![], configured), "t1"),
+        (catalog(&variables, vec![], json!({})), "t2"),
+    ] {
+        let target = catalog.target(&first(&catalog, "snowflake-cortex")).unwrap();
+        assert_eq!(target.adapter.api, opencode_llm::adapter::Api::Cortex);
+        assert_eq!(target.api_key.unwrap().expose_secret(), token);
+        assert_eq!(
+            target.base_url.as_deref(),
+            Some("https://acc.snowflakecomputing.com/api/v2/cortex/v1")
+        );
+    }
+}

@@ -2,6 +2,7 @@
 
 use opencode_config::Environment;
 use opencode_config::credential::Credential;
+use opencode_schema::time::{Millis, now};
 use url::Url;
 
 use super::callback::{Brought, Callback};
@@ -9,6 +10,9 @@ use super::method::{Brings, Browser};
 use super::pkce::{Pkce, random_word};
 use super::{Inputs, LoginError, Options, token};
 use crate::http::Http;
+
+/// Seconds that a token lasts if the browser does not say.
+const MONTH: Millis = 2_592_000;
 
 /// A login that waits for a browser.
 pub(super) struct Waiting {
@@ -114,9 +118,21 @@ impl Waiting {
         match self.browser.brings {
             Brings::Token(_) => {
                 let key = word(&brought, "access_token")?.to_owned();
+                let lasts = brought.get("expires_in").and_then(|text| text.parse().ok());
+                let lasts: Millis = lasts.filter(|lasts| *lasts > 0).unwrap_or(MONTH);
+                let end = now().saturating_add(lasts.saturating_mul(1000));
+                // Parity: the login stands beside the key, for what the key alone does not open.
+                let metadata = [
+                    ("oauth_access", key.clone()),
+                    ("oauth_expires", end.to_string()),
+                    ("oauth_scopes", self.browser.scope.to_owned()),
+                ];
                 Ok(Credential::Api {
                     key: key.into(),
-                    metadata: Default::default(),
+                    metadata: metadata
+                        .into_iter()
+                        .map(|(name, value)| (name.to_owned(), value))
+                        .collect(),
                 })
             }
             Brings::Code(exchange) => {

@@ -486,10 +486,13 @@ async fn others_in_a_browser() {
         .accepted()
         .unwrap();
     logins.complete("digitalocean", 0).await.unwrap();
-    assert_eq!(
-        world.stored("digitalocean"),
-        json!({ "type": "api", "key": "do" })
-    );
+    let stored = world.stored("digitalocean");
+    assert_eq!((&stored["type"], &stored["key"]), (&json!("api"), &json!("do")));
+    let metadata = &stored["metadata"];
+    assert_eq!(metadata["oauth_access"], "do");
+    assert_eq!(metadata["oauth_scopes"], "genai:read inference:query");
+    let end: i64 = metadata["oauth_expires"].as_str().unwrap().parse().unwrap();
+    assert!(end > now() + 29 * 86_400_000, "a month if nobody says");
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ const fn chat(
         headers: &[],
         namespace: Namespace::Fixed(namespace),
         failure: FailureShape::Nested,
+        nothing_to_add: None,
         variables: Variables {
             key: Some(key_variable),
             base_url: None,
@@ -105,6 +106,7 @@ pub static ADAPTERS: &[Adapter] = &[
         headers: &[("anthropic-version", "2023-06-01")],
         namespace: Namespace::Provider,
         failure: FailureShape::Anthropic,
+        nothing_to_add: None,
         variables: Variables {
             key: Some("ANTHROPIC_API_KEY"),
             base_url: Some("ANTHROPIC_BASE_URL"),
@@ -119,6 +121,15 @@ pub static ADAPTERS: &[Adapter] = &[
             base_url: None,
         },
         ..chat("@ai-sdk/openai-compatible", &dialect::COMPATIBLE, "", "", "")
+    },
+    Adapter {
+        api: Api::Cortex,
+        base_url: None,
+        key: Key::bearer(false),
+        namespace: Namespace::Provider,
+        nothing_to_add: Some("conversation complete"),
+        variables: NO_VARIABLES,
+        ..chat("@ai-sdk/openai-compatible", &dialect::CORTEX, "", "", "")
     },
     Adapter {
         variables: OPENAI_VARIABLES,

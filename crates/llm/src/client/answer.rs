@@ -108,6 +108,13 @@ impl PartStream {
         stream
     }
 
+    /// An answer that is over with its only part.
+    pub(super) fn ended(part: StreamPart, watch: Watch) -> Self {
+        let mut stream = Self::played(Decoder::Demo(vec![part]), watch);
+        stream.pace = None;
+        stream
+    }
+
     /// The same, with calls that are written as text.
     pub(super) fn looking_for_calls(mut self, written: WrittenCalls) -> Self {
         self.written = Some(written);

@@ -253,6 +253,7 @@ impl External {
         }
         let account = Aws {
             region: region.clone(),
+            service: "sts",
             profile: None,
             keys: None,
             surroundings: surroundings.clone(),

@@ -97,6 +97,15 @@ pub static COMPATIBLE: Dialect = Dialect {
     answer: COMPATIBLE_ANSWER,
 };
 
+/// Snowflake Cortex.
+pub static CORTEX: Dialect = Dialect {
+    request: RequestRules {
+        limit_field: "max_completion_tokens",
+        ..COMPATIBLE_REQUEST
+    },
+    answer: COMPATIBLE_ANSWER,
+};
+
 /// OpenAI itself.
 pub static OPENAI: Dialect = Dialect {
     request: RequestRules {
