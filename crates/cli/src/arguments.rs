@@ -43,6 +43,36 @@ pub(crate) struct Global {
     pub(crate) profile: Option<String>,
 }
 
+/// `opencode index`
+#[derive(Debug, Args)]
+pub(crate) struct Index {
+    #[command(subcommand)]
+    pub(crate) action: IndexAction,
+}
+
+/// What is done with the search index of this folder.
+#[derive(Debug, Subcommand)]
+pub(crate) enum IndexAction {
+    /// Take in everything that has changed
+    Build,
+    /// Print how much it holds
+    Status,
+    /// Print the places that fit some words best
+    Search {
+        /// What is looked for, in words
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// How many at most
+        #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
+        limit: usize,
+        /// Print them with their text as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take it away; the next search makes it anew
+    Clear,
+}
+
 /// `opencode config`
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -158,6 +188,9 @@ pub(crate) enum Command {
     Agent(Agent),
     /// Show the configuration that is in force and where each value comes from; change and convert it
     Config(Config),
+    /// Search the project by what is meant, and look after the index for it
+    #[command(arg_required_else_help = true)]
+    Index(Index),
     /// Show what was used: tokens, money, models, tools
     Stats(Stats),
     /// Look into the database

@@ -12,6 +12,7 @@ mod debug;
 mod export;
 mod failure;
 mod import;
+mod index;
 mod log;
 mod login;
 mod models;
@@ -97,6 +98,7 @@ async fn perform(context: &Context, command: Option<Command>) -> Result<(), Fail
         Command::Providers(command) => providers::run(context, command).await,
         Command::Agent(command) => agent::run(context, command).await,
         Command::Config(command) => config::run(context, command).await,
+        Command::Index(command) => index::run(context, command).await,
         Command::Stats(arguments) => stats::run(context, arguments).await,
         Command::Db(arguments) => database::run(context, arguments).await,
         Command::Debug(command) => debug::run(context, command).await,

@@ -5,6 +5,7 @@
 
 mod answer;
 pub(crate) mod connection;
+mod embed;
 mod failure;
 mod outgoing;
 mod watch;

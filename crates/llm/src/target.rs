@@ -112,8 +112,21 @@ impl Target {
         self.url_for(true)
     }
 
-    /// The address to send to.
-    pub(crate) fn url_for(&self, streaming: bool) -> Result<url::Url, Error> {
+    /// Another address of the provider: below where its protocol's paths lie.
+    pub(crate) fn url_below(&self, path: &str) -> Result<url::Url, Error> {
+        let (base, _) = self.base()?;
+        let mut url = url::Url::parse(&format!("{base}{path}")).map_err(|error| Error::BadAddress {
+            url: shown_text(base),
+            reason: error.to_string(),
+        })?;
+        if !self.settings.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.settings.query);
+        }
+        Ok(url)
+    }
+
+    /// The address below which the protocol's paths lie, as text and taken apart.
+    fn base(&self) -> Result<(&str, url::Url), Error> {
         let Some(base) = self
             .base_url
             .as_deref()
@@ -138,6 +151,12 @@ impl Target {
         if !matches!(base_url.scheme(), "http" | "https") {
             return Err(bad(&"only http and https are spoken"));
         }
+        Ok((base, base_url))
+    }
+
+    /// The address to send to.
+    pub(crate) fn url_for(&self, streaming: bool) -> Result<url::Url, Error> {
+        let (base, base_url) = self.base()?;
         let (text, version) = match self.adapter.addressing {
             Addressing::Plain => (format!("{base}{}", self.adapter.path), None),
             Addressing::Anthropic => {
@@ -157,7 +176,10 @@ impl Target {
                 )
             }
         };
-        let mut url = url::Url::parse(&text).map_err(|error| bad(&error))?;
+        let mut url = url::Url::parse(&text).map_err(|error| Error::BadAddress {
+            url: shown_text(base),
+            reason: error.to_string(),
+        })?;
         let query = self
             .settings
             .query

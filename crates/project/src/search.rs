@@ -17,11 +17,20 @@ mod open;
 mod walk;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
 pub use open::open_regular;
+
+/// Every file of a folder that is not hidden, and that neither the ignore files nor the patterns leave out,
+/// relative to it, in the order of paths; `None` now and then, so that a caller is never kept waiting.
+///
+/// # Errors
+/// It is no folder, or a pattern is wrong.
+pub fn files(directory: &Path, left_out: &[String]) -> Result<impl Iterator<Item = Option<PathBuf>>, Error> {
+    walk::all(directory, left_out)
+}
 
 /// Which files to find by name.
 #[derive(Clone, Debug, PartialEq, Eq)]

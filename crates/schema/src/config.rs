@@ -56,6 +56,9 @@ pub struct Config {
     /// Providers by id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<IndexMap<String, ProviderConfig>>,
+    /// The search index of a project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexConfig>,
     /// Rules files besides the usual ones: paths, patterns, addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instructions: Option<Vec<String>>,
@@ -252,6 +255,31 @@ pub struct CommandConfig {
     /// Whether it runs in a session of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subtask: Option<bool>,
+}
+
+/// The search index in configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IndexConfig {
+    /// A model for likeness, besides words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<IndexEmbedding>,
+    /// Patterns of paths that are left out, as in ignore files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+}
+
+/// A model that makes vectors of texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IndexEmbedding {
+    /// Its provider.
+    pub provider: String,
+    /// Its id.
+    pub model: String,
+    /// How many numbers its vectors are to have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<u32>,
 }
 
 /// A provider in configuration.

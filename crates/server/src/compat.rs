@@ -9,6 +9,7 @@ mod config;
 mod doc;
 mod file;
 mod form;
+mod index;
 mod model;
 mod search;
 mod session;
@@ -96,6 +97,10 @@ fn all() -> Vec<Operation> {
         get "/api/files/read" "files.read" JSON "A file, or lines of it" file::read, Query file::Page;
         post "/api/files/write" "files.write" JSON "Writes a file" file::write, Body file::Writing;
         post "/api/files/search" "files.search" JSON "Finds lines, or files by name" search::search, Body search::Search;
+        get "/find/semantic" "index.search" JSON "Finds pieces of code by what is meant"
+            index::search, Query index::Asked;
+        get "/index/status" "index.status" JSON "How much the search index holds" index::status;
+        post "/index/build" "index.build" JSON "Takes in everything that has changed" index::build;
         post "/api/files/upload" "files.upload" JSON "Takes files, as a form or one as it is"
             upload::take, Query upload::Raw;
         get "/api/files/upload/{id}" "files.uploaded" BYTES "A file that was taken" upload::give;

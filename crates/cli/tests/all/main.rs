@@ -9,6 +9,7 @@ mod config;
 mod crash;
 mod demo;
 mod faults;
+mod index;
 mod interrupt;
 mod login;
 mod looking;

@@ -258,6 +258,20 @@ pub(super) async fn whole(
             )
         })
         .collect();
+    let body = text(&mut response, watch, idle).await?;
+    let mut parts = Vec::new();
+    decoder
+        .whole(&body, &mut parts)
+        .map_err(|fault| fault_error(fault, watch, headers, Some(&body)))?;
+    Ok(parts)
+}
+
+/// The body of an answer in one piece.
+pub(super) async fn text(
+    response: &mut reqwest::Response,
+    watch: &Watch,
+    idle: Option<Duration>,
+) -> Result<String, Error> {
     let mut bytes = Vec::new();
     while let Some(piece) = watch
         .piece(idle, response.chunk())
@@ -269,15 +283,11 @@ pub(super) async fn whole(
             return Err(too_large(watch));
         }
     }
-    let body = String::from_utf8_lossy(&bytes);
+    let body = String::from_utf8_lossy(&bytes).into_owned();
     if is_html(&body) {
         return Err(web_page(watch, &body));
     }
-    let mut parts = Vec::new();
-    decoder
-        .whole(&body, &mut parts)
-        .map_err(|fault| fault_error(fault, watch, headers, Some(&body)))?;
-    Ok(parts)
+    Ok(body)
 }
 
 fn fault_error(

@@ -36,6 +36,19 @@ impl Outgoing {
         body: &Value,
         streaming: bool,
     ) -> Result<Self, Error> {
+        let own = request.headers.iter();
+        let own = own.map(|(name, value)| (name.as_str(), value.as_str()));
+        let prepared = prepared.iter().map(|(name, value)| (*name, value.as_str()));
+        Self::to(target, target.url_for(streaming)?, own.chain(prepared), body)
+    }
+
+    /// A request to any address of a provider, with further headers.
+    pub(super) fn to<'a>(
+        target: &Target,
+        url: Url,
+        further: impl Iterator<Item = (&'a str, &'a str)>,
+        body: &Value,
+    ) -> Result<Self, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in target.adapter.headers {
@@ -48,17 +61,17 @@ impl Outgoing {
                 value.set_sensitive(true);
             }
         }
-        for (name, value) in target.headers.iter().chain(&request.headers) {
+        for (name, value) in &target.headers {
             put(&mut headers, name, value)?;
         }
-        for (name, value) in prepared {
+        for (name, value) in further {
             put(&mut headers, name, value)?;
         }
         let body = serde_json::to_vec(body).map_err(|error| Error::Unsupported {
             message: format!("the request cannot be written as JSON: {error}"),
         })?;
         Ok(Self {
-            url: target.url_for(streaming)?,
+            url,
             headers,
             plain,
             body: Bytes::from(body),

@@ -14,6 +14,20 @@ const NEVER: &str = "!**/.git/**";
 /// `None` stands for an entry that is no file or cannot be read, so that a caller is never kept waiting.
 /// Links, pipes and devices are no files.
 pub(super) fn files(directory: &Path, pattern: Option<&str>, hidden: bool) -> Result<Files, Error> {
+    walk(directory, &overrides(directory, pattern)?, hidden)
+}
+
+/// Every file that is not hidden, and that neither the ignore files nor the patterns leave out.
+pub(super) fn all(directory: &Path, left_out: &[String]) -> Result<Files, Error> {
+    let patterns: Vec<String> = left_out.iter().map(|pattern| format!("!{pattern}")).collect();
+    walk(
+        directory,
+        &overrides(directory, patterns.iter().map(String::as_str))?,
+        false,
+    )
+}
+
+fn walk(directory: &Path, overrides: &Override, hidden: bool) -> Result<Files, Error> {
     let directory_error = |source| Error::Directory {
         directory: directory.to_owned(),
         source,
@@ -26,7 +40,7 @@ pub(super) fn files(directory: &Path, pattern: Option<&str>, hidden: bool) -> Re
     builder
         .hidden(!hidden)
         .add_custom_ignore_filename(".rgignore")
-        .overrides(overrides(directory, pattern)?)
+        .overrides(overrides.clone())
         .sort_by_file_name(Ord::cmp);
     Ok(Files {
         directory: directory.to_owned(),
@@ -34,9 +48,9 @@ pub(super) fn files(directory: &Path, pattern: Option<&str>, hidden: bool) -> Re
     })
 }
 
-fn overrides(directory: &Path, pattern: Option<&str>) -> Result<Override, Error> {
+fn overrides<'a>(directory: &Path, patterns: impl IntoIterator<Item = &'a str>) -> Result<Override, Error> {
     let mut builder = OverrideBuilder::new(directory);
-    for pattern in pattern.into_iter().chain([NEVER]) {
+    for pattern in patterns.into_iter().chain([NEVER]) {
         builder.add(pattern).map_err(Error::Glob)?;
     }
     builder.build().map_err(Error::Glob)

@@ -16,6 +16,7 @@ use opencode_schema::project::{Project, Times, Vcs};
 use opencode_schema::time::now;
 use opencode_store::Store;
 
+use crate::indexing::Kept;
 use crate::remote::{self, Wait};
 use crate::web::Web;
 use crate::{Error, Location, Terminals};
@@ -58,6 +59,8 @@ pub struct Ground {
     pub(super) version: &'static str,
     /// Held while what a turn changed is compared and stored.
     pub(crate) summaries: tokio::sync::Mutex<()>,
+    /// Its search index, when somebody has asked for it.
+    pub(crate) index: tokio::sync::Mutex<Option<Arc<Kept>>>,
     /// Held while it is read again. Why the newest configuration is not in force, if it is not.
     pub(super) reading: tokio::sync::Mutex<Option<String>>,
     /// How it was last read; nothing once nobody uses it.
@@ -106,6 +109,7 @@ impl Ground {
             public: surroundings.public,
             version: surroundings.version,
             summaries: tokio::sync::Mutex::default(),
+            index: tokio::sync::Mutex::default(),
             reading: tokio::sync::Mutex::default(),
             latest: Mutex::default(),
         })

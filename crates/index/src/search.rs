@@ -1,0 +1,196 @@
+//! Finding chunks.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::{Error, Index, chunk, fill, terms};
+
+/// Chunks of each order that are looked at.
+const CANDIDATES: usize = 200;
+/// Chunks that are looked at because they hold any of some words. Commoner words only count together.
+const MOST_OCCURRENCES: i64 = 40_000;
+/// Names and paths count more than the rest.
+const BEST_FIRST: &str = "ORDER BY bm25(words, 3.0, 5.0, 1.0)";
+/// How much the first places of an order count against the later ones (reciprocal rank fusion).
+const FUSION: f64 = 60.0;
+/// Lines and bytes of a chunk that are shown.
+const MOST_LINES: usize = 60;
+const MOST_BYTES: usize = 4096;
+
+/// What is looked for.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// In words: a sentence, identifiers.
+    pub text: String,
+    /// The vector of the text, by the model of the index.
+    pub vector: Option<Vec<f32>>,
+    /// Only below this path.
+    pub below: Option<String>,
+    /// Only files with this ending.
+    pub ending: Option<String>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// A chunk that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// Its file, relative to the folder.
+    pub path: String,
+    /// Its first and its last line, from 1.
+    pub first: u32,
+    /// See `first`.
+    pub last: u32,
+    /// The names that it defines.
+    pub names: Vec<String>,
+    /// How well it fits, the best at most 1.
+    pub score: f64,
+    /// Its text, as it is in the file now, cut when it is long.
+    pub text: String,
+}
+
+impl Index {
+    /// The chunks that fit best, the best first.
+    ///
+    /// # Errors
+    /// The file of the index cannot be used.
+    pub fn search(&self, question: &Question) -> Result<Vec<Hit>, Error> {
+        let mut scores: HashMap<i64, f64> = HashMap::new();
+        let mut orders = vec![by_words(&self.reader(), &question.text)?];
+        if let Some(vector) = &question.vector {
+            orders.push(self.by_likeness(vector, CANDIDATES)?);
+        }
+        let count = orders.len();
+        for order in orders {
+            for (place, id) in order.into_iter().enumerate() {
+                *scores.entry(id).or_default() += (FUSION + 1.0) / (FUSION + 1.0 + count_of(place));
+            }
+        }
+        let mut ranked: Vec<(i64, f64)> = scores.into_iter().collect();
+        ranked.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+        let mut hits: Vec<Hit> = Vec::new();
+        for (id, score) in ranked {
+            if hits.len() >= question.limit {
+                break;
+            }
+            let Some(mut hit) = hit(&self.reader(), id)? else {
+                continue;
+            };
+            let overlaps =
+                |other: &Hit| other.path == hit.path && other.first <= hit.last && hit.first <= other.last;
+            if !question.lets_through(&hit.path) || hits.iter().any(overlaps) {
+                continue;
+            }
+            let Some(text) = fill::text(&self.root.join(&hit.path)) else {
+                continue;
+            };
+            hit.text = shown(&text, hit.first, hit.last);
+            hit.score = score / count_of(count);
+            hits.push(hit);
+        }
+        Ok(hits)
+    }
+}
+
+impl Question {
+    fn lets_through(&self, path: &str) -> bool {
+        let below = self.below.as_deref().map(|below| below.trim_matches('/'));
+        let is_below = below.is_none_or(|below| {
+            let rest = path.strip_prefix(below);
+            below.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        let ending = self
+            .ending
+            .as_deref()
+            .map(|ending| ending.trim_start_matches('.'));
+        let has_ending = ending.is_none_or(|ending| {
+            let own = path.rsplit_once('.').map(|(_, own)| own);
+            own.is_some_and(|own| own.eq_ignore_ascii_case(ending))
+        });
+        is_below && has_ending
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "places are few")]
+fn count_of(place: usize) -> f64 {
+    place as f64
+}
+
+/// Chunks that hold words of a text: those in names and paths count more, rare ones too.
+fn by_words(reader: &Connection, text: &str) -> Result<Vec<i64>, Error> {
+    let mut words: Vec<(i64, String)> = Vec::new();
+    for word in terms::asked(text) {
+        let mut statement = reader.prepare_cached("SELECT doc FROM temp.frequency WHERE term = ?1")?;
+        let count: Option<i64> = statement.query_row([&word], |row| row.get(0)).optional()?;
+        if let Some(count) = count {
+            words.push((count, word));
+        }
+    }
+    words.sort();
+    let mut room = MOST_OCCURRENCES;
+    let rare = words.iter().take_while(|(count, _)| {
+        room -= count;
+        room >= 0
+    });
+    let rare: Vec<&str> = rare.map(|(_, word)| word.as_str()).collect();
+    let all: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
+    let mut found = Vec::new();
+    if rare.len() < all.len() {
+        // Common words say little alone, and much together.
+        found = matching(reader, &all, " AND ", BEST_FIRST)?;
+    }
+    if !rare.is_empty() {
+        found.extend(matching(reader, &rare, " OR ", BEST_FIRST)?);
+    }
+    if let (true, Some(rarest)) = (found.is_empty(), all.first()) {
+        // It is nearly everywhere: no place is better than another.
+        found = matching(reader, &[*rarest], "", "")?;
+    }
+    let mut seen = HashSet::new();
+    found.retain(|id| seen.insert(*id));
+    Ok(found)
+}
+
+/// The chunks that hold words.
+fn matching(reader: &Connection, words: &[&str], between: &str, order: &str) -> Result<Vec<i64>, Error> {
+    let wanted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    let text = format!("SELECT rowid FROM words WHERE words MATCH ?1 {order} LIMIT {CANDIDATES}");
+    let mut statement = reader.prepare_cached(&text)?;
+    let rows = statement.query_map(params![wanted.join(between)], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn hit(reader: &Connection, id: i64) -> Result<Option<Hit>, Error> {
+    let mut statement = reader.prepare_cached(
+        "SELECT file.path, first, last, names FROM chunk JOIN file ON file.id = file_id WHERE chunk.id = ?1",
+    )?;
+    let hit = statement.query_row([id], |row| {
+        let names: String = row.get(3)?;
+        Ok(Hit {
+            path: row.get(0)?,
+            first: row.get(1)?,
+            last: row.get(2)?,
+            names: names.split_whitespace().map(str::to_owned).collect(),
+            score: 0.0,
+            text: String::new(),
+        })
+    });
+    Ok(hit.optional()?)
+}
+
+/// Lines of a text, cut when they are long.
+fn shown(text: &str, first: u32, last: u32) -> String {
+    let mut shown = String::new();
+    for line in chunk::lines(text, first, last).take(MOST_LINES) {
+        if shown.len() + line.len() >= MOST_BYTES {
+            break;
+        }
+        shown.push_str(line);
+        shown.push('\n');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+use std::path::{Path, PathBuf};
+
+use pretty_assertions::assert_eq;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::Fill;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        fs_err::create_dir(folder.root()).unwrap();
+        for (name, text) in files {
+            folder.write(name, text);
+        }
+        folder
+    }
+
+    fn root(&self) -> PathBuf {
+        self.0.path().join("project")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.root().join(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("data/index.db")
+    }
+
+    fn open(&self) -> Index {
+        Index::open(&self.path(), &self.root()).unwrap()
+    }
+}
+
+fn fill(index: &Index) -> crate::Filled {
+    index
+        .fill(&Fill::default(), &CancellationToken::new(), |_| {})
+        .unwrap()
+}
+
+fn found(index: &Index, text: &str) -> Vec<String> {
+    let question = Question {
+        text: text.into(),
+        limit: 5,
+        ..Question::default()
+    };
+    let hits = index.search(&question).unwrap();
+    hits.into_iter()
+        .map(|hit| format!("{}:{}", hit.path, hit.first))
+        .collect()
+}
+
+const FILES: [(&str, &str); 5] = [
+    (
+        "src/session/title.rs",
+        "/// Makes the title of a session from its first prompt.\npub fn make_title(prompt: &str) -> String {\n    prompt.lines().next().unwrap().to_owned()\n}\n",
+    ),
+    (
+        "src/retry.rs",
+        "/// Waits longer after each attempt that failed.\npub fn exponential_backoff(attempt: u32) -> Duration {\n    BASE * 2_u32.pow(attempt)\n}\n",
+    ),
+    (
+        "web/login.ts",
+        "export class LoginForm {\n  validatePassword(text: string) { return text.length > 8 }\n}\n",
+    ),
+    ("ignored/notes.md", "exponential backoff and titles of sessions"),
+    (".gitignore", "ignored\n"),
+];
+
+#[test]
+fn what_is_meant_is_found() {
+    let folder = Folder::new(&FILES);
+    fs_err::create_dir(folder.root().join(".git")).unwrap();
+    folder.write(".env", "PASSWORD=validate");
+    let index = folder.open();
+    assert_eq!(found(&index, "anything"), Vec::<String>::new());
+    assert_eq!(fill(&index).changed, 3);
+    for (question, wanted) in [
+        ("where is the session title made?", "src/session/title.rs:1"),
+        ("how long do we wait between attempts", "src/retry.rs:1"),
+        ("exponentialBackoff", "src/retry.rs:1"),
+        ("validate password", "web/login.ts:1"),
+        ("login form", "web/login.ts:1"),
+    ] {
+        assert_eq!(
+            found(&index, question).first().map(String::as_str),
+            Some(wanted),
+            "{question}"
+        );
+    }
+    let question = Question {
+        text: "title password attempt".into(),
+        below: Some("src/".into()),
+        ending: Some("rs".into()),
+        limit: 1,
+        ..Question::default()
+    };
+    let hits = index.search(&question).unwrap();
+    assert_eq!(hits.len(), 1);
+    assert!(
+        hits[0].path.starts_with("src/") && hits[0].text.contains("pub fn"),
+        "{hits:?}"
+    );
+}
+
+#[test]
+fn what_changes_is_followed() {
+    let folder = Folder::new(&FILES);
+    let index = folder.open();
+    fill(&index);
+    assert_eq!(fill(&index), crate::Filled::default());
+    folder.write("src/retry.rs", "fn give_up_quickly() {}\n");
+    fs_err::remove_file(folder.root().join("web/login.ts")).unwrap();
+    folder.write("src/new.rs", "fn brand_new_thing() {}\n");
+    assert_eq!(
+        fill(&index),
+        crate::Filled {
+            changed: 2,
+            removed: 1
+        }
+    );
+    assert_eq!(found(&index, "give up quickly"), ["src/retry.rs:1"]);
+    assert_eq!(found(&index, "validatePassword"), Vec::<String>::new());
+    drop(index);
+
+    let index = folder.open();
+    assert_eq!(found(&index, "brand new thing"), ["src/new.rs:1"]);
+    folder.write("src/new.rs", "fn other() {}\n// longer than before\n");
+    let paths = ["src/new.rs", "src/gone.rs"].map(PathBuf::from);
+    assert_eq!(index.refresh(&paths).unwrap(), 1);
+    assert_eq!(found(&index, "brand thing"), Vec::<String>::new());
+    fs_err::remove_file(folder.root().join("src/new.rs")).unwrap();
+    assert_eq!(index.refresh(&paths).unwrap(), 1);
+    assert_eq!(found(&index, "other"), Vec::<String>::new());
+}
+
+#[test]
+fn vectors_take_part() {
+    let folder = Folder::new(&FILES);
+    let index = folder.open();
+    fill(&index);
+    index.use_model("a").unwrap();
+    let pending = index.pending(10).unwrap();
+    assert!(pending.len() >= 3 && pending.iter().any(|one| one.text.contains("LoginForm")));
+    let axis = |at: usize| -> Vec<f32> {
+        (0..8)
+            .map(|number| if number == at { 1.0 } else { -0.1 })
+            .collect()
+    };
+    let vectors: Vec<(i64, Vec<f32>)> = pending
+        .iter()
+        .enumerate()
+        .map(|(at, one)| (one.id, axis(at)))
+        .collect();
+    index.put_vectors(&vectors).unwrap();
+    assert_eq!(index.pending(10).unwrap(), []);
+    for (at, one) in pending.iter().enumerate() {
+        let question = Question {
+            text: "unheard".into(),
+            vector: Some(axis(at)),
+            limit: 1,
+            ..Question::default()
+        };
+        let hits = index.search(&question).unwrap();
+        assert!(one.text.starts_with(&hits[0].path), "{hits:?}");
+    }
+    index.use_model("b").unwrap();
+    assert_eq!(index.pending(10).unwrap().len(), pending.len());
+    assert_eq!(index.status().unwrap().model.as_deref(), Some("b"));
+}
+
+#[test]
+fn a_damaged_index_is_made_anew_and_a_stopped_one_goes_on() {
+    let folder = Folder::new(&FILES);
+    fs_err::create_dir_all(folder.path().parent().unwrap()).unwrap();
+    fs_err::write(
+        folder.path(),
+        "no database at all, but long enough to be looked at as one",
+    )
+    .unwrap();
+    let index = folder.open();
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    let result = index.fill(&Fill::default(), &stopped, |_| {});
+    assert!(matches!(result, Err(Error::Stopped)), "{result:?}");
+    fill(&index);
+    assert_eq!(
+        found(&index, "login form").first().map(String::as_str),
+        Some("web/login.ts:1")
+    );
+    assert!(index.status().unwrap().filled.is_some());
+    drop(index);
+    Index::remove(&folder.path());
+    assert!(!Path::new(&folder.path()).exists());
+}
+
+#[test]
+fn data_is_no_text_and_patterns_leave_files_out() {
+    let folder = Folder::new(&FILES);
+    folder.write("data.bin", "password\0");
+    folder.write("long.txt", &"password ".repeat(200_000));
+    let index = folder.open();
+    let leaving_out = Fill {
+        exclude: vec!["*.ts".into()],
+    };
+    index
+        .fill(&leaving_out, &CancellationToken::new(), |_| {})
+        .unwrap();
+    assert_eq!(found(&index, "password"), Vec::<String>::new());
+}
