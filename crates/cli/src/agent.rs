@@ -1,5 +1,7 @@
 //! `opencode agent` (reference `cli.md` §8).
 
+mod create;
+
 use opencode_schema::agent::Mode;
 
 use crate::arguments;
@@ -9,6 +11,7 @@ use crate::failure::Failure;
 pub(crate) async fn run(context: &Context, command: arguments::Agent) -> Result<(), Failure> {
     match command {
         arguments::Agent::List => list(context).await,
+        arguments::Agent::Create(arguments) => create::run(context, arguments).await,
     }
 }
 

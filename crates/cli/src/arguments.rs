@@ -35,6 +35,9 @@ pub(crate) struct Global {
     /// Print the log on standard error, too
     #[arg(long, global = true)]
     pub(crate) print_logs: bool,
+    /// Let models change nothing: no files, no commands
+    #[arg(long, global = true)]
+    pub(crate) read_only: bool,
     /// How much is logged
     #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info, value_name = "LEVEL")]
     pub(crate) log_level: LogLevel,
@@ -183,7 +186,7 @@ pub(crate) enum Command {
     /// Log in to providers, and list what connects to them
     #[command(subcommand, alias = "auth", arg_required_else_help = true)]
     Providers(Providers),
-    /// List the agents
+    /// List the agents, and have new ones described
     #[command(subcommand, arg_required_else_help = true)]
     Agent(Agent),
     /// Show the configuration that is in force and where each value comes from; change and convert it
@@ -191,6 +194,9 @@ pub(crate) enum Command {
     /// Search the project by what is meant, and look after the index for it
     #[command(arg_required_else_help = true)]
     Index(Index),
+    /// See and change what is allowed for good, and why something is asked
+    #[command(subcommand, arg_required_else_help = true)]
+    Permission(Permission),
     /// Show what was used: tokens, money, models, tools
     Stats(Stats),
     /// Look into the database
@@ -441,8 +447,101 @@ pub(crate) struct Logout {
 /// `opencode agent`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Agent {
+    /// Have a model describe a new agent, and write its file
+    Create(AgentCreate),
     /// List the agents with their permissions
     List,
+}
+
+/// `opencode agent create`. What is not said here is asked.
+#[derive(Debug, Args)]
+pub(crate) struct AgentCreate {
+    /// Folder in which the folder `agents` gets the file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+    /// What the agent should do
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Who may choose it
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub(crate) mode: Option<AgentMode>,
+    /// Permissions to allow, separated by commas; nothing for all. There are: bash, read, edit, glob, grep,
+    /// webfetch, task, todowrite, websearch, lsp, skill
+    #[arg(long, alias = "tools", value_name = "LIST")]
+    pub(crate) permissions: Option<String>,
+    /// Model that describes it, as provider/model
+    #[arg(short, long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+}
+
+/// Who may choose an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AgentMode {
+    /// The user and other agents.
+    All,
+    /// The user.
+    Primary,
+    /// Other agents.
+    Subagent,
+}
+
+/// `opencode permission`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Permission {
+    /// List what is allowed for good in this project
+    #[command(alias = "ls")]
+    List {
+        /// A table, or JSON
+        #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+        format: ListFormat,
+    },
+    /// Allow something for good in this project; what configuration denies stays denied
+    Add {
+        /// The permission, such as bash or edit
+        #[arg(value_name = "PERMISSION")]
+        permission: String,
+        /// What of it, such as "git status *"
+        #[arg(value_name = "PATTERN", required = true)]
+        patterns: Vec<String>,
+    },
+    /// No longer allow something for good
+    #[command(alias = "rm")]
+    Remove {
+        /// The id that `list` shows
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Show why something is allowed, asked or denied: the rules, and where they come from
+    Explain(PermissionExplain),
+    /// Show what was allowed and denied in a session, and by which rule
+    Audit {
+        /// The session
+        #[arg(value_name = "SESSION")]
+        session: String,
+        /// A table, or JSON
+        #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+        format: ListFormat,
+    },
+}
+
+/// `opencode permission explain`
+#[derive(Debug, Args)]
+pub(crate) struct PermissionExplain {
+    /// The permission, such as bash or edit
+    #[arg(value_name = "PERMISSION")]
+    pub(crate) permission: String,
+    /// What of it, such as "git push"
+    #[arg(value_name = "PATTERN")]
+    pub(crate) pattern: Option<String>,
+    /// The agent that asks
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// The session that asks
+    #[arg(short, long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Text, or JSON
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub(crate) format: ListFormat,
 }
 
 /// `opencode stats`

@@ -18,6 +18,7 @@ mod login;
 mod models;
 mod network;
 mod output;
+mod permission;
 mod provider_help;
 mod providers;
 mod remote;
@@ -32,6 +33,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+
+use opencode_config::environment::variable;
 
 use crate::arguments::{Arguments, Command};
 use crate::context::Context;
@@ -48,6 +51,11 @@ fn main() -> ExitCode {
     let mut context = Context::new();
     if let Some(profile) = &arguments.global.profile {
         context.choose_profile(profile);
+    }
+    if arguments.global.read_only {
+        context.environment = context
+            .environment
+            .with([(variable::READ_ONLY.to_owned(), "1".to_owned())]);
     }
     let command = match (arguments.command, arguments.mini) {
         (Some(_), true) => {
@@ -83,6 +91,16 @@ fn main() -> ExitCode {
 
 /// Does what a command says; without one the user wants to talk.
 async fn perform(context: &Context, command: Option<Command>) -> Result<(), Failure> {
+    let is_elsewhere = match &command {
+        Some(Command::Run(run)) => run.attach.is_some(),
+        Some(Command::Attach(_)) => true,
+        _ => false,
+    };
+    if is_elsewhere && context.environment.is_on(variable::READ_ONLY) {
+        return Err(Failure::told(
+            "--read-only is for the program that does the work\nStart the server with it: opencode serve --read-only",
+        ));
+    }
     let Some(command) = command else {
         return attach::alone(context).await;
     };
@@ -99,6 +117,7 @@ async fn perform(context: &Context, command: Option<Command>) -> Result<(), Fail
         Command::Agent(command) => agent::run(context, command).await,
         Command::Config(command) => config::run(context, command).await,
         Command::Index(command) => index::run(context, command).await,
+        Command::Permission(command) => permission::run(context, command).await,
         Command::Stats(arguments) => stats::run(context, arguments).await,
         Command::Db(arguments) => database::run(context, arguments).await,
         Command::Debug(command) => debug::run(context, command).await,

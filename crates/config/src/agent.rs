@@ -1,6 +1,10 @@
 //! Agents: those that come with the program, and what configuration makes of them
 //! (reference `agents-commands-permissions.md` §1).
 
+mod document;
+
+pub use document::{PERMISSIONS, document};
+
 use indexmap::IndexMap;
 use opencode_schema::Object;
 use opencode_schema::agent::{Agent, AgentModel, Mode};
@@ -18,7 +22,12 @@ pub struct Grounds {
     pub always: Vec<String>,
     /// The folder of plans that belong to no repository, relative to the worktree.
     pub plans_relative: String,
+    /// Nothing may be changed.
+    pub read_only: bool,
 }
+
+/// Permissions that models are not even shown when nothing may be changed.
+const READ_ONLY: [&str; 2] = ["edit", "bash"];
 
 /// Agents by name in the order of their definition: those of the program, then those of configuration.
 #[must_use]
@@ -62,6 +71,11 @@ pub fn all(config: &Config, paths: &Paths, grounds: &Grounds) -> IndexMap<String
             agent
                 .permission
                 .push(Rule::new("external_directory", &tool_output, Allow));
+        }
+        if grounds.read_only {
+            agent
+                .permission
+                .extend(READ_ONLY.map(|tool| Rule::new(tool, "*", Deny)));
         }
     }
     agents
@@ -238,6 +252,7 @@ mod tests {
         let grounds = Grounds {
             always: vec!["/tmp/x/*".into()],
             plans_relative: "../h/plans".into(),
+            read_only: false,
         };
         all(
             &serde_json::from_str(config).unwrap(),

@@ -66,6 +66,8 @@ pub mod variable {
     pub const ENABLE_QUESTION_TOOL: &str = "OPENCODE_ENABLE_QUESTION_TOOL";
     /// Milliseconds that a command may take when the call does not say.
     pub const BASH_TIMEOUT: &str = "OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS";
+    /// Nothing may be changed by models; not in the reference.
+    pub const READ_ONLY: &str = "OPENCODE_READ_ONLY";
     /// Switches on what is not ready.
     pub const EXPERIMENTAL: &str = "OPENCODE_EXPERIMENTAL";
     /// Switches workspaces on.

@@ -1,7 +1,43 @@
 //! Front matter: YAML between two `---` lines at the head of a Markdown file
 //! (reference `agents-commands-permissions.md` §1.5).
 
+use std::io::{self, Read as _};
+use std::path::Path;
+
 use serde_json::Value;
+
+/// Bytes of a Markdown file that is read: prompts are shorter, and what is longer fits no conversation.
+const FILE_LIMIT: u64 = 1 << 20;
+/// Bytes of front matter, and how deep brackets may stand in it: reading it takes time that grows with the
+/// square of both.
+const LIMIT: usize = 64 << 10;
+const DEPTH: usize = 100;
+
+/// Reads a Markdown file. Blocks.
+///
+/// # Errors
+/// It cannot be read, is no text, or is too long.
+pub(crate) fn read(path: &Path) -> io::Result<String> {
+    let too_long = || {
+        let reason = format!("{} has more than {FILE_LIMIT} bytes", path.display());
+        io::Error::new(io::ErrorKind::FileTooLarge, reason)
+    };
+    let mut text = String::new();
+    let file = fs_err::File::open(path)?;
+    if file.metadata()?.len() > FILE_LIMIT {
+        return Err(too_long());
+    }
+    // It may grow while it is read.
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let count = file
+        .take(FILE_LIMIT + 1)
+        .read_to_string(&mut text)
+        .map_err(named)?;
+    if count as u64 > FILE_LIMIT {
+        return Err(too_long());
+    }
+    Ok(text)
+}
 
 /// A Markdown file in two.
 #[derive(Debug, PartialEq)]
@@ -22,6 +58,9 @@ pub(crate) fn parse(text: &str) -> Option<Parts<'_>> {
             body: text,
         });
     };
+    if yaml.len() > LIMIT || depth(yaml) > DEPTH {
+        return None;
+    }
     let data = object(yaml).or_else(|| object(&quoted(yaml)))?;
     Some(Parts { data, body })
 }
@@ -40,6 +79,21 @@ fn split(text: &str) -> Option<(&str, &str)> {
         at += line.len();
     }
     None
+}
+
+/// How deep brackets stand, as if none stood in quotes.
+fn depth(yaml: &str) -> usize {
+    let mut open = 0_usize;
+    let mut deepest = 0;
+    for byte in yaml.bytes() {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(open);
+    }
+    deepest
 }
 
 fn object(yaml: &str) -> Option<Value> {
@@ -72,6 +126,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_would_take_long_is_refused_at_once() {
+        let bomb = |depth: usize| format!("---\nx: {}\n---\nbody", "[".repeat(depth));
+        let began = std::time::Instant::now();
+        for text in [bomb(200), bomb(30_000), bomb(1_000_000)] {
+            assert_eq!(parse(&text), None);
+        }
+        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("a.md");
+        fs_err::write(&path, vec![b'x'; 10_000_000]).unwrap();
+        assert_eq!(read(&path).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        fs_err::write(&path, "fine").unwrap();
+        assert_eq!(read(&path).unwrap(), "fine");
+    }
 
     #[test]
     fn table() {

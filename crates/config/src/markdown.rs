@@ -87,7 +87,7 @@ pub(crate) fn described(directory: &Path) -> Result<Vec<(PathBuf, Value)>, Error
 }
 
 fn read(kind: &Kind, folder: &Path, path: &Path) -> Result<Option<Value>, Error> {
-    let text = match fs_err::read_to_string(path) {
+    let text = match front_matter::read(path) {
         Ok(text) => text,
         Err(error) => {
             tracing::warn!(%error, "a Markdown file cannot be read");

@@ -38,7 +38,7 @@ impl Loaded {
 }
 
 /// What a source says, file by file where it is several.
-fn said_by(layer: &Layer) -> Vec<(&str, &Value)> {
+pub(crate) fn said_by(layer: &Layer) -> Vec<(&str, &Value)> {
     if layer.parts.is_empty() {
         return vec![(&layer.name, &layer.value)];
     }

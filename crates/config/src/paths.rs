@@ -75,6 +75,12 @@ impl Paths {
         self.data.join("tool-output")
     }
 
+    /// What was decided about permissions, by session.
+    #[must_use]
+    pub fn decisions(&self) -> PathBuf {
+        self.data.join("permissions")
+    }
+
     /// The newest log.
     #[must_use]
     pub fn log(&self) -> PathBuf {

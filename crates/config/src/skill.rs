@@ -1,6 +1,8 @@
 //! Skills: instructions that a model loads when it needs them
 //! (reference `agents-commands-permissions.md` §4).
 
+pub mod remote;
+
 use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
@@ -66,6 +68,8 @@ fn folders(
         .iter()
         .flat_map(|skills| skills.paths.iter().flatten());
     all.extend(configured.map(|path| place.directory.join(paths.expand(path))));
+    let urls = config.skills.as_ref().and_then(|skills| skills.urls.as_deref());
+    all.extend(remote::folders(paths, urls.unwrap_or_default()));
     all.retain(|folder| folder.is_dir());
     all
 }
@@ -84,7 +88,7 @@ fn in_folder(folder: &Path) -> Vec<Skill> {
 }
 
 fn read(path: &Path) -> Option<Skill> {
-    let text = match fs_err::read_to_string(path) {
+    let text = match front_matter::read(path) {
         Ok(text) => text,
         Err(error) => {
             tracing::warn!(%error, "a skill cannot be read");
@@ -100,13 +104,14 @@ fn read(path: &Path) -> Option<Skill> {
 
 fn parse(text: &str, location: &str) -> Option<Skill> {
     let parts = front_matter::parse(text)?;
+    let description = match parts.data.get("description") {
+        None => None,
+        // Parity: agents-commands-permissions.md §4.1, what is no text there makes the file no skill.
+        Some(text) => Some(text.as_str()?.to_owned()),
+    };
     Some(Skill {
         name: parts.data.get("name")?.as_str()?.to_owned(),
-        description: parts
-            .data
-            .get("description")
-            .and_then(|value| value.as_str())
-            .map(str::to_owned),
+        description,
         location: location.to_owned(),
         content: parts.body.to_owned(),
     })
@@ -174,6 +179,10 @@ mod tests {
             (
                 "project/.opencode/skills/broken/SKILL.md",
                 "---\ndescription: nameless\n---\n",
+            ),
+            (
+                "project/.opencode/skills/number/SKILL.md",
+                "---\nname: number\ndescription: 5\n---\n",
             ),
         ];
         let d = Some("d".to_owned());

@@ -6,10 +6,12 @@
 //! not decided here.
 
 mod desk;
+mod ledger;
 mod questions;
 pub mod rules;
+mod suggestion;
 mod wildcard;
 
-pub use desk::{Permissions, Question, Refusal, UnknownRequest};
+pub use desk::{Answer, Ground, Permissions, Question, Refusal, UnknownRequest, changes_nothing};
 pub use questions::{Dismissed, Questions, UnknownQuestion};
 pub use wildcard::matches;

@@ -7,12 +7,17 @@ use crate::wildcard::matches;
 /// The last rule that fits decides; without one the user is asked.
 #[must_use]
 pub fn evaluate(permission: &str, pattern: &str, rules: &[&[Rule]]) -> Action {
+    deciding(permission, pattern, rules).map_or(Action::Ask, |rule| rule.action)
+}
+
+/// The rule that decides, if one fits.
+#[must_use]
+pub fn deciding<'a>(permission: &str, pattern: &str, rules: &[&'a [Rule]]) -> Option<&'a Rule> {
     rules
         .iter()
         .rev()
         .flat_map(|set| set.iter().rev())
         .find(|rule| matches(permission, &rule.permission) && matches(pattern, &rule.pattern))
-        .map_or(Action::Ask, |rule| rule.action)
 }
 
 /// Whether a tool with this permission is kept from the model altogether: the last rule for the

@@ -152,6 +152,9 @@ pub struct Skills {
     /// Folders.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paths: Option<Vec<String>>,
+    /// Addresses that list more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub urls: Option<Vec<String>>,
 }
 
 /// Limits of tool results.

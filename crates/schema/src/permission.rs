@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::Millis;
 use crate::{MessageId, Object, PermissionId, SessionId};
 
 /// What a rule decides.
@@ -58,6 +59,9 @@ pub struct Request {
     pub metadata: Object,
     /// The patterns that the answer «always» allows from then on.
     pub always: Vec<String>,
+    /// What «always» could allow instead, from the narrowest to the broadest; not in the reference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<Vec<String>>,
     /// The call that asks, when a tool does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<ToolReference>,
@@ -84,4 +88,93 @@ pub enum Reply {
     Always,
     /// No.
     Reject,
+}
+
+/// An approval that is kept for a project, as `GET /api/permission/saved` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    /// Its id.
+    pub id: String,
+    /// The project that it counts for.
+    #[serde(rename = "projectID")]
+    pub project_id: String,
+    /// Which permission.
+    pub action: String,
+    /// Which objects of it, as a pattern.
+    pub resource: String,
+}
+
+impl Saved {
+    /// The same as a rule.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        Rule::new(&self.action, &self.resource, Action::Allow)
+    }
+}
+
+/// What was decided about something that needed permission: a line of a session's audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// When.
+    pub time: Millis,
+    /// The call that asked, when a tool did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<ToolReference>,
+    /// Which permission.
+    pub permission: String,
+    /// All objects that needed it.
+    pub patterns: Vec<String>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// For each object, what the rules say.
+    pub rules: Vec<Ruling>,
+}
+
+/// What came of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Rules allowed it.
+    Allowed,
+    /// Rules forbade it.
+    Denied,
+    /// The user allowed it this time.
+    Once,
+    /// The user allowed it for good.
+    Always,
+    /// The user refused it.
+    Rejected,
+    /// The turn ended before the user answered.
+    Cancelled,
+}
+
+/// What the rules say of one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// The object.
+    pub pattern: String,
+    /// What is to be done.
+    pub action: Action,
+    /// The rule that decides; without one the user is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
+    /// Where that rule comes from.
+    pub from: Origin,
+}
+
+/// Where a rule comes from, as far as the desk of permissions knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// No rule fits.
+    None,
+    /// The agent or the session.
+    Rules,
+    /// An answer «always» since the program began.
+    Approval,
+    /// An approval that is kept for the project.
+    Saved,
+    /// Nothing may be changed.
+    ReadOnly,
 }

@@ -11,6 +11,7 @@ mod file;
 mod form;
 mod index;
 mod model;
+mod permission;
 mod search;
 mod session;
 mod tool;
@@ -90,6 +91,13 @@ fn all() -> Vec<Operation> {
 
         get "/api/tools" "tools.list" JSON "The tools and what the rules say of them" tool::list, Query tool::Wanted;
         post "/api/tools/execute" "tools.execute" JSON "Runs a tool" tool::execute, Body tool::Execution;
+
+        post "/api/permissions/saved" "permissions.save" JSON "Keeps an approval for the project"
+            permission::save, Body permission::Approval;
+        get "/api/permissions/explain" "permissions.explain" JSON "Why something is allowed, asked or forbidden"
+            permission::explain, Query permission::Matter;
+        get "/api/permissions/audit" "permissions.audit" JSON "What was decided for a session"
+            permission::audit, Query permission::Audited;
 
         get "/api/config" "config.effective" JSON "The configuration in effect, without its secrets" config::get;
 

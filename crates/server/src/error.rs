@@ -162,7 +162,7 @@ impl From<opencode_session::Error> for ApiError {
                     body: json!({ "_tag": "InternalServerError" }),
                 }
             }
-            Error::Files(_) | Error::Broken(_) => Self::unexpected(&error),
+            Error::Files(_) | Error::Describe(_) | Error::Broken(_) => Self::unexpected(&error),
             Error::Terminal(opencode_process::terminal::Error::TooMany) => {
                 Self::tagged(StatusCode::TOO_MANY_REQUESTS, "RateLimitError", error.to_string())
             }

@@ -76,6 +76,8 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/file/status" "file.status" file::status;
 
         get "/permission" "permission.list" permission::list;
+        get "/api/permission/saved" "v2.permission.saved.list" permission::saved;
+        delete "/api/permission/saved/{id}" "v2.permission.saved.remove" permission::remove_saved;
         post "/permission/{requestID}/reply" "permission.reply" permission::reply;
         post "/session/{sessionID}/permissions/{permissionID}" "permission.respond" permission::respond;
 

@@ -56,6 +56,9 @@ pub enum Error {
     /// Files could not be brought back.
     #[error("the files could not be brought back: {0}")]
     Files(String),
+    /// A model did not describe an agent.
+    #[error("{0}")]
+    Describe(String),
     /// Something broke down, which is a bug.
     #[error("the work broke down: {0}")]
     Broken(String),

@@ -76,7 +76,9 @@ impl Host for StepHost {
                 .ask(question, &[&self.rules], &call.cancel)
                 .await;
             answer.map_err(|refusal| match &refusal {
-                Refusal::Denied { .. } | Refusal::Corrected { .. } => Failure::Told(refusal.to_string()),
+                Refusal::Denied { .. } | Refusal::ReadOnly { .. } | Refusal::Corrected { .. } => {
+                    Failure::Told(refusal.to_string())
+                }
                 Refusal::Rejected => Failure::Rejected(refusal.to_string()),
                 Refusal::Cancelled => Failure::Aborted,
             })

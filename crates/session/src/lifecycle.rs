@@ -121,6 +121,7 @@ impl Engine {
     pub async fn delete_session(&self, location: &Location, id: &SessionId) -> Result<(), Error> {
         for id in self.family(id).await? {
             self.inner.coordinator.stop(&id).await;
+            location.permissions.forget(&id).await;
         }
         let id = id.clone();
         let deleted = location.store.write(move |transaction| {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use opencode_catalog::Catalog;
 use opencode_config::instruction;
+use opencode_config::reference::Reference;
 use opencode_project::snapshot::Snapshots;
 use opencode_schema::agent::{Agent, Mode};
 use opencode_schema::command::Command;
@@ -46,6 +47,8 @@ pub struct Location {
     pub agents: IndexMap<String, Agent>,
     /// Its skills.
     pub skills: Arc<[Skill]>,
+    /// Folders that its models are told of.
+    pub references: Arc<[Reference]>,
     /// Its commands by name.
     pub commands: IndexMap<String, Command>,
     /// Its providers and models.
@@ -162,12 +165,12 @@ impl Location {
         }
     }
 
-    /// All agents as lists show them: the one that is taken when nobody chooses, then the others by name.
+    /// All agents as lists show them: the one that configuration names for when nobody chooses, then the others by name.
     #[must_use]
     pub fn listed_agents(&self) -> Vec<&Agent> {
-        let first = self.default_agent().map(|agent| agent.name.as_str()).ok();
+        let first = self.config.default_agent.as_deref().unwrap_or("build");
         let mut agents: Vec<&Agent> = self.agents.values().collect();
-        agents.sort_by_key(|agent| (Some(agent.name.as_str()) != first, &agent.name));
+        agents.sort_by_key(|agent| (agent.name != first, &agent.name));
         agents
     }
 

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use opencode_config::instruction::Instruction;
+use opencode_config::reference::Reference;
 use opencode_permission::rules;
 use opencode_schema::agent::Agent;
 use opencode_schema::model::Model;
@@ -76,6 +77,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) directory: &'a Path,
     pub(crate) worktree: &'a Path,
     pub(crate) is_git: bool,
+    pub(crate) references: &'a [Reference],
     pub(crate) instructions: &'a [Instruction],
     pub(crate) skills: &'a [Skill],
     /// Rules for the skills: those of the agent, then those of the session.
@@ -96,6 +98,7 @@ pub(crate) fn prompt(sources: &Sources<'_>) -> String {
         .clone()
         .unwrap_or_else(|| base_prompt(sources.model));
     let mut pieces = vec![base, environment(sources)];
+    pieces.extend(references(sources.references));
     pieces.extend(
         sources
             .instructions
@@ -159,6 +162,28 @@ fn environment(sources: &Sources<'_>) -> String {
 /// Today as JavaScript's `toDateString` writes it: `Fri Nov 20 2026`.
 pub(crate) fn today() -> String {
     jiff::Zoned::now().strftime("%a %b %d %Y").to_string()
+}
+
+/// The list of other folders, or nothing when none is described.
+fn references(all: &[Reference]) -> Option<String> {
+    let mut told: Vec<(&Reference, &str)> = all
+        .iter()
+        .filter_map(|one| Some((one, one.description.as_deref()?)))
+        .collect();
+    if told.is_empty() {
+        return None;
+    }
+    told.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+    let mut text = "Other folders that may be read when they help:\n<available_references>\n".to_owned();
+    for (one, description) in told {
+        text.push_str(&format!(
+            "  <reference>\n    <name>{}</name>\n    <path>{}</path>\n    <description>{description}</description>\n  </reference>\n",
+            one.name,
+            one.path.display(),
+        ));
+    }
+    text.push_str("</available_references>");
+    Some(text)
 }
 
 /// The list of skills, or nothing when the agent may use none at all.

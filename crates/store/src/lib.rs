@@ -17,6 +17,7 @@ mod error;
 mod feed;
 mod import;
 mod migration;
+mod permission;
 mod project;
 mod projection;
 mod query;

@@ -1,5 +1,6 @@
 //! A web service that keeps what it is asked, and answers everything alike.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -31,6 +32,8 @@ pub struct Service {
 struct Shared {
     status: StatusCode,
     answer: Value,
+    /// Texts by their path; everything else is not found. None: everything is answered alike.
+    files: Mutex<Option<HashMap<String, String>>>,
     asked: Mutex<Vec<Asked>>,
     count: watch::Sender<usize>,
 }
@@ -41,6 +44,7 @@ impl Service {
         let shared = Arc::new(Shared {
             status: StatusCode::from_u16(status).expect("a status"),
             answer,
+            files: Mutex::default(),
             asked: Mutex::default(),
             count: watch::Sender::new(0),
         });
@@ -57,6 +61,14 @@ impl Service {
             shared,
             task,
         }
+    }
+
+    /// From now on answers with these texts by their path, and knows nothing else.
+    pub fn now_serves(&self, files: &[(&str, &str)]) {
+        let files = files
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+        *self.shared.files.lock().expect("no test failed meanwhile") = Some(files.collect());
     }
 
     /// Its address.
@@ -103,5 +115,11 @@ async fn reply(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, body
     };
     shared.asked.lock().unwrap().push(asked);
     shared.count.send_modify(|count| *count += 1);
+    if let Some(files) = &*shared.files.lock().unwrap() {
+        return match files.get(uri.path()) {
+            Some(text) => text.clone().into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        };
+    }
     (shared.status, axum::Json(shared.answer.clone())).into_response()
 }

@@ -1,6 +1,7 @@
 //! The program as a user meets it: the binary, a scripted model, and what lies on disk afterwards.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod agent;
 mod architecture;
 mod attach;
 mod commands;
@@ -13,8 +14,10 @@ mod index;
 mod interrupt;
 mod login;
 mod looking;
+mod permissions;
 mod places;
 mod pty;
+mod references;
 mod reload;
 mod remote_config;
 mod robust;
@@ -22,6 +25,7 @@ mod serve;
 mod serve_settings;
 mod serve_transport;
 mod share;
+mod skills;
 mod sync;
 mod turn;
 

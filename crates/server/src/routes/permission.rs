@@ -1,17 +1,17 @@
 //! Questions that wait for the user (reference `http-api.md` §6.5).
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use opencode_schema::PermissionId;
 use opencode_schema::permission::{Reply, Request};
 use opencode_session::Location;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::audit::{Actor, Outcome, Record};
-use crate::error::ApiError;
-use crate::extract::{AskedPermission, At, Body};
+use crate::error::{ApiError, Kind};
+use crate::extract::{AskedPermission, At, Body, Query};
 use crate::listen::App;
 
 pub(crate) async fn list(At(location): At) -> Json<Vec<Request>> {
@@ -22,6 +22,11 @@ pub(crate) async fn list(At(location): At) -> Json<Vec<Request>> {
 pub(crate) struct Answer {
     reply: Reply,
     message: Option<String>,
+    /// Not in the reference: what «always» allows, instead of what the request says.
+    patterns: Option<Vec<String>>,
+    /// Not in the reference: whether «always» is kept for the project.
+    #[serde(default)]
+    save: bool,
 }
 
 pub(crate) async fn reply(
@@ -31,7 +36,66 @@ pub(crate) async fn reply(
     AskedPermission(id): AskedPermission,
     Body(answer): Body<Answer>,
 ) -> Result<Json<bool>, ApiError> {
-    settle(&app, &actor, &location, &id, answer.reply, answer.message).await
+    if answer.patterns.as_ref().is_some_and(|all| !are_sound(all)) {
+        return Err(ApiError::bad_request(
+            Kind::Payload,
+            format!("1 to {PATTERNS} patterns that are not empty\n  at [\"patterns\"]"),
+        ));
+    }
+    let answer = opencode_permission::Answer {
+        reply: answer.reply,
+        feedback: answer.message,
+        patterns: answer.patterns,
+        save: answer.save,
+    };
+    settle(&app, &actor, &location, &id, answer).await
+}
+
+/// Patterns that one answer may allow.
+const PATTERNS: usize = 100;
+
+/// Whether patterns can be kept.
+pub(crate) fn are_sound(patterns: &[String]) -> bool {
+    (1..=PATTERNS).contains(&patterns.len()) && patterns.iter().all(|pattern| !pattern.trim().is_empty())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct OfProject {
+    #[serde(rename = "projectID")]
+    project_id: Option<String>,
+}
+
+/// The approvals that are kept for a project, that of the folder when none is named.
+pub(crate) async fn saved(
+    State(app): State<App>,
+    At(location): At,
+    Query(of): Query<OfProject>,
+) -> Result<Json<Value>, ApiError> {
+    let project = of.project_id.unwrap_or_else(|| location.project_id.clone());
+    let saved = app
+        .engine
+        .store()
+        .read(move |view| view.saved_permissions(&project))
+        .await
+        .map_err(opencode_session::Error::from)?;
+    Ok(Json(json!({ "data": saved })))
+}
+
+/// Forgets one; it may have been forgotten before.
+pub(crate) async fn remove_saved(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let detail = json!({ "saved": id });
+    let removed = app
+        .engine
+        .store()
+        .write(move |transaction| transaction.remove_saved_permission(&id));
+    removed.await.map_err(opencode_session::Error::from)?;
+    app.audit
+        .record(&Record::new(&actor, "permission.saved.remove", detail));
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Deserialize)]
@@ -47,7 +111,7 @@ pub(crate) async fn respond(
     AskedPermission(id): AskedPermission,
     Body(answer): Body<Response>,
 ) -> Result<Json<bool>, ApiError> {
-    settle(&app, &actor, &location, &id, answer.response, None).await
+    settle(&app, &actor, &location, &id, answer.response.into()).await
 }
 
 pub(crate) async fn settle(
@@ -55,10 +119,10 @@ pub(crate) async fn settle(
     actor: &Actor,
     location: &Location,
     id: &PermissionId,
-    reply: Reply,
-    message: Option<String>,
+    answer: opencode_permission::Answer,
 ) -> Result<Json<bool>, ApiError> {
-    let settled = location.permissions.reply(id, reply, message).await;
+    let reply = answer.reply;
+    let settled = location.permissions.answer(id, answer).await;
     let outcome = if settled.is_ok() {
         Outcome::Ok
     } else {

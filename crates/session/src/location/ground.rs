@@ -1,5 +1,6 @@
 //! What stays of a location while its configuration changes: where it is, and the desks at which others wait.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use opencode_store::Store;
 use crate::indexing::Kept;
 use crate::remote::{self, Wait};
 use crate::web::Web;
-use crate::{Error, Location, Terminals};
+use crate::{Error, Location, Terminals, permission};
 
 /// What every location needs to know of the program.
 pub(crate) struct Surroundings {
@@ -52,6 +53,8 @@ pub struct Ground {
     pub store: Store,
     pub(crate) trees: Option<Snapshots>,
     pub(crate) web: Web,
+    /// Addresses that were asked for skills.
+    pub(crate) asked_for_skills: Mutex<HashSet<String>>,
     pub(crate) paths: Paths,
     pub(crate) environment: Environment,
     /// The public catalogue of models.
@@ -90,7 +93,10 @@ impl Ground {
         Ok(Self {
             directory: directory.to_owned(),
             is_git: identity.git.is_some(),
-            permissions: Permissions::new(store.clone()),
+            permissions: Permissions::new(
+                store.clone(),
+                permission::ground(&identity.id, &surroundings.paths, &surroundings.environment),
+            ),
             questions: Questions::new(store.clone()),
             terminals: Terminals::new(store.clone()),
             warnings: identity
@@ -104,6 +110,7 @@ impl Ground {
             worktree: identity.worktree,
             store,
             web: Web::default(),
+            asked_for_skills: Mutex::default(),
             paths: surroundings.paths,
             environment: surroundings.environment,
             public: surroundings.public,

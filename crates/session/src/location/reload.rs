@@ -17,6 +17,7 @@ use opencode_catalog::{Catalog, Sources};
 use opencode_config::agent::Grounds;
 use opencode_config::credential::{self, Credentials};
 use opencode_config::environment::variable;
+use opencode_config::reference::{self, Reference};
 use opencode_config::{Environment, Loaded, Paths, agent, command, skill};
 use opencode_schema::EventBody;
 use opencode_schema::agent::Agent;
@@ -29,6 +30,7 @@ use opencode_tool::truncation::Truncation;
 use super::{Ground, Location};
 use crate::Error;
 use crate::remote::{self, Wait};
+use crate::remote_skills;
 use crate::share::Sharing;
 
 /// Everything that files say.
@@ -36,6 +38,7 @@ struct Files {
     loaded: Loaded,
     agents: IndexMap<String, Agent>,
     skills: Vec<Skill>,
+    references: Vec<Reference>,
     commands: IndexMap<String, Command>,
     credentials: Credentials,
 }
@@ -124,6 +127,7 @@ impl Location {
             directories: files.loaded.directories,
             agents: files.agents,
             skills: files.skills.into(),
+            references: files.references.into(),
             commands: files.commands,
             config,
             ground,
@@ -132,17 +136,28 @@ impl Location {
 }
 
 impl Files {
-    /// Reads them, on a thread for such work.
+    /// Reads them, once more when addresses that were not asked before have skills.
     async fn read(ground: &Arc<Ground>) -> Result<Self, Error> {
         remote::refresh(&ground.paths, &ground.environment, Wait::No).await?;
+        let files = Self::read_once(ground).await?;
+        if remote_skills::refresh(ground, &files.loaded.config).await {
+            return Self::read_once(ground).await;
+        }
+        Ok(files)
+    }
+
+    /// Reads them, on a thread for such work.
+    async fn read_once(ground: &Arc<Ground>) -> Result<Self, Error> {
         let ground = Arc::clone(ground);
         let reading = tokio::task::spawn_blocking(move || {
             let (place, paths, environment) = (ground.place(), &ground.paths, &ground.environment);
             let loaded = opencode_config::load(place, paths, environment)?;
             let config = &loaded.config;
             let skills = skill::all(place, paths, environment, &loaded.directories, config);
+            let references = reference::all(&loaded, place, paths, environment);
             let grounds = Grounds {
-                always: always_allowed(paths, &skills),
+                always: always_allowed(paths, &skills, &references),
+                read_only: environment.is_on(variable::READ_ONLY),
                 plans_relative: opencode_project::path::relative(&ground.worktree, &paths.data.join("plans")),
             };
             Ok(Self {
@@ -150,6 +165,7 @@ impl Files {
                 commands: command::all(config, &skills, &ground.worktree),
                 credentials: credential::read(paths, environment),
                 skills,
+                references,
                 loaded,
             })
         });
@@ -161,6 +177,7 @@ impl Files {
             && self.loaded.directories == location.directories
             && self.agents == location.agents
             && self.skills[..] == location.skills[..]
+            && self.references[..] == location.references[..]
             && self.commands == location.commands
             && location.catalog.has_credentials(&self.credentials)
     }
@@ -183,8 +200,8 @@ fn may_ask(environment: &Environment) -> bool {
     matches!(client, "app" | "cli" | "desktop") || environment.is_on(variable::ENABLE_QUESTION_TOOL)
 }
 
-/// Folders outside the project that need no permission: whole tool results, scratch, skills.
-fn always_allowed(paths: &Paths, skills: &[Skill]) -> Vec<String> {
+/// Folders outside the project that need no permission: whole tool results, scratch, skills, references.
+fn always_allowed(paths: &Paths, skills: &[Skill], references: &[Reference]) -> Vec<String> {
     let fixed = [paths.tool_output(), paths.temporary.clone()];
     let of_skills = skills
         .iter()
@@ -192,6 +209,7 @@ fn always_allowed(paths: &Paths, skills: &[Skill]) -> Vec<String> {
     fixed
         .into_iter()
         .chain(of_skills)
+        .chain(references.iter().map(|one| one.path.clone()))
         .map(|folder| folder.join("*").to_string_lossy().into_owned())
         .collect()
 }

@@ -21,7 +21,7 @@ use opencode_tool::registry::Audience;
 use serde_json::Value;
 
 use super::StepInput;
-use crate::{Location, history, reminder, system};
+use crate::{Location, history, references, reminder, system};
 
 /// Everything that a step needs before it asks.
 pub(super) struct Prepared {
@@ -40,6 +40,7 @@ const LAST_STEP: &str = "The limit of steps is reached: tools are switched off f
 
 pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     let location = input.location;
+    references::fetch(input.engine, location);
     if let Some(question) = &input.summary_of {
         return for_summary(input, question).await;
     }
@@ -61,6 +62,7 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
         directory: &location.directory,
         worktree: &location.worktree,
         is_git: location.is_git,
+        references: &location.references,
         instructions: &instructions,
         skills: &location.skills,
         rules: &rules,

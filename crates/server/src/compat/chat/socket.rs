@@ -372,7 +372,11 @@ impl Chat {
         let Some(location) = asking else {
             return Err(unknown("PermissionNotFoundError", text));
         };
-        permission::settle(&self.app, &self.actor, &location, &id, reply, message)
+        let answer = opencode_permission::Answer {
+            feedback: message,
+            ..reply.into()
+        };
+        permission::settle(&self.app, &self.actor, &location, &id, answer)
             .await
             .map(drop)
     }
