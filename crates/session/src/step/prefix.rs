@@ -153,13 +153,20 @@ fn body(adapter: &'static Adapter, model: &Model, history: &[MessageWithParts]) 
     );
     let mut body = prepare(&target, &request, true).unwrap().body;
     without_marks(&mut body);
-    let fields = body.as_object_mut().unwrap();
-    let key = ["messages", "input", "contents", "prompt"]
-        .into_iter()
-        .find(|key| fields.contains_key(*key))
-        .unwrap();
-    let conversation = fields.shift_remove(key).unwrap();
+    let conversation = conversation(&mut body).unwrap();
     (body.to_string(), conversation.to_string())
+}
+
+/// Takes the list of messages out of a body, however deep it lies.
+fn conversation(body: &mut Value) -> Option<Value> {
+    let fields = body.as_object_mut()?;
+    let key = ["messages", "input", "contents", "prompt", "template"]
+        .into_iter()
+        .find(|key| fields.get(*key).is_some_and(Value::is_array));
+    match key {
+        Some(key) => fields.shift_remove(key),
+        None => fields.values_mut().find_map(conversation),
+    }
 }
 
 fn tool(name: &str) -> Tool {
