@@ -70,6 +70,26 @@ pub mod variable {
     pub const READ_ONLY: &str = "OPENCODE_READ_ONLY";
     /// Switches on what is not ready.
     pub const EXPERIMENTAL: &str = "OPENCODE_EXPERIMENTAL";
+    /// Offers web search through Exa to every model.
+    pub const ENABLE_EXA: &str = "OPENCODE_ENABLE_EXA";
+    /// The same by its older name.
+    pub const EXPERIMENTAL_EXA: &str = "OPENCODE_EXPERIMENTAL_EXA";
+    /// Offers web search through Parallel to every model.
+    pub const ENABLE_PARALLEL: &str = "OPENCODE_ENABLE_PARALLEL";
+    /// The same by its older name.
+    pub const EXPERIMENTAL_PARALLEL: &str = "OPENCODE_EXPERIMENTAL_PARALLEL";
+    /// Who searches the web: `exa` or `parallel`.
+    pub const WEBSEARCH_PROVIDER: &str = "OPENCODE_WEBSEARCH_PROVIDER";
+    /// Key for Exa.
+    pub const EXA_API_KEY: &str = "EXA_API_KEY";
+    /// Key for Parallel.
+    pub const PARALLEL_API_KEY: &str = "PARALLEL_API_KEY";
+    /// Where Exa's MCP server is, when it is reached through another one.
+    pub const EXA_URL: &str = "OPENCODE_EXA_URL";
+    /// Where Parallel's MCP server is, when it is reached through another one.
+    pub const PARALLEL_URL: &str = "OPENCODE_PARALLEL_URL";
+    /// Plans are kept in files, and the plan agent may ask to go on with building.
+    pub const PLAN_MODE: &str = "OPENCODE_EXPERIMENTAL_PLAN_MODE";
     /// Switches workspaces on.
     pub const WORKSPACES: &str = "OPENCODE_EXPERIMENTAL_WORKSPACES";
     /// The workspace that the program works for.
@@ -121,6 +141,15 @@ impl Environment {
     pub fn is_on(&self, name: &str) -> bool {
         self.get(name)
             .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+    }
+
+    /// Whether something that is not ready is on: as its own switch says, else as [`variable::EXPERIMENTAL`] does.
+    #[must_use]
+    pub fn is_experiment_on(&self, name: &str) -> bool {
+        match self.get(name) {
+            Some(_) => self.is_on(name),
+            None => self.is_on(variable::EXPERIMENTAL),
+        }
     }
 
     /// A positive whole number; anything else counts as unset.

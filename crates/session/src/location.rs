@@ -121,9 +121,8 @@ impl Location {
     pub fn tool_definitions(&self, audience: Audience<'_>) -> Result<Vec<(String, Definition)>, Error> {
         let agent = self.default_agent()?;
         let scope = self.scope(&subagents(self, &[&agent.permission]));
-        let tools = self.tools.all().iter();
+        let tools = self.tools.of_model(audience);
         Ok(tools
-            .filter(|tool| audience.works_with(tool.name()))
             .map(|tool| (tool.name().to_owned(), tool.definition(&scope)))
             .collect())
     }

@@ -134,6 +134,7 @@ impl Engine {
             message_id: MessageId::new(),
             call_id: opencode_schema::id::generate("call", opencode_schema::id::Order::Ascending),
             agent: agent.name.clone(),
+            model: None,
             scope,
             host: Arc::clone(&host) as Arc<dyn Host>,
             cancel: run.cancel.child_token(),

@@ -44,6 +44,7 @@ impl Engine {
             message_id: MessageId::new(),
             call_id: "by-hand".to_owned(),
             agent: agent.name.clone(),
+            model: None,
             scope: Arc::new(location.scope(&[])),
             host: Arc::new(ByHand {
                 location: Arc::clone(location),

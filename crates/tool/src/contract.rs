@@ -100,6 +100,8 @@ pub struct Call {
     pub call_id: String,
     /// The agent that calls.
     pub agent: String,
+    /// The model that calls, as its provider knows it; nothing when a person does.
+    pub model: Option<String>,
     /// Where it works.
     pub scope: Arc<Scope>,
     /// The engine.

@@ -25,6 +25,8 @@ mod testing;
 pub mod todowrite;
 pub mod truncation;
 pub mod webfetch;
+mod web;
 pub mod write;
+pub mod websearch;
 
 pub use contract::{Ask, Call, Definition, Failure, Host, Output, Scope, Tool};

@@ -1,4 +1,4 @@
-//! The tools that exist, by name.
+//! The tools that exist, by name, and which of them a model is told of (reference `tools.md` §1).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +8,37 @@ use opencode_schema::permission::Rule;
 
 use crate::contract::Tool;
 use crate::{
-    apply_patch, bash, edit, glob, grep, invalid, question, read, skill, task, todowrite, webfetch, write,
+    apply_patch, bash, edit, glob, grep, invalid, question, read, skill, task, todowrite,
+    webfetch, websearch, write,
 };
+
+/// What the tools of a place depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// How long a command may take when the call does not say.
+    pub command_timeout: Option<Duration>,
+    /// Whether somebody can be asked questions.
+    pub may_ask: bool,
+    /// How the web is searched.
+    pub search: websearch::Settings,
+}
 
 /// The tools that exist, in the order in which they are registered.
 #[derive(Clone)]
 pub struct Registry {
     tools: Vec<Arc<dyn Tool>>,
+    /// Models of every provider search the web.
+    search_for_everybody: bool,
 }
 
 impl Registry {
-    /// The tools of the program; that which asks the user only where somebody `may_ask`.
+    /// The tools of the program.
     #[must_use]
-    pub fn built_in(command_timeout: Option<Duration>, may_ask: bool) -> Self {
-        let bash = command_timeout.map_or_else(bash::Bash::default, |timeout| bash::Bash { timeout });
+    pub fn built_in(settings: Settings) -> Self {
+        let bash = settings
+            .command_timeout
+            .map_or_else(bash::Bash::default, |timeout| bash::Bash { timeout });
+        let search_for_everybody = settings.search.is_for_everybody();
         let mut tools: Vec<Arc<dyn Tool>> = vec![
             Arc::new(invalid::Invalid),
             Arc::new(question::Question),
@@ -34,11 +51,15 @@ impl Registry {
             Arc::new(task::Task),
             Arc::new(webfetch::Webfetch::default()),
             Arc::new(todowrite::Todowrite),
+            Arc::new(websearch::Websearch::new(settings.search)),
             Arc::new(skill::Skill),
             Arc::new(apply_patch::ApplyPatch),
         ];
-        tools.retain(|tool| may_ask || tool.name() != question::NAME);
-        Self { tools }
+        tools.retain(|tool| settings.may_ask || tool.name() != question::NAME);
+        Self {
+            tools,
+            search_for_everybody,
+        }
     }
 
     /// A tool by its name.
@@ -47,15 +68,16 @@ impl Registry {
         self.tools.iter().find(|tool| tool.name() == name)
     }
 
-    /// All tools, also those that no model is told of.
-    #[must_use]
-    pub fn all(&self) -> &[Arc<dyn Tool>] {
-        &self.tools
-    }
-
     /// Names of all tools, also of those that no model is told of.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tools.iter().map(|tool| tool.name())
+    }
+
+    /// All tools that a model works with, also those that it is not told of.
+    pub fn of_model(&self, audience: Audience<'_>) -> impl Iterator<Item = &Arc<dyn Tool>> {
+        self.tools
+            .iter()
+            .filter(move |tool| self.works_with(audience, tool.name()))
     }
 
     /// The tools that a model is told of under these rules, by name; without a model, those of any.
@@ -65,32 +87,132 @@ impl Registry {
             .tools
             .iter()
             .filter(|tool| tool.name() != invalid::NAME)
-            .filter(|tool| audience.is_none_or(|audience| audience.works_with(tool.name())))
+            .filter(|tool| audience.is_none_or(|audience| self.works_with(audience, tool.name())))
             .filter(|tool| !rules::hides(tool.permission(), rules))
             .collect();
         visible.sort_by(|a, b| a.name().cmp(b.name()));
         visible
+    }
+
+    /// Whether a model works with a tool: it changes files by patches or by the other two, and searches the web
+    /// where that is paid for or wanted.
+    fn works_with(&self, audience: Audience<'_>, tool: &str) -> bool {
+        let id = audience.api_id;
+        let patches = id.contains("gpt-") && !id.contains("oss") && !id.contains("gpt-4");
+        match tool {
+            apply_patch::NAME => patches,
+            edit::NAME | write::NAME => !patches,
+            websearch::NAME => {
+                self.search_for_everybody || matches!(audience.provider_id, "opencode" | "opencode-go")
+            }
+            _ => true,
+        }
     }
 }
 
 /// A model that tools are shown to.
 #[derive(Clone, Copy, Debug)]
 pub struct Audience<'a> {
+    /// Its provider.
+    pub provider_id: &'a str,
     /// The id under which its provider knows it.
     pub api_id: &'a str,
 }
 
-impl Audience<'_> {
-    /// Whether the model works with a tool (reference `tools.md` §1): it changes files by patches or by the other
-    /// two.
-    #[must_use]
-    pub fn works_with(self, tool: &str) -> bool {
-        let id = self.api_id;
-        let patches = id.contains("gpt-") && !id.contains("oss") && !id.contains("gpt-4");
-        match tool {
-            apply_patch::NAME => patches,
-            edit::NAME | write::NAME => !patches,
-            _ => true,
+#[cfg(test)]
+mod tests {
+    use opencode_config::Environment;
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    fn registry(variables: &[(&str, &str)]) -> Registry {
+        let environment: Environment = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Registry::built_in(Settings {
+            may_ask: true,
+            search: websearch::Settings::of(&environment),
+            ..Settings::default()
+        })
+    }
+
+    #[test]
+    fn order_of_registration() {
+        assert_eq!(
+            registry(&[]).names().collect::<Vec<_>>(),
+            [
+                "invalid",
+                "question",
+                "bash",
+                "read",
+                "glob",
+                "grep",
+                "edit",
+                "write",
+                "task",
+                "webfetch",
+                "todowrite",
+                "websearch",
+                "skill",
+                "apply_patch"
+            ]
+        );
+    }
+
+    #[test]
+    fn who_is_shown_what() {
+        for (variables, provider_id, api_id, shown, hidden) in [
+            (
+                &[][..],
+                "anthropic",
+                "claude-x",
+                &["edit", "write"][..],
+                &["apply_patch", "websearch"][..],
+            ),
+            (&[], "openai", "gpt-5", &["apply_patch"], &["edit", "write"]),
+            (&[], "openai", "gpt-4o", &["edit"], &["apply_patch"]),
+            (&[], "groq", "openai/gpt-oss-120b", &["edit"], &["apply_patch"]),
+            (&[], "opencode", "big", &["websearch"], &["invalid"]),
+            (&[], "opencode-go", "big", &["websearch"], &[]),
+            (
+                &[("OPENCODE_ENABLE_EXA", "1")],
+                "anthropic",
+                "claude-x",
+                &["websearch"],
+                &[],
+            ),
+            (
+                &[("OPENCODE_EXPERIMENTAL_PARALLEL", "true")],
+                "x",
+                "y",
+                &["websearch"],
+                &[],
+            ),
+            (
+                &[("OPENCODE_WEBSEARCH_PROVIDER", "exa")],
+                "x",
+                "y",
+                &[],
+                &["websearch"],
+            ),
+        ] {
+            let registry = registry(variables);
+            let visible = registry.visible(&[], Some(Audience { provider_id, api_id }));
+            let names: Vec<&str> = visible.iter().map(|tool| tool.name()).collect();
+            for name in shown {
+                assert!(
+                    names.contains(name),
+                    "{provider_id} {api_id}: {name} in {names:?}"
+                );
+            }
+            for name in hidden {
+                assert!(
+                    !names.contains(name),
+                    "{provider_id} {api_id}: {name} in {names:?}"
+                );
+            }
         }
     }
 }

@@ -227,3 +227,4 @@ impl Bench {
         self.host.recorded()
     }
 }
+            model: Some("scripted-model".into()),

@@ -26,6 +26,7 @@ pub(crate) struct ForModel {
 pub(crate) async fn tools(At(location): At, Query(wanted): Query<ForModel>) -> Result<Json<Value>, ApiError> {
     let known = location.catalog.model(&wanted.provider, &wanted.model).ok();
     let audience = Audience {
+        provider_id: &wanted.provider,
         api_id: known.as_ref().map_or(&wanted.model, |model| &model.api.id),
     };
     let rows = location

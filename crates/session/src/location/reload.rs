@@ -24,8 +24,9 @@ use opencode_schema::agent::Agent;
 use opencode_schema::command::Command;
 use opencode_schema::event::{ToastVariant, toast_duration};
 use opencode_schema::skill::Skill;
-use opencode_tool::registry::Registry;
+use opencode_tool::registry::{Registry, Settings};
 use opencode_tool::truncation::Truncation;
+use opencode_tool::websearch;
 
 use super::{Ground, Location};
 use crate::Error;
@@ -112,12 +113,7 @@ impl Location {
                 || Arc::new(Sharing::new(&config, environment, &ground.web)),
                 |before| Arc::clone(&before.sharing),
             ),
-            tools: Registry::built_in(
-                environment
-                    .positive(variable::BASH_TIMEOUT)
-                    .map(Duration::from_millis),
-                may_ask(environment),
-            ),
+            tools: Registry::built_in(tool_settings(environment)),
             truncation: Truncation {
                 max_lines: limit(limits.max_lines, Truncation::DEFAULT_LINES),
                 max_bytes: limit(limits.max_bytes, Truncation::DEFAULT_BYTES),
@@ -194,10 +190,21 @@ fn broken(message: String) -> Vec<EventBody> {
     vec![EventBody::ConfigFailed { message }, toast]
 }
 
+/// What the tools of a place depend on.
+fn tool_settings(environment: &Environment) -> Settings {
+    let timeout = environment.positive(variable::BASH_TIMEOUT);
+    Settings {
+        command_timeout: timeout.map(Duration::from_millis),
+        may_ask: may_ask(environment),
+        search: websearch::Settings::of(environment),
+    }
+}
+
 /// Whether whoever drives the program can show questions.
 fn may_ask(environment: &Environment) -> bool {
     let client = environment.get(variable::CLIENT).unwrap_or("cli");
-    matches!(client, "app" | "cli" | "desktop") || environment.is_on(variable::ENABLE_QUESTION_TOOL)
+    matches!(client, "app" | "cli" | "desktop")
+        || environment.is_on(variable::ENABLE_QUESTION_TOOL)
 }
 
 /// Folders outside the project that need no permission: whole tool results, scratch, skills, references.

@@ -230,6 +230,7 @@ impl Step<'_> {
             message_id: self.draft.message().id.clone(),
             call_id: call_id.clone(),
             agent: self.agent.name.clone(),
+            model: Some(self.model.api.id.clone()),
             scope: Arc::clone(&self.scope),
             host: Arc::new(host),
             cancel: self.cancel.child_token(),

@@ -219,6 +219,7 @@ fn offered_tools(input: &StepInput<'_>, rules: &[&[Rule]], scope: &Scope) -> Vec
     let switched_off =
         |name: &str| input.user.tools.as_ref().and_then(|tools| tools.get(name)) == Some(&false);
     let audience = Audience {
+        provider_id: &input.model.provider_id,
         api_id: &input.model.api.id,
     };
     let visible = input.location.tools.visible(rules, Some(audience));

@@ -2,11 +2,10 @@
 //!
 //! The time limit and the cancel are the caller's: dropping the future ends the request.
 
-use std::error::Error as _;
-use std::sync::OnceLock;
-
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
 use reqwest::{Client, Response, StatusCode, redirect};
+
+use crate::web::{Lazy, with_causes};
 
 /// Bytes of a document at most.
 const MOST_BYTES: usize = 5 << 20;
@@ -49,23 +48,17 @@ pub(super) struct Fetched {
     pub(super) body: Vec<u8>,
 }
 
-/// Gets documents; its client is made on first use, since that reads the system's certificates.
+/// Gets documents.
 #[derive(Debug, Default)]
 pub(super) struct Fetcher {
-    client: OnceLock<Result<Client, String>>,
+    client: Lazy,
 }
 
 impl Fetcher {
     fn client(&self) -> Result<&Client, Error> {
-        let client = self.client.get_or_init(|| {
-            // Fails when one is installed already, and that one is as good.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            let client = Client::builder()
-                .redirect(redirect::Policy::limited(MOST_REDIRECTS))
-                .build();
-            client.map_err(|error| with_causes(&error))
-        });
-        client.as_ref().map_err(|error| Error::Client(error.clone()))
+        self.client
+            .client(|| redirect::Policy::limited(MOST_REDIRECTS))
+            .map_err(Error::Client)
     }
 
     /// Gets the document at `url`.
@@ -116,15 +109,4 @@ fn is_challenge(response: &Response) -> bool {
             .headers()
             .get("cf-mitigated")
             .is_some_and(|value| value == "challenge")
-}
-
-/// What went wrong and why, in one line: the outermost error of reqwest alone does not say.
-fn with_causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
