@@ -12,19 +12,18 @@ use std::sync::Arc;
 
 use opencode_catalog::Choice;
 use opencode_config::environment::variable;
-use opencode_schema::message::{MessageModel, UserMessage, UserTime};
+use opencode_schema::message::{MessageModel, UserMessage};
 use opencode_schema::model::Model;
 use opencode_schema::part::{CompactionPart, TextPart};
 use opencode_schema::time::now;
-use opencode_schema::{
-    EventBody, Message, MessageBody, MessageId, MessageWithParts, Object, Part, PartBody, PartId, SessionId,
-};
+use opencode_schema::{EventBody, MessageId, MessageWithParts, Object, Part, PartBody, SessionId};
 use opencode_store::Role;
 
 pub(crate) use self::budget::Budget;
 use self::budget::is_request;
 pub(crate) use self::prune::prune;
 use crate::coordinator::Running;
+use crate::prompt::say;
 use crate::step::{self, StepInput, Verdict};
 use crate::{Engine, Error, Location, revert};
 
@@ -104,44 +103,6 @@ pub(crate) async fn request(
         tail_start_id: None,
     });
     say(location, session_id, user, vec![part]).await
-}
-
-/// Stores a message as if the user had said it now.
-async fn say(
-    location: &Location,
-    session_id: &SessionId,
-    mut user: UserMessage,
-    parts: Vec<PartBody>,
-) -> Result<(), Error> {
-    user.time = UserTime { created: now() };
-    let message = Message {
-        id: MessageId::new(),
-        session_id: session_id.clone(),
-        body: MessageBody::User(Box::new(user)),
-    };
-    let id = session_id.clone();
-    let stored = location.store.write(move |transaction| {
-        let message_id = message.id.clone();
-        transaction.publish(EventBody::MessageUpdated {
-            session_id: id.clone(),
-            info: Box::new(message),
-        })?;
-        for body in parts {
-            let part = Part {
-                id: PartId::new(),
-                session_id: id.clone(),
-                message_id: message_id.clone(),
-                body,
-            };
-            transaction.publish(EventBody::PartUpdated {
-                session_id: id.clone(),
-                part: Box::new(part),
-                time: now(),
-            })?;
-        }
-        Ok(())
-    });
-    Ok(stored.await?)
 }
 
 /// A request that a run found.

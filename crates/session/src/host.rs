@@ -14,7 +14,7 @@ use opencode_tool::{Ask, Call, Failure, Host};
 use tokio::sync::mpsc;
 
 use crate::step::Step;
-use crate::{Engine, Location, subagent};
+use crate::{Engine, Location, plan, subagent};
 
 /// What a running call has to show.
 #[derive(Debug)]
@@ -131,6 +131,21 @@ impl Host for StepHost {
             })
         }
         .boxed()
+    }
+
+    fn plan_file(&self, _: &Call) -> Result<PathBuf, Failure> {
+        Ok(plan::file(&self.location, &self.caller.session))
+    }
+
+    fn hand_over<'a>(
+        &'a self,
+        _: &'a Call,
+        agent: &'a str,
+        words: String,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        plan::hand_over(&self.location, &self.session_id, agent, words)
+            .map(|stored| stored.map_err(|error| Failure::Told(error.to_string())))
+            .boxed()
     }
 
     fn delegate<'a>(&'a self, call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>> {

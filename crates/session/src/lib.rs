@@ -25,6 +25,7 @@ mod location;
 mod manual;
 mod naming;
 mod permission;
+mod plan;
 mod probe;
 mod project;
 mod prompt;

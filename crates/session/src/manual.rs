@@ -269,6 +269,14 @@ impl Host for ManualHost {
         .boxed()
     }
 
+    fn plan_file(&self, _: &Call) -> Result<PathBuf, Failure> {
+        Err(self.refuse("plans are carried out only while a model works"))
+    }
+
+    fn hand_over<'a>(&'a self, _: &'a Call, _: &'a str, _: String) -> BoxFuture<'a, Result<(), Failure>> {
+        std::future::ready(Err(self.refuse("agents change only while a model works"))).boxed()
+    }
+
     fn delegate<'a>(&'a self, call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>> {
         async move {
             let Some(session) = self.session.clone() else {

@@ -108,6 +108,14 @@ impl Host for ByHand {
         needs_turn("questions are asked")
     }
 
+    fn plan_file(&self, _: &Call) -> Result<PathBuf, Failure> {
+        Err(Failure::told("plans are carried out only while a model works"))
+    }
+
+    fn hand_over<'a>(&'a self, _: &'a Call, _: &'a str, _: String) -> BoxFuture<'a, Result<(), Failure>> {
+        needs_turn("agents change")
+    }
+
     fn delegate<'a>(&'a self, _: &'a Call, _: Task) -> BoxFuture<'a, Result<Delegated, Failure>> {
         needs_turn("tasks are given away")
     }

@@ -335,6 +335,44 @@ async fn resolve_parts(
     bodies.into_iter().map(part).collect()
 }
 
+/// Stores a message as if the user had said it now.
+pub(crate) async fn say(
+    location: &Location,
+    session_id: &SessionId,
+    mut user: UserMessage,
+    parts: Vec<PartBody>,
+) -> Result<(), Error> {
+    user.time = UserTime { created: now() };
+    let message = Message {
+        id: MessageId::new(),
+        session_id: session_id.clone(),
+        body: MessageBody::User(Box::new(user)),
+    };
+    let id = session_id.clone();
+    let stored = location.store.write(move |transaction| {
+        let message_id = message.id.clone();
+        transaction.publish(EventBody::MessageUpdated {
+            session_id: id.clone(),
+            info: Box::new(message),
+        })?;
+        for body in parts {
+            let part = Part {
+                id: PartId::new(),
+                session_id: id.clone(),
+                message_id: message_id.clone(),
+                body,
+            };
+            transaction.publish(EventBody::PartUpdated {
+                session_id: id.clone(),
+                part: Box::new(part),
+                time: now(),
+            })?;
+        }
+        Ok(())
+    });
+    Ok(stored.await?)
+}
+
 /// A text of the program in a user's message.
 pub(crate) fn synthetic(text: impl Into<String>) -> PartBody {
     PartBody::Text(TextPart {

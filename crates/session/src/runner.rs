@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::coordinator::{Outcome, Running};
 use crate::step::{self, StepInput, UNKNOWN, Verdict};
-use crate::{Engine, Error, Location, compaction, history, recovery, subagent, summary, title};
+use crate::{Engine, Error, Location, compaction, history, recovery, reminder, subagent, summary, title};
 
 /// Answers in a row that broke off before a turn is given up.
 const BROKEN_LIMIT: u32 = 3;
@@ -273,6 +273,8 @@ impl<'a> Turn<'a> {
             return Ok(Verdict::Continue);
         }
         let agent = self.location.agent(&situation.user.agent)?;
+        let user_id = &situation.user_id;
+        let with_note = reminder::keep(&self.location, &session, agent, user_id, history).await?;
         let named = situation
             .user_parts
             .parts
@@ -286,7 +288,7 @@ impl<'a> Turn<'a> {
             model,
             user_id: situation.user_id.clone(),
             user: situation.user,
-            history,
+            history: with_note.as_deref().unwrap_or(history),
             summary_of: None,
             answer_tool: answer_tool(situation.user),
             is_last: agent.steps.is_some_and(|limit| self.steps >= limit),

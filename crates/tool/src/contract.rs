@@ -121,6 +121,20 @@ pub trait Host: Send + Sync {
     /// Sends an event to whoever listens.
     fn announce(&self, event: EventBody);
 
+    /// Where the session's plan is kept.
+    ///
+    /// # Errors
+    /// There is no session that could have one.
+    fn plan_file(&self, call: &Call) -> Result<PathBuf, Failure>;
+
+    /// Lets the turn go on with another agent, which is told `words` as if the user had said them.
+    fn hand_over<'a>(
+        &'a self,
+        call: &'a Call,
+        agent: &'a str,
+        words: String,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+
     /// Replaces the session's list of things to do.
     fn replace_todos<'a>(&'a self, call: &'a Call, todos: Vec<Todo>) -> BoxFuture<'a, Result<(), Failure>>;
 

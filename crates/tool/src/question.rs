@@ -118,7 +118,8 @@ mod tests {
     async fn answers_are_told_with_their_questions() {
         let question = |text: &str| json!({ "question": text, "header": "H", "options": [{ "label": "Red", "description": "warm" }] });
         let input = json!({ "questions": [question("Which?"), question("And?"), question("Or?")] });
-        let output = Bench::new().run(&Question, input).await.unwrap();
+        let answers = vec![vec!["Red".to_owned(), "Blue".to_owned()], Vec::new()];
+        let output = Bench::answering(answers).run(&Question, input).await.unwrap();
         assert_eq!(output.title, "Asked 3 questions");
         assert!(
             output

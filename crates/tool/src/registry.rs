@@ -8,7 +8,7 @@ use opencode_schema::permission::Rule;
 
 use crate::contract::Tool;
 use crate::{
-    apply_patch, bash, edit, glob, grep, invalid, question, read, skill, task, todowrite,
+    apply_patch, bash, edit, glob, grep, invalid, plan_exit, question, read, skill, task, todowrite,
     webfetch, websearch, write,
 };
 
@@ -19,6 +19,8 @@ pub struct Settings {
     pub command_timeout: Option<Duration>,
     /// Whether somebody can be asked questions.
     pub may_ask: bool,
+    /// Whether plans are kept in files, and whoever drives the program lets them be carried out.
+    pub plan_files: bool,
     /// How the web is searched.
     pub search: websearch::Settings,
 }
@@ -56,6 +58,9 @@ impl Registry {
             Arc::new(apply_patch::ApplyPatch),
         ];
         tools.retain(|tool| settings.may_ask || tool.name() != question::NAME);
+        if settings.plan_files {
+            tools.push(Arc::new(plan_exit::PlanExit));
+        }
         Self {
             tools,
             search_for_everybody,
@@ -159,6 +164,12 @@ mod tests {
                 "apply_patch"
             ]
         );
+        let with_plans = Registry::built_in(Settings {
+            plan_files: true,
+            ..Settings::default()
+        });
+        assert_eq!(with_plans.names().last(), Some("plan_exit"));
+        assert!(with_plans.get("question").is_none());
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub(crate) struct Recorded {
     pub(crate) todos: Vec<Vec<Todo>>,
     /// Tasks given away.
     pub(crate) tasks: Vec<Task>,
+    /// Questions to the user.
+    pub(crate) questions: Vec<Question>,
+    /// Agents that the session was handed over to, and what they were told.
+    pub(crate) handed_over: Vec<(String, String)>,
     /// Rules files that were claimed.
     pub(crate) claimed: Vec<PathBuf>,
 }
@@ -44,6 +48,8 @@ pub(crate) struct FakeHost {
     recorded: Mutex<Recorded>,
     answer_ask: Box<AnswerAsk>,
     answer_task: Box<AnswerTask>,
+    answers: Vec<Answer>,
+    plan: PathBuf,
 }
 
 impl FakeHost {
@@ -83,10 +89,24 @@ impl Host for FakeHost {
     fn question<'a>(
         &'a self,
         _call: &'a Call,
-        _questions: Vec<Question>,
+        questions: Vec<Question>,
     ) -> BoxFuture<'a, Result<Vec<Answer>, Failure>> {
-        let answers = vec![vec!["Red".to_owned(), "Blue".to_owned()], Vec::new()];
-        std::future::ready(Ok(answers)).boxed()
+        self.record(|recorded| recorded.questions.extend(questions));
+        std::future::ready(Ok(self.answers.clone())).boxed()
+    }
+
+    fn plan_file(&self, _call: &Call) -> Result<PathBuf, Failure> {
+        Ok(self.plan.clone())
+    }
+
+    fn hand_over<'a>(
+        &'a self,
+        _call: &'a Call,
+        agent: &'a str,
+        words: String,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        self.record(|recorded| recorded.handed_over.push((agent.to_owned(), words)));
+        std::future::ready(Ok(())).boxed()
     }
 
     fn delegate<'a>(&'a self, _call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>> {
@@ -129,24 +149,38 @@ pub(crate) struct Bench {
 impl Bench {
     /// A fresh place whose host allows everything.
     pub(crate) fn new() -> Self {
-        Self::with_answers(|_| Ok(()), |_| Err(Failure::told("nobody takes tasks here")))
+        Self::answering(Vec::new())
+    }
+
+    /// A fresh place whose host allows everything, and whose user answers questions with `answers`.
+    pub(crate) fn answering(answers: Vec<Answer>) -> Self {
+        Self::with_answers(
+            |_| Ok(()),
+            |_| Err(Failure::told("nobody takes tasks here")),
+            answers,
+        )
     }
 
     /// A fresh place whose host answers questions for permission with `answer`.
     pub(crate) fn asking(answer: impl Fn(&Ask) -> Result<(), Failure> + Send + Sync + 'static) -> Self {
-        Self::with_answers(answer, |_| Err(Failure::told("nobody takes tasks here")))
+        Self::with_answers(
+            answer,
+            |_| Err(Failure::told("nobody takes tasks here")),
+            Vec::new(),
+        )
     }
 
     /// A fresh place whose host answers tasks with `answer`.
     pub(crate) fn delegating(
         answer: impl Fn(&Task) -> Result<Delegated, Failure> + Send + Sync + 'static,
     ) -> Self {
-        Self::with_answers(|_| Ok(()), answer)
+        Self::with_answers(|_| Ok(()), answer, Vec::new())
     }
 
     fn with_answers(
         ask: impl Fn(&Ask) -> Result<(), Failure> + Send + Sync + 'static,
         task: impl Fn(&Task) -> Result<Delegated, Failure> + Send + Sync + 'static,
+        answers: Vec<Answer>,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // Without links, so that paths printed by programs equal those that tests build.
@@ -175,6 +209,8 @@ impl Bench {
                 recorded: Mutex::default(),
                 answer_ask: Box::new(ask),
                 answer_task: Box::new(task),
+                answers,
+                plan: root.join("project/plan.md"),
             }),
         }
     }
@@ -211,6 +247,7 @@ impl Bench {
             message_id: MessageId::trusted("msg_test"),
             call_id: "call_test".into(),
             agent: self.agent.clone(),
+            model: Some("scripted-model".into()),
             scope: Arc::new(self.scope.clone()),
             host: Arc::clone(&self.host) as Arc<dyn Host>,
             cancel: self.cancel.clone(),
@@ -227,4 +264,3 @@ impl Bench {
         self.host.recorded()
     }
 }
-            model: Some("scripted-model".into()),

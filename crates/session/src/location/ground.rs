@@ -157,7 +157,7 @@ impl Ground {
 
     /// The face that drives the program.
     pub(crate) fn client(&self) -> &str {
-        self.environment.get(variable::CLIENT).unwrap_or("cli")
+        client(&self.environment)
     }
 
     /// Where files of the program are.
@@ -165,6 +165,11 @@ impl Ground {
     pub fn paths(&self) -> &Paths {
         &self.paths
     }
+}
+
+/// The face that drives the program.
+pub(super) fn client(environment: &Environment) -> &str {
+    environment.get(variable::CLIENT).unwrap_or("cli")
 }
 
 /// Worktrees of a project that are not there any more. Looked for before anything is written, because a

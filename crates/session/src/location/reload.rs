@@ -28,11 +28,12 @@ use opencode_tool::registry::{Registry, Settings};
 use opencode_tool::truncation::Truncation;
 use opencode_tool::websearch;
 
+use super::ground::client;
 use super::{Ground, Location};
-use crate::Error;
 use crate::remote::{self, Wait};
 use crate::remote_skills;
 use crate::share::Sharing;
+use crate::{Error, plan};
 
 /// Everything that files say.
 struct Files {
@@ -196,14 +197,14 @@ fn tool_settings(environment: &Environment) -> Settings {
     Settings {
         command_timeout: timeout.map(Duration::from_millis),
         may_ask: may_ask(environment),
+        plan_files: plan::is_on(environment) && client(environment) == "cli",
         search: websearch::Settings::of(environment),
     }
 }
 
 /// Whether whoever drives the program can show questions.
 fn may_ask(environment: &Environment) -> bool {
-    let client = environment.get(variable::CLIENT).unwrap_or("cli");
-    matches!(client, "app" | "cli" | "desktop")
+    matches!(client(environment), "app" | "cli" | "desktop")
         || environment.is_on(variable::ENABLE_QUESTION_TOOL)
 }
 

@@ -71,7 +71,7 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
         date: &system::today(),
     });
     let mut prompt = vec![Message::system(system)];
-    let note = reminder::note(input.agent, input.history);
+    let note = reminder::note(input);
     prompt.extend(history::conversation(input.history, &input.model, note));
     if input.is_last {
         prompt.push(Message::assistant(LAST_STEP));
