@@ -199,6 +199,9 @@ pub(crate) enum Command {
     Permission(Permission),
     /// Show what was used: tokens, money, models, tools
     Stats(Stats),
+    /// See what tools removed, and bring it back
+    #[command(subcommand, arg_required_else_help = true)]
+    Trash(Trash),
     /// Look into the database
     Db(Db),
     /// Look into the program
@@ -206,6 +209,21 @@ pub(crate) enum Command {
     Debug(Debug),
     /// Print a completion script for a shell
     Completion(Completion),
+}
+
+/// `opencode trash`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Trash {
+    /// List what is in the trash, the newest first
+    #[command(alias = "ls")]
+    List,
+    /// Put something back where it was
+    Restore {
+        /// As the list names it; the newest when it is left out
+        id: Option<String>,
+    },
+    /// Delete everything in the trash for good
+    Empty,
 }
 
 /// `opencode run`

@@ -27,6 +27,7 @@ mod serve;
 mod session;
 mod signals;
 mod stats;
+mod trash;
 mod web;
 
 use std::process::ExitCode;
@@ -119,6 +120,7 @@ async fn perform(context: &Context, command: Option<Command>) -> Result<(), Fail
         Command::Index(command) => index::run(context, command).await,
         Command::Permission(command) => permission::run(context, command).await,
         Command::Stats(arguments) => stats::run(context, arguments).await,
+        Command::Trash(command) => trash::run(context, &command),
         Command::Db(arguments) => database::run(context, arguments).await,
         Command::Debug(command) => debug::run(context, command).await,
         Command::Completion(arguments) => completion::run(context, &arguments),

@@ -79,6 +79,10 @@ impl Paths {
     #[must_use]
     pub fn decisions(&self) -> PathBuf {
         self.data.join("permissions")
+    /// What tools threw away.
+    #[must_use]
+    pub fn trash(&self) -> PathBuf {
+        self.data.join("trash")
     }
 
     /// The newest log.

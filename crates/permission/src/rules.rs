@@ -32,6 +32,14 @@ pub fn hides(permission: &str, rules: &[&[Rule]]) -> bool {
         .is_some_and(|rule| rule.pattern == "*" && rule.action == Action::Deny)
 }
 
+/// Whether some rule is about this permission by its very name.
+#[must_use]
+pub fn names(permission: &str, rules: &[&[Rule]]) -> bool {
+    rules
+        .iter()
+        .any(|set| set.iter().any(|rule| rule.permission == permission))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

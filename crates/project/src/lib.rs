@@ -12,6 +12,7 @@ pub mod identity;
 pub mod path;
 pub mod search;
 pub mod snapshot;
+pub mod trash;
 pub mod vcs;
 pub mod watch;
 pub mod worktree;

@@ -10,7 +10,8 @@ use opencode_schema::permission::{Ruleset, ToolReference};
 use opencode_schema::session::Todo;
 use opencode_schema::{EventBody, Object, SessionId, question};
 use opencode_tool::contract::{Delegated, Task};
-use opencode_tool::{Ask, Call, Failure, Host};
+use opencode_tool::{Ask, Call, Failure, Host, Output};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::step::Step;
@@ -25,6 +26,7 @@ pub(crate) struct Progress {
 }
 
 /// The engine as the tools of one step see it.
+#[derive(Clone)]
 pub(crate) struct StepHost {
     engine: Engine,
     location: Arc<Location>,
@@ -32,7 +34,10 @@ pub(crate) struct StepHost {
     rules: Ruleset,
     /// The user asked for this agent in so many words, so nobody asks again.
     user_named_agent: bool,
-    reporter: mpsc::Sender<Progress>,
+    /// Nothing for calls within a call.
+    reporter: Option<mpsc::Sender<Progress>>,
+    /// Tools that the model was told of.
+    offered: Arc<[String]>,
     /// Rules files that the model has seen.
     seen: Arc<Mutex<Vec<PathBuf>>>,
     caller: subagent::Caller,
@@ -46,7 +51,8 @@ impl StepHost {
             session_id: step.session.id.clone(),
             rules: step.rules(),
             user_named_agent: step.user_named_agent,
-            reporter,
+            reporter: Some(reporter),
+            offered: Arc::clone(&step.offered),
             seen: Arc::clone(&step.seen_rules),
             caller: step.caller(),
         }
@@ -87,8 +93,9 @@ impl Host for StepHost {
     }
 
     fn progress(&self, call: &Call, title: Option<String>, metadata: Object) {
+        let Some(reporter) = &self.reporter else { return };
         // When the queue is full the next report says more anyway.
-        let _ = self.reporter.try_send(Progress {
+        let _ = reporter.try_send(Progress {
             call_id: call.call_id.clone(),
             title,
             metadata,
@@ -107,6 +114,41 @@ impl Host for StepHost {
                 .store
                 .write(move |transaction| transaction.replace_todos(&session_id, todos));
             stored.await.map_err(|error| Failure::Told(error.to_string()))
+        }
+        .boxed()
+    }
+
+    fn todos<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<Todo>, Failure>> {
+        let session_id = call.session_id.clone();
+        async move {
+            let read = self.location.store.read(move |view| view.todos(&session_id));
+            read.await.map_err(|error| Failure::Told(error.to_string()))
+        }
+        .boxed()
+    }
+
+    fn call_tool<'a>(
+        &'a self,
+        call: &'a Call,
+        tool: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Output, Failure>> {
+        async move {
+            let offered = self.offered.iter().any(|name| name == tool);
+            let Some(tool) = self.location.tools.get(tool).filter(|_| offered) else {
+                return Err(Failure::Told(format!(
+                    "There is no tool by the name '{tool}' here. Available tools: {}.",
+                    self.offered.join(", ")
+                )));
+            };
+            let mut inner = call.clone();
+            inner.host = Arc::new(Self {
+                reporter: None,
+                ..self.clone()
+            });
+            let output = tool.run(&inner, input).await?;
+            let may_delegate = self.offered.iter().any(|name| name == "task");
+            Ok(self.location.truncation.apply(output, may_delegate).await)
         }
         .boxed()
     }

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use opencode_project::trash::Trash;
+
 use crate::{Engine, Location};
 
 /// Nobody waits for this; short runs do without it.
@@ -41,7 +43,9 @@ async fn clean(location: &Location) {
     {
         tracing::warn!(%error, "snapshots could not be cleaned up");
     }
-    tracing::debug!(removed, "cleaned up");
+    let trash = Trash::new(location.paths.trash());
+    let emptied = tokio::task::spawn_blocking(move || trash.cleanup(SystemTime::now())).await;
+    tracing::debug!(removed, ?emptied, "cleaned up");
 }
 
 #[cfg(test)]

@@ -108,6 +108,7 @@ impl Location {
             skills: Arc::clone(&self.skills),
             subagents: subagents.into(),
             rules: instruction::names(&self.environment),
+            trash: self.paths.trash(),
             temporary: self.paths.temporary.clone(),
             version: self.version,
         }

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Engine, Error, Location, subagent};
 
 /// Tools that work on a session.
-const OF_SESSIONS: [&str; 4] = ["task", "question", "todowrite", "skill"];
+const OF_SESSIONS: [&str; 5] = ["task", "question", "todowrite", "todoread", "skill"];
 
 /// A call of a tool by a client.
 #[derive(Clone, Debug)]
@@ -249,6 +249,19 @@ impl Host for ManualHost {
             stored.await.map_err(|error| Failure::Told(error.to_string()))
         }
         .boxed()
+    }
+
+    fn todos<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<Todo>, Failure>> {
+        let session_id = call.session_id.clone();
+        async move {
+            let read = self.location.store.read(move |view| view.todos(&session_id));
+            read.await.map_err(|error| Failure::Told(error.to_string()))
+        }
+        .boxed()
+    }
+
+    fn call_tool<'a>(&'a self, _: &'a Call, _: &'a str, _: Value) -> BoxFuture<'a, Result<Output, Failure>> {
+        std::future::ready(Err(self.refuse("call the tools one by one"))).boxed()
     }
 
     fn question<'a>(

@@ -100,6 +100,19 @@ impl Host for ByHand {
             .boxed()
     }
 
+    fn todos<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<Todo>, Failure>> {
+        let session_id = call.session_id.clone();
+        async move {
+            let read = self.location.store.read(move |view| view.todos(&session_id));
+            read.await.map_err(|error| Failure::Told(error.to_string()))
+        }
+        .boxed()
+    }
+
+    fn call_tool<'a>(&'a self, _: &'a Call, _: &'a str, _: Value) -> BoxFuture<'a, Result<Output, Failure>> {
+        needs_turn("calls are made within a call")
+    }
+
     fn question<'a>(
         &'a self,
         _: &'a Call,

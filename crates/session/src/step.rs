@@ -98,7 +98,7 @@ pub(crate) struct Step<'a> {
     model: Model,
     scope: Arc<Scope>,
     /// Tools that the model was told of.
-    offered: Vec<String>,
+    pub(crate) offered: Arc<[String]>,
     pub(crate) user_named_agent: bool,
     pub(crate) seen_rules: Arc<Mutex<Vec<PathBuf>>>,
     pub(crate) cancel: CancellationToken,

@@ -60,6 +60,8 @@ pub struct Scope {
     pub subagents: Arc<[Subagent]>,
     /// Names of rules files, by preference.
     pub rules: &'static [&'static str],
+    /// Where removed files go.
+    pub trash: PathBuf,
     /// A folder outside the project that may be used without asking.
     pub temporary: PathBuf,
     /// Version of the program, for `User-Agent`.
@@ -137,6 +139,17 @@ pub trait Host: Send + Sync {
 
     /// Replaces the session's list of things to do.
     fn replace_todos<'a>(&'a self, call: &'a Call, todos: Vec<Todo>) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// The session's list of things to do.
+    fn todos<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<Todo>, Failure>>;
+
+    /// Runs another tool that the model is told of, within this call.
+    fn call_tool<'a>(
+        &'a self,
+        call: &'a Call,
+        tool: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Output, Failure>>;
 
     /// Asks the user and waits for one answer to each question.
     fn question<'a>(

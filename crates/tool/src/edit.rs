@@ -45,6 +45,18 @@ struct Arguments {
     replace_all: Option<bool>,
 }
 
+/// A part of a file, and what takes its place.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Replacement {
+    /// Text to replace
+    old_string: String,
+    /// Text to put there, not the same
+    new_string: String,
+    /// Replace every occurrence
+    replace_all: Option<bool>,
+}
+
 impl Tool for Edit {
     fn name(&self) -> &'static str {
         NAME
@@ -63,27 +75,51 @@ impl Tool for Edit {
 }
 
 async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
-    let wanted: Arguments = arguments(NAME, input)?;
-    if wanted.file_path.is_empty() {
+    let Arguments {
+        file_path,
+        old_string,
+        new_string,
+        replace_all,
+    } = arguments(NAME, input)?;
+    let replacement = Replacement {
+        old_string,
+        new_string,
+        replace_all,
+    };
+    edit(call, &file_path, vec![replacement]).await
+}
+
+/// Makes the replacements in a file, one after the other, all of them or none.
+pub(crate) async fn edit(
+    call: &Call,
+    file_path: &str,
+    replacements: Vec<Replacement>,
+) -> Result<Output, Failure> {
+    if file_path.is_empty() {
         return Err(Failure::told("filePath is required"));
     }
-    if wanted.old_string == wanted.new_string {
-        return Err(Failure::told(
-            "No changes to apply: oldString and newString are identical.",
+    if let Some(idle) = replacements
+        .iter()
+        .position(|one| one.old_string == one.new_string)
+    {
+        return Err(numbered(
+            idle,
+            replacements.len(),
+            Failure::told("No changes to apply: oldString and newString are identical."),
         ));
     }
-    let path = call.scope.resolve(&wanted.file_path);
+    let path = call.scope.resolve(file_path);
     call.ask_external(&path, PathKind::File).await?;
     let _lock = lock::lock(&path, &call.cancel).await?;
     let existing = load(&path).await?;
-    let event = if wanted.old_string.is_empty() {
+    let event = if existing == Existing::Missing {
         FileChange::Add
     } else {
         FileChange::Change
     };
     let change = {
         let (path, existing) = (path.clone(), existing.clone());
-        blocking(move || Change::new(&path, existing, &wanted)).await??
+        blocking(move || Change::of_all(&path, existing, &replacements)).await??
     };
     ask_edit(call, &path, change.diff.clone()).await?;
     if load(&path).await? != existing {
@@ -135,7 +171,33 @@ struct Change {
 }
 
 impl Change {
-    fn new(path: &Path, existing: Existing, wanted: &Arguments) -> Result<Self, Failure> {
+    /// What several replacements make of a file, each of what those before it left.
+    fn of_all(path: &Path, existing: Existing, replacements: &[Replacement]) -> Result<Self, Failure> {
+        if let [only] = replacements {
+            return Self::new(path, existing, only);
+        }
+        let mut now = existing.clone();
+        for (at, wanted) in replacements.iter().enumerate() {
+            let change =
+                Self::new(path, now, wanted).map_err(|failure| numbered(at, replacements.len(), failure))?;
+            now = Existing::File(change.bytes);
+        }
+        let text = |file: Existing| match file {
+            Existing::File(bytes) => bytes,
+            _ => Vec::new(),
+        };
+        let bytes = text(now);
+        let (old, new) = (Decoded::new(text(existing)), Decoded::new(bytes.clone()));
+        let (before, after) = (with_line_feeds(&old.text), with_line_feeds(&new.text));
+        let comparison = Comparison::new(&before, &after);
+        Ok(Self {
+            bytes,
+            diff: comparison.patch(&path.to_string_lossy(), Form::Tool),
+            counts: comparison.counts(),
+        })
+    }
+
+    fn new(path: &Path, existing: Existing, wanted: &Replacement) -> Result<Self, Failure> {
         if wanted.old_string.is_empty() {
             return Self::create(path, &existing, &wanted.new_string);
         }
@@ -203,6 +265,16 @@ fn with_line_ends(text: &str, crlf: bool) -> String {
         text.replace('\n', "\r\n")
     } else {
         text.into_owned()
+    }
+}
+
+/// A failure that says which of several replacements it is about.
+fn numbered(at: usize, of: usize, failure: Failure) -> Failure {
+    match failure {
+        Failure::Told(message) if of > 1 => {
+            Failure::Told(format!("Edit {} of {of}: {message} Nothing was changed.", at + 1))
+        }
+        failure => failure,
     }
 }
 

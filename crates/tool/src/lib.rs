@@ -7,22 +7,27 @@
 
 pub mod apply_patch;
 pub mod bash;
+pub mod batch;
 pub mod contract;
 pub mod edit;
 pub mod formatter;
 pub mod glob;
 pub mod grep;
 pub mod invalid;
+pub mod list;
+pub mod multiedit;
 pub mod plan_exit;
 pub mod question;
 pub mod read;
 pub mod registry;
+pub mod rm;
 pub mod schema;
 pub mod skill;
 pub mod structured_output;
 pub mod task;
 #[cfg(test)]
 mod testing;
+pub mod todoread;
 pub mod todowrite;
 pub mod truncation;
 mod web;

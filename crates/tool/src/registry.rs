@@ -8,8 +8,8 @@ use opencode_schema::permission::Rule;
 
 use crate::contract::Tool;
 use crate::{
-    apply_patch, bash, edit, glob, grep, invalid, plan_exit, question, read, skill, task, todowrite,
-    webfetch, websearch, write,
+    apply_patch, bash, batch, edit, glob, grep, invalid, list, multiedit, plan_exit, question, read, rm,
+    skill, task, todoread, todowrite, webfetch, websearch, write,
 };
 
 /// What the tools of a place depend on.
@@ -23,12 +23,17 @@ pub struct Settings {
     pub plan_files: bool,
     /// How the web is searched.
     pub search: websearch::Settings,
+    /// Permissions that configuration names. Tools that the reference does not have are there only when they are
+    /// among them.
+    pub named: Vec<String>,
 }
 
 /// The tools that exist, in the order in which they are registered.
 #[derive(Clone)]
 pub struct Registry {
     tools: Vec<Arc<dyn Tool>>,
+    /// Those that only agents see whose rules name them.
+    on_request: Vec<String>,
     /// Models of every provider search the web.
     search_for_everybody: bool,
 }
@@ -58,13 +63,27 @@ impl Registry {
             Arc::new(apply_patch::ApplyPatch),
         ];
         tools.retain(|tool| settings.may_ask || tool.name() != question::NAME);
-        if settings.plan_files {
-            tools.push(Arc::new(plan_exit::PlanExit));
-        }
-        Self {
+        let mut registry = Self {
             tools,
+            on_request: Vec::new(),
             search_for_everybody,
+        };
+        if settings.plan_files {
+            registry.add(Arc::new(plan_exit::PlanExit));
         }
+        for tool in on_request() {
+            if settings.named.iter().any(|name| name == tool.name()) {
+                registry.on_request.push(tool.name().to_owned());
+                registry.add(tool);
+            }
+        }
+        registry
+    }
+
+    /// Adds a tool behind all others. One that has its name already gives way to it.
+    pub fn add(&mut self, tool: Arc<dyn Tool>) {
+        self.tools.retain(|other| other.name() != tool.name());
+        self.tools.push(tool);
     }
 
     /// A tool by its name.
@@ -85,7 +104,7 @@ impl Registry {
             .filter(move |tool| self.works_with(audience, tool.name()))
     }
 
-    /// The tools that a model is told of under these rules, by name; without a model, those of any.
+    /// The tools that a model is told of under these rules, by name; without a model or without rules, those of any.
     #[must_use]
     pub fn visible(&self, rules: &[&[Rule]], audience: Option<Audience<'_>>) -> Vec<&Arc<dyn Tool>> {
         let mut visible: Vec<_> = self
@@ -94,9 +113,16 @@ impl Registry {
             .filter(|tool| tool.name() != invalid::NAME)
             .filter(|tool| audience.is_none_or(|audience| self.works_with(audience, tool.name())))
             .filter(|tool| !rules::hides(tool.permission(), rules))
+            .filter(|tool| rules.is_empty() || self.is_wanted(tool.name(), rules))
             .collect();
         visible.sort_by(|a, b| a.name().cmp(b.name()));
         visible
+    }
+
+    /// Whether rules want a tool that is shown only on request.
+    fn is_wanted(&self, tool: &str, rules: &[&[Rule]]) -> bool {
+        !self.on_request.iter().any(|name| name == tool)
+            || (rules::names(tool, rules) && !rules::hides(tool, rules))
     }
 
     /// Whether a model works with a tool: it changes files by patches or by the other two, and searches the web
@@ -113,6 +139,17 @@ impl Registry {
             _ => true,
         }
     }
+}
+
+/// Tools that the reference does not have.
+fn on_request() -> [Arc<dyn Tool>; 5] {
+    [
+        Arc::new(list::List),
+        Arc::new(rm::Rm),
+        Arc::new(multiedit::Multiedit),
+        Arc::new(batch::Batch),
+        Arc::new(todoread::Todoread),
+    ]
 }
 
 /// A model that tools are shown to.
@@ -225,5 +262,93 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_the_reference_does_not_have_is_shown_when_it_is_named() {
+        use opencode_schema::permission::Action::{Allow, Ask, Deny};
+        let registry = |named: &[&str]| {
+            Registry::built_in(Settings {
+                named: named.iter().map(|name| (*name).to_owned()).collect(),
+                ..Settings::default()
+            })
+        };
+        let all = Rule::new("*", "*", Allow);
+        for (about, named, rules, shown) in [
+            ("nothing is named", &[][..], vec![all.clone()], &[][..]),
+            (
+                "a rule of the program",
+                &[],
+                vec![Rule::new("list", "*", Allow)],
+                &[],
+            ),
+            ("a star names nothing", &["*"], vec![all.clone()], &[]),
+            (
+                "named for all",
+                &["rm", "list"],
+                vec![
+                    all.clone(),
+                    Rule::new("list", "*", Allow),
+                    Rule::new("rm", "*", Ask),
+                ],
+                &["list", "rm"],
+            ),
+            ("named for another agent", &["rm"], vec![all.clone()], &[]),
+            (
+                "forbidden by name",
+                &["rm"],
+                vec![all.clone(), Rule::new("rm", "*", Deny)],
+                &[],
+            ),
+            (
+                "some of it allowed",
+                &["rm"],
+                vec![Rule::new("rm", "*", Deny), Rule::new("rm", "tmp/*", Allow)],
+                &["rm"],
+            ),
+            (
+                "no edits at all",
+                &["rm", "multiedit", "todoread"],
+                vec![
+                    Rule::new("rm", "*", Allow),
+                    Rule::new("multiedit", "*", Allow),
+                    Rule::new("todoread", "*", Allow),
+                    Rule::new("edit", "*", Deny),
+                ],
+                &["todoread"],
+            ),
+            (
+                "everything forbidden later",
+                &["batch"],
+                vec![Rule::new("batch", "*", Allow), Rule::new("*", "*", Deny)],
+                &[],
+            ),
+        ] {
+            let registry = registry(named);
+            let names: Vec<&str> = registry
+                .visible(&[&rules], None)
+                .iter()
+                .map(|tool| tool.name())
+                .filter(|name| on_request().iter().any(|tool| tool.name() == *name))
+                .collect();
+            assert_eq!(names, shown, "{about}");
+        }
+    }
+
+    #[test]
+    fn an_added_tool_comes_last_and_takes_the_place_of_its_namesake() {
+        let mut registry = registry(&[]);
+        registry.add(Arc::new(glob::Glob));
+        registry.add(Arc::new(list::List));
+        let names: Vec<&str> = registry.names().collect();
+        assert_eq!(&names[names.len() - 3..], ["apply_patch", "glob", "list"]);
+        // Whoever adds a tool wants it to be seen.
+        let rules = [Rule::new("*", "*", opencode_schema::permission::Action::Allow)];
+        assert!(
+            registry
+                .visible(&[&rules], None)
+                .iter()
+                .any(|tool| tool.name() == "list")
+        );
     }
 }

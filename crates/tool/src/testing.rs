@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::{Ask, Call, Delegated, Failure, Host, Output, Scope, Subagent, Task, Tool};
+use crate::registry::{Registry, Settings};
 use crate::truncation::Truncation;
 
 type AnswerAsk = dyn Fn(&Ask) -> Result<(), Failure> + Send + Sync;
@@ -93,6 +94,30 @@ impl Host for FakeHost {
     ) -> BoxFuture<'a, Result<Vec<Answer>, Failure>> {
         self.record(|recorded| recorded.questions.extend(questions));
         std::future::ready(Ok(self.answers.clone())).boxed()
+    }
+
+    fn todos<'a>(&'a self, _call: &'a Call) -> BoxFuture<'a, Result<Vec<Todo>, Failure>> {
+        let todos = self.recorded().todos.pop().unwrap_or_default();
+        std::future::ready(Ok(todos)).boxed()
+    }
+
+    fn call_tool<'a>(
+        &'a self,
+        call: &'a Call,
+        tool: &'a str,
+        input: Value,
+    ) -> BoxFuture<'a, Result<Output, Failure>> {
+        async move {
+            let registry = Registry::built_in(Settings {
+                named: vec!["todoread".to_owned()],
+                ..Settings::default()
+            });
+            match registry.get(tool) {
+                Some(tool) => tool.run(call, input).await,
+                None => Err(Failure::told("there is no such tool")),
+            }
+        }
+        .boxed()
     }
 
     fn plan_file(&self, _call: &Call) -> Result<PathBuf, Failure> {
@@ -199,6 +224,7 @@ impl Bench {
                 skills: Arc::from(Vec::<Skill>::new()),
                 subagents: Arc::from(Vec::<Subagent>::new()),
                 rules: instruction::NAMES,
+                trash: root.join("data/trash"),
                 temporary: root.join("temporary"),
                 version: "0.0.0-test",
             },

@@ -76,12 +76,17 @@ async fn replace(call: &Call, input: Value) -> Result<Output, Failure> {
         )
         .collect();
     call.host.replace_todos(call, todos.clone()).await?;
+    listed(&todos)
+}
+
+/// A list as models are told it.
+pub(crate) fn listed(todos: &[Todo]) -> Result<Output, Failure> {
     let open = todos.iter().filter(|todo| todo.status != "completed").count();
     let failed = |error: serde_json::Error| Failure::told(format!("The list could not be written: {error}"));
     Ok(Output {
         title: format!("{open} todos"),
-        output: serde_json::to_string_pretty(&todos).map_err(failed)?,
-        metadata: Object::from_iter([("todos".to_owned(), serde_json::to_value(&todos).map_err(failed)?)]),
+        output: serde_json::to_string_pretty(todos).map_err(failed)?,
+        metadata: Object::from_iter([("todos".to_owned(), serde_json::to_value(todos).map_err(failed)?)]),
         attachments: Vec::new(),
     })
 }

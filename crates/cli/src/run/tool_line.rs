@@ -92,12 +92,21 @@ pub(super) fn of(part: &ToolPart, directory: &Path) -> ToolLine {
             format!("Write {}", shown(text("filePath"), directory)),
             output,
         ),
-        "edit" => {
+        "edit" | "multiedit" => {
             let diff = metadata.get("diff").and_then(Value::as_str).unwrap_or_default();
             block("←", format!("Edit {}", shown(text("filePath"), directory)), diff)
         }
         "glob" => search("Glob", "count"),
         "grep" => search("Grep", "matches"),
+        "list" => line("→", format!("List {}", shown(text("path"), directory))),
+        "websearch" => {
+            let service = match metadata.get("provider").and_then(Value::as_str) {
+                Some("exa") => "Exa Web Search",
+                Some("parallel") => "Parallel Web Search",
+                _ => "Web Search",
+            };
+            line("◈", format!("{service} \"{}\"", text("query")))
+        }
         "webfetch" => line("%", format!("WebFetch {}", text("url"))),
         "skill" => line("→", format!("Skill \"{}\"", text("name"))),
         "todowrite" => block("#", "Todos".to_owned(), &todos(&input)),
@@ -255,6 +264,16 @@ mod tests {
                     &json!({ "diff": "-a\n+b" }),
                 ),
                 "← Edit w.txt || -a\n+b",
+            ),
+            (completed("list", json!({}), "", &json!({})), "→ List ."),
+            (
+                completed(
+                    "websearch",
+                    json!({ "query": "news" }),
+                    "",
+                    &json!({ "provider": "exa" }),
+                ),
+                "◈ Exa Web Search \"news\"",
             ),
             (
                 completed("glob", json!({ "pattern": "*.rs" }), "", &json!({ "count": 1 })),

@@ -11,6 +11,7 @@ mod crash;
 mod demo;
 mod faults;
 mod index;
+mod further_tools;
 mod interrupt;
 mod login;
 mod looking;

@@ -22,6 +22,7 @@ use opencode_config::{Environment, Loaded, Paths, agent, command, skill};
 use opencode_schema::EventBody;
 use opencode_schema::agent::Agent;
 use opencode_schema::command::Command;
+use opencode_schema::config::{Config, PermissionConfig};
 use opencode_schema::event::{ToastVariant, toast_duration};
 use opencode_schema::skill::Skill;
 use opencode_tool::registry::{Registry, Settings};
@@ -114,7 +115,7 @@ impl Location {
                 || Arc::new(Sharing::new(&config, environment, &ground.web)),
                 |before| Arc::clone(&before.sharing),
             ),
-            tools: Registry::built_in(tool_settings(environment)),
+            tools: Registry::built_in(tool_settings(environment, &config)),
             truncation: Truncation {
                 max_lines: limit(limits.max_lines, Truncation::DEFAULT_LINES),
                 max_bytes: limit(limits.max_bytes, Truncation::DEFAULT_BYTES),
@@ -192,14 +193,28 @@ fn broken(message: String) -> Vec<EventBody> {
 }
 
 /// What the tools of a place depend on.
-fn tool_settings(environment: &Environment) -> Settings {
+fn tool_settings(environment: &Environment, config: &Config) -> Settings {
     let timeout = environment.positive(variable::BASH_TIMEOUT);
     Settings {
         command_timeout: timeout.map(Duration::from_millis),
         may_ask: may_ask(environment),
         plan_files: plan::is_on(environment) && client(environment) == "cli",
         search: websearch::Settings::of(environment),
+        named: named_permissions(config),
     }
+}
+
+/// Permissions that configuration names, for all agents or for one. `tools` are permissions by now.
+fn named_permissions(config: &Config) -> Vec<String> {
+    let agents = config.agent.iter().flatten();
+    let of_agents = agents.filter_map(|(_, agent)| agent.permission.as_ref());
+    let mut names = Vec::new();
+    for permission in config.permission.iter().chain(of_agents) {
+        if let PermissionConfig::By(permissions) = permission {
+            names.extend(permissions.keys().cloned());
+        }
+    }
+    names
 }
 
 /// Whether whoever drives the program can show questions.

@@ -29,7 +29,7 @@ pub(super) struct Prepared {
     pub(super) request: Request,
     pub(super) scope: Arc<Scope>,
     /// Names of the tools in the request.
-    pub(super) offered: Vec<String>,
+    pub(super) offered: Arc<[String]>,
     /// Rules files that the model sees with this request.
     pub(super) seen_rules: Arc<Mutex<Vec<PathBuf>>>,
 }
@@ -102,7 +102,7 @@ async fn for_summary(input: &StepInput<'_>, question: &str) -> Prepared {
         request: assemble(input, target.as_ref().ok(), prompt, Vec::new()),
         target,
         scope: Arc::new(location.scope(&[])),
-        offered: Vec::new(),
+        offered: Arc::default(),
         seen_rules: Arc::default(),
     }
 }
