@@ -88,10 +88,16 @@ impl Trash {
             relocate(path, &place.join(CONTENT))
         });
         if let Err(error) = moved {
-            // What was moved stays; only an empty place is taken back.
-            if fs::symlink_metadata(place.join(CONTENT)).is_err() {
-                let _ = fs::remove_dir_all(&place);
+            // A whole copy is there, and what it was made of may not be whole any more.
+            if fs::symlink_metadata(place.join(CONTENT)).is_ok() {
+                let operation = format!(
+                    "{} is in the trash as {}, but could not be taken away",
+                    path.display(),
+                    entry.id
+                );
+                return Err(failed(operation)(error));
             }
+            let _ = fs::remove_dir_all(&place);
             return Err(failed(format_args!("{} stays where it is", path.display()))(
                 error,
             ));
@@ -190,7 +196,7 @@ impl Trash {
 
 /// Moves something, also to another disk.
 fn relocate(from: &Path, to: &Path) -> io::Result<()> {
-    match std::fs::rename(from, to) {
+    match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
         other => return other,
     }

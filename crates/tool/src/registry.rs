@@ -297,7 +297,7 @@ mod tests {
             (
                 "forbidden by name",
                 &["rm"],
-                vec![all.clone(), Rule::new("rm", "*", Deny)],
+                vec![all, Rule::new("rm", "*", Deny)],
                 &[],
             ),
             (
