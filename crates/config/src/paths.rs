@@ -79,6 +79,8 @@ impl Paths {
     #[must_use]
     pub fn decisions(&self) -> PathBuf {
         self.data.join("permissions")
+    }
+
     /// What tools threw away.
     #[must_use]
     pub fn trash(&self) -> PathBuf {

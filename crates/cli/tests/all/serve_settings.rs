@@ -147,7 +147,7 @@ async fn lists_say_what_is_there() {
     let ids = get("/experimental/tool/ids").await;
     for (model, others) in [("b", &["apply_patch"][..]), ("gpt-5", &["edit", "write"])] {
         let address = format!("/experimental/tool?provider=a&model={model}");
-        let tools = get(&address).await;
+        let tools = server.send("GET", &address, None).await.json();
         let tools = tools.as_array().unwrap();
         let listed: Vec<&Value> = tools.iter().map(|tool| &tool["id"]).collect();
         let all = ids.as_array().unwrap().iter();
