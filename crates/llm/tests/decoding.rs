@@ -260,3 +260,54 @@ fn what_an_answer_leaves_open_is_bounded() {
         );
     }
 }
+
+fn sse(events: impl IntoIterator<Item = Value>) -> Vec<Vec<u8>> {
+    events
+        .into_iter()
+        .map(|event| format!("data: {event}\n\n").into_bytes())
+        .collect()
+}
+
+fn fault(name: &str, events: &[Vec<u8>]) -> Option<Fault> {
+    let decoder = opencode_llm::protocol::Decoder::for_adapter(streamed(name));
+    replay::stream(decoder, events.iter().map(Vec::as_slice)).fault
+}
+
+#[test]
+fn names_and_ids_that_stay_open_are_bounded() {
+    let long = "x".repeat(1024 * 1024);
+    let call = |at: usize| {
+        json!({"choices": [{"delta": {"tool_calls": [{"index": at, "id": format!("{at}"),
+        "function": {"name": long, "arguments": "{"}}]}}]})
+    };
+    let item = |at: usize| {
+        json!({"type": "response.output_item.added", "output_index": at,
+        "item": {"type": "function_call", "id": format!("{at}"), "call_id": long, "name": "n"}})
+    };
+    let taken = |at: usize| {
+        json!({"type": "response.output_item.added", "output_index": 0,
+        "item": {"type": "message", "id": format!("{at}{long}")}})
+    };
+    for (name, events) in [
+        ("@ai-sdk/openai-compatible", sse((0..30).map(call))),
+        ("@ai-sdk/openai", sse((0..70).map(item))),
+        ("@ai-sdk/openai", sse((0..30).map(taken))),
+    ] {
+        let fault = fault(name, &events);
+        assert!(matches!(fault, Some(Fault::Broken { .. })), "{name}: {fault:?}");
+    }
+}
+
+#[test]
+fn what_passes_by_is_not_held_against_an_answer() {
+    let long = "x".repeat(1024 * 1024);
+    let ping = |_| json!({"type": "ping", "padding": long});
+    let thoughts = |at: usize| {
+        let item =
+            json!({"type": "reasoning", "id": format!("rs_{at}"), "encrypted_content": long, "summary": []});
+        ["response.output_item.added", "response.output_item.done"]
+            .map(|kind| json!({"type": kind, "output_index": at, "item": item}))
+    };
+    assert_eq!(fault("@ai-sdk/anthropic", &sse((0..70).map(ping))), None);
+    assert_eq!(fault("@ai-sdk/openai", &sse((0..70).flat_map(thoughts))), None);
+}

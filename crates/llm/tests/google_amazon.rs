@@ -384,6 +384,19 @@ fn what_clouds_leave_open_is_bounded() {
         Some(Fault::Broken { .. })
     ));
 
+    let named = |index: usize| {
+        let tool = json!({"toolUse": {"toolUseId": "t", "name": piece}});
+        event(
+            "contentBlockStart",
+            &json!({"contentBlockIndex": index, "start": tool}),
+        )
+    };
+    let stop = |index: usize| event("contentBlockStop", &json!({"contentBlockIndex": index}));
+    let open: Vec<_> = (0..70).map(named).collect();
+    assert!(matches!(bedrock(&open).fault, Some(Fault::Broken { .. })));
+    let closed: Vec<_> = (0..70).flat_map(|index| [named(index), stop(index)]).collect();
+    assert_eq!(bedrock(&closed).fault, None);
+
     let start = events(&[chunk(
         &json!([{"functionCall": {"name": "n", "willContinue": true}}]),
     )]);

@@ -157,11 +157,13 @@ impl Decoder {
     fn read(&mut self, data: &str, parts: &mut Vec<StreamPart>) -> Result<(), serde_json::Error> {
         let event: Event<'_> = serde_json::from_str(data)?;
         let index = event.index.unwrap_or_default();
-        // Deltas are passed on; of anything else some may be kept.
-        if event.delta.as_ref().is_none_or(|delta| delta.citation.is_some()) {
+        let kind = event.kind.as_str();
+        let cites = event.delta.as_ref().is_some_and(|delta| delta.citation.is_some());
+        // Other events are passed on, or take the place of what came before.
+        if cites || matches!(kind, "content_block_start" | "message_start") {
             self.held = self.held.saturating_add(data.len());
         }
-        match event.kind.as_str() {
+        match kind {
             "content_block_delta" => self.delta(index, event.delta, parts)?,
             "content_block_start" => self.block_start(index, &value(event.content_block)?, parts),
             "content_block_stop" => self.block_stop(index, parts),

@@ -37,6 +37,15 @@ enum Block {
     },
 }
 
+/// Bytes that a block holds before anything is added to it.
+fn cost_of(block: &Block) -> usize {
+    let texts = match block {
+        Block::Call { id, name, .. } => id.len().saturating_add(name.len()),
+        _ => 0,
+    };
+    BLOCK_COST.saturating_add(texts)
+}
+
 /// Decodes one answer.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -204,7 +213,7 @@ impl Decoder {
                 input: String::new(),
             }
         };
-        self.held = self.held.saturating_add(BLOCK_COST);
+        self.held = self.held.saturating_add(cost_of(&block));
         self.blocks.insert(index, block);
     }
 
@@ -305,7 +314,7 @@ impl Decoder {
         let Some(block) = self.blocks.remove(&index) else {
             return;
         };
-        self.held = self.held.saturating_sub(BLOCK_COST);
+        self.held = self.held.saturating_sub(cost_of(&block));
         let block_id = index.to_string();
         match block {
             Block::Text => parts.push(text_end(block_id)),

@@ -183,12 +183,16 @@ fn path(path: &str) -> Option<Vec<Step>> {
             steps.push(Step::Key(key.to_owned()));
         }
         let numbers = indices.split('[').filter_map(|index| index.strip_suffix(']'));
-        steps.extend(numbers.filter_map(|index| index.parse().ok().map(Step::Index)));
+        let numbers = numbers.filter_map(|index| index.parse().ok().map(Step::Index));
+        steps.extend(numbers.take(DEEPEST + 1));
+        if steps.len() > DEEPEST {
+            return None;
+        }
     }
     let named = steps
         .first()
         .is_some_and(|step| matches!(step, Step::Key(key) if !key.is_empty()));
-    (named && steps.len() <= DEEPEST).then_some(steps)
+    named.then_some(steps)
 }
 
 /// The place of a path in a value, made if it is not there; `None` where something else is in the way.

@@ -12,6 +12,8 @@ pub(super) struct Arguments {
     depth: i64,
     in_string: bool,
     escaped: bool,
+    /// Something other than white space has come.
+    begun: bool,
     /// Nothing that follows can make it JSON.
     hopeless: bool,
 }
@@ -19,6 +21,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn push(&mut self, piece: &str) {
         self.text.push_str(piece);
+        self.begun = self.begun || piece.bytes().any(|byte| !byte.is_ascii_whitespace());
         for byte in piece.bytes() {
             if self.in_string {
                 match byte {
@@ -40,7 +43,7 @@ impl Arguments {
 
     /// Whether the text is whole JSON.
     pub(super) fn is_whole(&mut self) -> bool {
-        if self.hopeless || self.in_string || self.depth > 0 || self.text.is_empty() {
+        if self.hopeless || self.in_string || self.depth > 0 || !self.begun {
             return false;
         }
         match serde_json::from_str::<IgnoredAny>(&self.text) {

@@ -1,6 +1,6 @@
 //! Tool calls, put together from their pieces.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use serde_json::Value;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::arguments::Arguments;
 use super::details::Details;
 use super::wire::CallDelta;
+use crate::json::Text;
 use crate::openai_chat::dialect::{CallRules, Unfinished, WithoutIndex};
 use crate::protocol::Fault;
 use crate::request::Object;
@@ -18,6 +19,8 @@ use crate::stream::{ProviderMetadata, StreamPart, ToolCall};
 pub(super) struct Calls {
     rules: CallRules,
     calls: BTreeMap<i64, Call>,
+    /// The first call with an id.
+    places: HashMap<String, i64>,
     /// Calls whose name has not come.
     nameless: BTreeMap<i64, Nameless>,
     ids: HashSet<String>,
@@ -47,6 +50,7 @@ impl Calls {
         Self {
             rules,
             calls: BTreeMap::new(),
+            places: HashMap::new(),
             nameless: BTreeMap::new(),
             ids: HashSet::new(),
             held: 0,
@@ -75,7 +79,7 @@ impl Calls {
             .function
             .as_ref()
             .and_then(|function| function.arguments.as_ref());
-        let text = text.map(|text| text.as_str().to_owned()).unwrap_or_default();
+        let text = text.map(Text::as_str).unwrap_or_default();
         self.held = self.held.saturating_add(text.len());
         let mut context = Context {
             namespace,
@@ -87,14 +91,14 @@ impl Calls {
                 return Ok(());
             }
             call.announce(context.parts);
-            call.grow(&text, context.parts);
+            call.grow(text, context.parts);
             if self.rules.early && call.arguments.is_whole() {
                 call.give_out(&mut context);
             }
             return Ok(());
         }
         let held = self.nameless.remove(&index).unwrap_or_default();
-        let Some(mut call) = self.begin(index, piece, held, &text)? else {
+        let Some(mut call) = self.begin(index, piece, held, text)? else {
             return Ok(());
         };
         let whole = self.rules.early && call.arguments.is_whole();
@@ -104,6 +108,9 @@ impl Calls {
         if whole {
             call.give_out(&mut context);
         }
+        if self.rules.by_id {
+            self.places.entry(call.id.clone()).or_insert(index);
+        }
         self.calls.insert(index, call);
         Ok(())
     }
@@ -112,14 +119,9 @@ impl Calls {
         let last = self.calls.keys().next_back().copied();
         let next = last.map_or(0, |last| last.saturating_add(1));
         if self.rules.by_id
-            && let Some(id) = piece
-                .id
-                .as_ref()
-                .map(crate::json::Text::as_str)
-                .filter(|id| !id.is_empty())
+            && let Some(id) = piece.id.as_ref().map(Text::as_str).filter(|id| !id.is_empty())
         {
-            let known = self.calls.iter().find(|(_, call)| call.id == id);
-            return known.map_or(next, |(index, _)| *index);
+            return self.places.get(id).copied().unwrap_or(next);
         }
         #[expect(
             clippy::cast_possible_truncation,
@@ -141,7 +143,17 @@ impl Calls {
         text: &str,
     ) -> Result<Option<Call>, Fault> {
         const CALL_COST: usize = 256;
-        self.held = self.held.saturating_add(CALL_COST);
+        let function = piece.function.as_ref();
+        let name = function.and_then(|function| function.name.as_ref());
+        let texts = [piece.id.as_ref(), name].into_iter().flatten();
+        // The id is kept in several lists.
+        let texts: usize = texts.map(|text| text.as_str().len().saturating_mul(3)).sum();
+        let extra = piece.extra_content.map_or(0, |raw| raw.get().len());
+        self.held = self
+            .held
+            .saturating_add(CALL_COST)
+            .saturating_add(texts)
+            .saturating_add(extra);
         let own_signature = || {
             piece
                 .extra_content
@@ -155,11 +167,7 @@ impl Calls {
             signature: held.signature.or_else(own_signature),
         };
         held.arguments.push_str(text);
-        let Some(name) = piece
-            .function
-            .as_ref()
-            .and_then(|function| function.name.as_ref())
-        else {
+        let Some(name) = name else {
             if !(self.rules.late_names && piece.index.is_some()) {
                 return Err(without("name"));
             }

@@ -191,7 +191,7 @@ impl Decoder {
             id: call.id.clone(),
             delta: delta.as_str().to_owned(),
         });
-        self.slots.grew(delta.as_str().len());
+        self.slots.grew(event, delta.as_str().len());
     }
 
     pub(super) fn code(&mut self, event: &Event<'_>, parts: &mut Vec<StreamPart>) {

@@ -53,12 +53,21 @@ impl OpenCall {
 }
 
 /// What an open item costs beside its texts.
-const SLOT_COST: usize = 128;
+const SLOT_COST: usize = 256;
+
+/// An item in its place.
+#[derive(Debug)]
+struct Entry {
+    id: String,
+    slot: Slot,
+    /// Bytes that it may hold.
+    cost: usize,
+}
 
 /// The open items. An item without a place has one after all others, under its id.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    open: BTreeMap<u64, (String, Slot)>,
+    open: BTreeMap<u64, Entry>,
     /// Places by id.
     places: HashMap<String, u64>,
     /// Bytes of what is open.
@@ -79,7 +88,7 @@ impl Slots {
 
     pub(super) fn get(&mut self, event: &Event<'_>) -> Option<&mut Slot> {
         let key = self.key(event)?;
-        self.open.get_mut(&key).map(|(_, slot)| slot)
+        self.open.get_mut(&key).map(|entry| &mut entry.slot)
     }
 
     pub(super) fn open(&mut self, event: &Event<'_>, id: &str, slot: Slot) {
@@ -87,27 +96,33 @@ impl Slots {
             self.unplaced = self.unplaced.saturating_add(1);
             u64::MAX.saturating_sub(self.unplaced)
         });
-        self.held = self.held.saturating_add(SLOT_COST.saturating_add(id.len()));
+        // The id is kept three times at most, and other texts are those of the item.
+        let item = event.item.map_or(0, |raw| raw.get().len());
+        let cost = SLOT_COST
+            .saturating_add(id.len().saturating_mul(3))
+            .saturating_add(item);
+        self.held = self.held.saturating_add(cost);
         self.places.insert(id.to_owned(), key);
-        self.open.insert(key, (id.to_owned(), slot));
+        let id = id.to_owned();
+        // One whose place is taken stays counted: its id still leads here.
+        self.open.insert(key, Entry { id, slot, cost });
     }
 
     pub(super) fn close(&mut self, event: &Event<'_>) -> Option<Slot> {
         let key = self.key(event)?;
-        let (id, slot) = self.open.remove(&key)?;
-        self.places.remove(&id);
-        let texts = match &slot {
-            Slot::Call(call) => call.arguments.len(),
-            _ => 0,
-        };
-        let cost = SLOT_COST.saturating_add(id.len()).saturating_add(texts);
-        self.held = self.held.saturating_sub(cost);
-        Some(slot)
+        let entry = self.open.remove(&key)?;
+        self.places.remove(&entry.id);
+        self.held = self.held.saturating_sub(entry.cost);
+        Some(entry.slot)
     }
 
     /// Counts what an open item has come to hold.
-    pub(super) fn grew(&mut self, bytes: usize) {
-        self.held = self.held.saturating_add(bytes);
+    pub(super) fn grew(&mut self, event: &Event<'_>, bytes: usize) {
+        let Some(key) = self.key(event) else { return };
+        if let Some(entry) = self.open.get_mut(&key) {
+            entry.cost = entry.cost.saturating_add(bytes);
+            self.held = self.held.saturating_add(bytes);
+        }
     }
 
     pub(super) fn held(&self) -> usize {

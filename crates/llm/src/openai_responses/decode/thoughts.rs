@@ -46,7 +46,6 @@ impl Decoder {
             id: format!("{id}:0"),
             metadata: self.thought_metadata(&id, Some(encrypted.as_deref())),
         });
-        self.slots.grew(encrypted.as_ref().map_or(0, String::len));
         let thoughts = Thoughts {
             id: id.clone(),
             encrypted,
@@ -84,7 +83,7 @@ impl Decoder {
             });
         }
         if is_new {
-            self.slots.grew(SUMMARY_COST);
+            self.slots.grew(event, SUMMARY_COST);
             parts.push(StreamPart::ReasoningStart {
                 id: start,
                 metadata: self.thought_metadata(&id, Some(encrypted.as_deref())),
@@ -99,11 +98,10 @@ impl Decoder {
             return;
         };
         let (id, part) = (thoughts.id.clone(), thoughts.part_id(index));
-        let is_new = thoughts.open.insert(index, false).is_none();
-        let encrypted = thoughts.encrypted.clone();
-        if is_new {
+        if thoughts.open.insert(index, false).is_none() {
             // Words of a summary that was not announced.
-            self.slots.grew(SUMMARY_COST);
+            let encrypted = thoughts.encrypted.clone();
+            self.slots.grew(event, SUMMARY_COST);
             parts.push(StreamPart::ReasoningStart {
                 id: part.clone(),
                 metadata: self.thought_metadata(&id, Some(encrypted.as_deref())),
