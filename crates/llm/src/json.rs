@@ -10,6 +10,15 @@ use serde_json::{Number, Value};
 
 use crate::request::Object;
 
+/// Bytes as a text; those that are no UTF-8 become replacement characters. The check for sound texts comes first,
+/// because it is several times as fast as the search for what to replace.
+pub(crate) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
 /// An object under construction. Putting `None` removes the key, so that a later rule can take back what
 /// an earlier one or the user's own options said.
 #[derive(Debug, Default)]

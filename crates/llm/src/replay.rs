@@ -2,6 +2,7 @@
 
 use crate::adapter::Adapter;
 use crate::bedrock::frames;
+use crate::json::text_of;
 use crate::protocol::{Decoder, Fault};
 use crate::sse::Parser;
 use crate::stream::StreamPart;
@@ -47,7 +48,7 @@ pub fn bytes(adapter: &Adapter, bytes: &[u8]) -> Replayed {
 
 /// Parser and decoder in one: bytes in, parts out.
 #[derive(Debug)]
-pub(crate) struct Feed {
+pub struct Feed {
     framing: Framing,
     mender: Mender,
     decoder: Decoder,
@@ -63,7 +64,9 @@ enum Framing {
 }
 
 impl Feed {
-    pub(crate) fn new(decoder: Decoder) -> Self {
+    /// A feed for one streamed answer.
+    #[must_use]
+    pub fn new(decoder: Decoder) -> Self {
         let framing = if decoder.is_framed() {
             Framing::Frames(frames::Parser::default())
         } else {
@@ -76,8 +79,12 @@ impl Feed {
         }
     }
 
-    /// Takes bytes of the answer.
-    pub(crate) fn push(&mut self, bytes: &[u8], parts: &mut Vec<StreamPart>) -> Result<(), Fault> {
+    /// Takes bytes of the answer, split anywhere.
+    ///
+    /// # Errors
+    ///
+    /// When nothing that follows can be of use.
+    pub fn push(&mut self, bytes: &[u8], parts: &mut Vec<StreamPart>) -> Result<(), Fault> {
         let mut fault = None;
         let (decoder, mender) = (&mut self.decoder, &mut self.mender);
         let parsed = match &mut self.framing {
@@ -91,7 +98,7 @@ impl Feed {
             Framing::Frames(parser) => parser
                 .push(bytes, |frame| {
                     if fault.is_none() {
-                        let content = String::from_utf8_lossy(frame.content);
+                        let content = text_of(frame.content);
                         let content = mender.mend(&content);
                         fault = decoder.frame(frame.name, frame.failed, &content, parts).err();
                     }
@@ -106,7 +113,11 @@ impl Feed {
     }
 
     /// The answer has ended in an orderly way.
-    pub(crate) fn end(&mut self, parts: &mut Vec<StreamPart>) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    ///
+    /// When what has come cannot be brought to an end.
+    pub fn end(&mut self, parts: &mut Vec<StreamPart>) -> Result<(), Fault> {
         match &mut self.framing {
             Framing::Lines(parser) => {
                 if let Some(data) = parser.finish()

@@ -4,7 +4,7 @@
 //! over: no protocol here needs them. Data is held only until its event is complete, and never more than
 //! the limit (reference `providers.md` §4).
 
-use std::borrow::Cow;
+use crate::json::text_of;
 
 /// The limit that the driver sets: far above any real event, far below what would hurt.
 pub const EVENT_LIMIT: usize = 64 * 1024 * 1024;
@@ -103,7 +103,7 @@ impl Parser {
         if !std::mem::take(&mut self.has_data) {
             return None;
         }
-        Some(String::from_utf8_lossy(&std::mem::take(&mut self.data)).into_owned())
+        Some(text_of(&std::mem::take(&mut self.data)).into_owned())
     }
 
     /// What follows the byte order mark; `None` while it is open whether there is one. The pieces of an
@@ -137,7 +137,7 @@ impl Parser {
                 bytes = rest;
                 continue;
             }
-            let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+            let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else {
                 self.check(bytes.len())?;
                 self.line.extend_from_slice(bytes);
                 break;
@@ -173,7 +173,7 @@ impl Parser {
             && let Some(rest) = self.blank_line(after)
         {
             self.events += 1;
-            sink(&String::from_utf8_lossy(value));
+            sink(&text_of(value));
             return rest;
         }
         self.take_line(line);
@@ -210,8 +210,7 @@ impl Parser {
             return;
         }
         self.events += 1;
-        let text: Cow<'_, str> = String::from_utf8_lossy(&self.data);
-        sink(&text);
+        sink(&text_of(&self.data));
         self.data.clear();
     }
 

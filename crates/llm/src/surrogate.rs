@@ -71,7 +71,8 @@ impl Mender {
 }
 
 fn may_have_halves(json: &str) -> bool {
-    json.contains("\\ud") || json.contains("\\uD")
+    let bytes = json.as_bytes();
+    memchr::memchr_iter(b'\\', bytes).any(|at| matches!(bytes.get(at + 1..at + 3), Some([b'u', b'd' | b'D'])))
 }
 
 /// The UTF-16 unit that a text beginning with an escape stands for.

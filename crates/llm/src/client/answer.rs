@@ -224,7 +224,8 @@ impl PartStream {
             }
             Content::Events(mut feed) => feed.end(&mut self.parts).map_err(|fault| self.fault(fault, None)),
             Content::Document(mut decoder, bytes) => {
-                let body = String::from_utf8_lossy(&bytes).into_owned();
+                let body = String::from_utf8(bytes)
+                    .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
                 if is_html(&body) {
                     return Err(web_page(&self.watch, &body));
                 }

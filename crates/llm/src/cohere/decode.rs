@@ -40,31 +40,47 @@ struct Call {
 
 /// The events that come by the thousand, read without a copy.
 #[derive(serde::Deserialize)]
-struct Delta<'a> {
+struct Delta<Message> {
     #[serde(default)]
     index: u64,
-    #[serde(borrow)]
-    delta: DeltaMessage<'a>,
+    delta: DeltaMessage<Message>,
 }
 
 #[derive(serde::Deserialize)]
-struct DeltaMessage<'a> {
-    #[serde(borrow)]
-    message: DeltaContent<'a>,
+struct DeltaMessage<Message> {
+    message: Message,
 }
 
 #[derive(serde::Deserialize)]
-struct DeltaContent<'a> {
+struct Content<'a> {
     #[serde(borrow)]
-    content: DeltaWords<'a>,
+    content: Words<'a>,
 }
 
 #[derive(serde::Deserialize)]
-struct DeltaWords<'a> {
+struct Words<'a> {
     #[serde(borrow, default)]
     text: Option<Text<'a>>,
     #[serde(borrow, default)]
     thinking: Option<Text<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct CallPiece<'a> {
+    #[serde(borrow)]
+    tool_calls: FunctionPiece<'a>,
+}
+
+#[derive(serde::Deserialize)]
+struct FunctionPiece<'a> {
+    #[serde(borrow)]
+    function: ArgumentsPiece<'a>,
+}
+
+#[derive(serde::Deserialize)]
+struct ArgumentsPiece<'a> {
+    #[serde(borrow)]
+    arguments: Text<'a>,
 }
 
 #[derive(serde::Deserialize)]
@@ -118,10 +134,19 @@ impl Decoder {
 
     fn read(&mut self, data: &str, parts: &mut Vec<StreamPart>) -> Result<(), serde_json::Error> {
         let head: Head<'_> = serde_json::from_str(data)?;
-        if head.kind.as_str() == "content-delta" {
-            let delta: Delta<'_> = serde_json::from_str(data)?;
-            self.delta(delta, parts);
-            return Ok(());
+        match head.kind.as_str() {
+            "content-delta" => {
+                let delta: Delta<Content<'_>> = serde_json::from_str(data)?;
+                self.delta(delta.index, delta.delta.message.content, parts);
+                return Ok(());
+            }
+            "tool-call-delta" => {
+                if let Ok(delta) = serde_json::from_str::<Delta<CallPiece<'_>>>(data) {
+                    self.grow(delta.delta.message.tool_calls.function.arguments.as_str(), parts);
+                    return Ok(());
+                }
+            }
+            _ => {}
         }
         let event: Value = serde_json::from_str(data)?;
         let index = event.get("index").and_then(Value::as_u64).unwrap_or_default();
@@ -189,9 +214,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn delta(&mut self, delta: Delta<'_>, parts: &mut Vec<StreamPart>) {
-        let index = delta.index;
-        let words = delta.delta.message.content;
+    fn delta(&mut self, index: u64, words: Words<'_>, parts: &mut Vec<StreamPart>) {
         if let Some(thinking) = words.thinking {
             self.words(index, Kind::Thinking, thinking.into_string(), parts);
         } else if let Some(text) = words.text {
