@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::{fmt, io};
 
 use serde::de::{Deserializer, Error as _, Visitor};
-use serde::{Deserialize, Serialize as _};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Number, Value};
 
 use crate::request::Object;
@@ -72,15 +72,42 @@ pub(crate) fn number(value: f64) -> Option<Value> {
     Number::from_f64(value).map(Value::Number)
 }
 
-/// JSON text as JavaScript writes it, for JSON inside of texts, where `1.0` and `1` are not the same.
+/// JSON text as JavaScript writes it, for JSON inside of texts: there `1.0` and `1` are not the same, nor are
+/// objects whose keys have another order.
 pub(crate) fn stringify(value: &Value) -> String {
     let mut bytes = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, JavaScript);
     // Writing a value into memory has nothing that could fail.
-    if value.serialize(&mut serializer).is_err() {
+    if Ordered(value).serialize(&mut serializer).is_err() {
         return value.to_string();
     }
     String::from_utf8(bytes).unwrap_or_else(|_| value.to_string())
+}
+
+/// A value whose objects have their keys in JavaScript's order: numbers first, by size.
+struct Ordered<'a>(&'a Value);
+
+impl Serialize for Ordered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Array(list) => serializer.collect_seq(list.iter().map(Ordered)),
+            Value::Object(object) => {
+                let mut keys: Vec<(&String, &Value)> = object.iter().collect();
+                if object.keys().any(|key| position(key).is_some()) {
+                    keys.sort_by_key(|(key, _)| position(key).unwrap_or(u32::MAX));
+                }
+                serializer.collect_map(keys.into_iter().map(|(key, value)| (key, Ordered(value))))
+            }
+            other => other.serialize(serializer),
+        }
+    }
+}
+
+/// What a key is as the index of an array, if it is one.
+fn position(key: &str) -> Option<u32> {
+    let is_canonical = key == "0" || (!key.starts_with(['0', '+']) && !key.is_empty());
+    let position = key.parse().ok().filter(|_| is_canonical)?;
+    (position < u32::MAX).then_some(position)
 }
 
 struct JavaScript;
@@ -233,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_numbers_are_those_of_javascript() {
+    fn texts_are_those_of_javascript() {
         let table = [
             ("1.0", "1"),
             ("-0.0", "0"),
@@ -244,6 +271,10 @@ mod tests {
             ("0.000001", "0.000001"),
             ("12", "12"),
             (r#"{"b":[1.0,"x"],"a":null}"#, r#"{"b":[1,"x"],"a":null}"#),
+            (
+                r#"{"b":1,"10":{"x":1,"0":2},"01":3,"9":4,"4294967295":5,"+1":6,"a":7}"#,
+                r#"{"9":4,"10":{"0":2,"x":1},"b":1,"01":3,"4294967295":5,"+1":6,"a":7}"#,
+            ),
         ];
         for (input, expected) in table {
             assert_eq!(

@@ -79,7 +79,14 @@ pub enum OptionForm {
     /// As it is.
     Same,
     /// Keys in `snake_case`, at every depth.
-    SnakeKeys,
+    SnakeKeys {
+        /// Older names and those that took their place, if that is not given.
+        renamed: &'static [(&'static str, &'static str)],
+    },
+    /// As it is, but only when it says yes.
+    WhenTrue,
+    /// A yes, whatever it says.
+    AsTrue,
     /// As it is, but only beside tools.
     WithTools,
 }

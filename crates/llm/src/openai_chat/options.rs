@@ -74,7 +74,10 @@ impl Options {
             };
             match field.form {
                 OptionForm::Same => body.set(field.field, value.clone()),
-                OptionForm::SnakeKeys => body.set(field.field, snake_keys(value)),
+                OptionForm::SnakeKeys { renamed } => body.set(field.field, snake_keys(value, renamed)),
+                OptionForm::WhenTrue if *value == Value::Bool(true) => body.set(field.field, true),
+                OptionForm::WhenTrue => {}
+                OptionForm::AsTrue => body.set(field.field, true),
                 OptionForm::WithTools if has_tools => body.set(field.field, value.clone()),
                 OptionForm::WithTools => {}
             }
@@ -104,15 +107,21 @@ fn camel_case(name: &str) -> String {
 }
 
 /// Keys in `snake_case`. The recursion is as deep as the value, which was parsed within limits.
-fn snake_keys(value: &Value) -> Value {
+fn snake_keys(value: &Value, renamed: &[(&str, &str)]) -> Value {
     match value {
-        Value::Object(object) => Value::Object(
-            object
+        Value::Object(object) => {
+            let keys = object
                 .iter()
-                .map(|(key, value)| (snake_case(key), snake_keys(value)))
-                .collect(),
-        ),
-        Value::Array(list) => Value::Array(list.iter().map(snake_keys).collect()),
+                .map(|(key, value)| (snake_case(key), snake_keys(value, renamed)));
+            let mut keys: Object = keys.collect();
+            for (old, new) in renamed {
+                if let Some(value) = keys.shift_remove(*old) {
+                    keys.entry(*new).or_insert(value);
+                }
+            }
+            Value::Object(keys)
+        }
+        Value::Array(list) => Value::Array(list.iter().map(|value| snake_keys(value, renamed)).collect()),
         other => other.clone(),
     }
 }
@@ -147,8 +156,15 @@ mod tests {
             assert_eq!(camel_case(input), expected, "{input}");
         }
         assert_eq!(
-            snake_keys(&json!({"maxResults": [{"xHandle": 1}]})),
+            snake_keys(&json!({"maxResults": [{"xHandle": 1}]}), &[]),
             json!({"max_results": [{"x_handle": 1}]})
+        );
+        assert_eq!(
+            snake_keys(
+                &json!([{"oldOne": 1}, {"oldOne": 1, "new": 2}]),
+                &[("old_one", "new")]
+            ),
+            json!([{"new": 1}, {"new": 2}])
         );
     }
 

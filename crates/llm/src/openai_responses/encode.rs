@@ -30,7 +30,8 @@ pub(crate) fn encode(
         request,
         dialect,
         options,
-        reasons,
+        // Parity: such models take no `system`, whatever the options say of their reasoning (§4.3).
+        developer: reasons || model(&target.model_id).reasoning,
     };
     let mut body = Body::new();
     body.set("model", target.model_id.as_str());

@@ -16,8 +16,8 @@ pub(super) struct Scene<'a> {
     pub(super) request: &'a Request,
     pub(super) dialect: &'static Dialect,
     pub(super) options: Options<'a>,
-    /// The model reasons.
-    pub(super) reasons: bool,
+    /// Instructions come from the developer.
+    pub(super) developer: bool,
 }
 
 /// Writes the items of a request.

@@ -218,14 +218,25 @@ pub static XAI: Dialect = Dialect {
         frequency_penalty: false,
         presence_penalty: false,
         options: &[
-            same("logprobs", "logprobs"),
+            OptionField {
+                name: "logprobs",
+                field: "logprobs",
+                form: OptionForm::WhenTrue,
+            },
+            OptionField {
+                name: "topLogprobs",
+                field: "logprobs",
+                form: OptionForm::AsTrue,
+            },
             same("topLogprobs", "top_logprobs"),
             same("reasoningEffort", "reasoning_effort"),
             same("parallel_function_calling", "parallel_function_calling"),
             OptionField {
                 name: "searchParameters",
                 field: "search_parameters",
-                form: OptionForm::SnakeKeys,
+                form: OptionForm::SnakeKeys {
+                    renamed: &[("x_handles", "included_x_handles")],
+                },
             },
         ],
         other_options: OtherOptions::Dropped,
@@ -575,7 +586,7 @@ pub static VENICE: Dialect = Dialect {
             OptionField {
                 name: "veniceParameters",
                 field: "venice_parameters",
-                form: OptionForm::SnakeKeys,
+                form: OptionForm::SnakeKeys { renamed: &[] },
             },
             same("maxTokens", "max_completion_tokens"),
             same("maxCompletionTokens", "max_completion_tokens"),

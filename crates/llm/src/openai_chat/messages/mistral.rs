@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::{Scene, call, message_body, output_text, some_list, text_part, typed_part};
 use crate::error::Error;
-use crate::json::{Body, stringify};
+use crate::json::{Body, stringify, text_at};
 use crate::media::File;
-use crate::request::{Content, Message};
+use crate::request::{Content, Message, ResponseFormat};
 
 pub(super) fn write(scene: &Scene<'_>) -> Result<Vec<Value>, Error> {
     let prompt = &scene.request.prompt;
-    let mut messages = Vec::with_capacity(prompt.len());
+    let mut messages = Vec::with_capacity(prompt.len() + 1);
     for (index, message) in prompt.iter().enumerate() {
         match message {
             Message::System { content, .. } => {
@@ -28,7 +28,29 @@ pub(super) fn write(scene: &Scene<'_>) -> Result<Vec<Value>, Error> {
             Message::Tool { content, .. } => messages.extend(content.iter().filter_map(result)),
         }
     }
+    if let Some(ResponseFormat::Json { schema: None, .. }) = &scene.request.response_format {
+        ask_for_json(&mut messages);
+    }
     Ok(messages)
+}
+
+/// Without a schema the provider wants to hear of JSON in words, too.
+fn ask_for_json(messages: &mut Vec<Value>) {
+    const WORDS: &str = "Answer in JSON.";
+    let first = messages
+        .first_mut()
+        .filter(|message| text_at(message, "role") == Some("system"));
+    let Some(first) = first else {
+        messages.insert(0, message_body("system", WORDS).into_value());
+        return;
+    };
+    let content = match text_at(first, "content") {
+        Some(content) if !content.is_empty() => format!("{content}\n\n{WORDS}"),
+        _ => WORDS.to_owned(),
+    };
+    if let Value::Object(fields) = first {
+        fields.insert("content".to_owned(), Value::from(content));
+    }
 }
 
 fn user_part(part: &Content) -> Result<Option<Value>, Error> {

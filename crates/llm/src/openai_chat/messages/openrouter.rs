@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use self::details::Details;
 use super::{Said, Scene, call, options_of, output_text, some_list, text_part, typed_part};
 use crate::error::Error;
-use crate::json::{Body, present, truthy};
+use crate::json::{Body, present, text_at, truthy};
 use crate::media::{Data, File, split_data_address};
 use crate::request::{Content, Message, OutputContent, ProviderOptions, ToolOutput};
 
@@ -147,7 +147,12 @@ fn user(content: &[Content], options: &ProviderOptions) -> Result<Value, Error> 
                     .and_then(|own| own.get("filename"))
                     .and_then(Value::as_str);
                 let mut wire = file(media_type, data, name.or(filename.as_deref()))?;
-                wire.put("cache_control", own.cloned());
+                // Parity: other files at an address carry no mark (§4.2).
+                let is_linked = wire
+                    .get("file")
+                    .and_then(|file| text_at(file, "file_data"))
+                    .is_some_and(|address| address.starts_with("http:") || address.starts_with("https:"));
+                wire.put("cache_control", own.filter(|_| !is_linked).cloned());
                 parts.push(wire.into_value());
             }
             _ => {}

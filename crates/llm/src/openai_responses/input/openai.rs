@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Scene, item, message, result_text, summary, text_part};
 use crate::error::Error;
-use crate::json::{Body, present, stringify};
+use crate::json::{Body, present, stringify, text_at};
 use crate::media::{Data, File};
 use crate::request::{Content, Message, OutputContent, ProviderOptions, ToolOutput};
 
@@ -28,6 +28,12 @@ pub(super) fn write(scene: &Scene<'_>) -> Result<Vec<Value>, Error> {
             }
         }
     }
+    if !scene.options.is_stored() {
+        // What the provider neither keeps nor can read is refused.
+        items.retain(|item| {
+            text_at(item, "type") != Some("reasoning") || item.get("encrypted_content").is_some()
+        });
+    }
     Ok(items)
 }
 
@@ -36,7 +42,7 @@ fn system(scene: &Scene<'_>, content: &str) -> Option<Value> {
         Some("remove") => return None,
         Some("system") => "system",
         Some("developer") => "developer",
-        _ if scene.reasons => "developer",
+        _ if scene.developer => "developer",
         _ => "system",
     };
     Some(message(role, content).into_value())
