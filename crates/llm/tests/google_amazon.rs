@@ -306,6 +306,20 @@ fn thoughts_of_bedrock_keep_their_proofs() {
 }
 
 #[test]
+fn thoughts_without_words_are_none() {
+    let empty = delta(0, &json!({"reasoningContent": {"text": ""}}));
+    let replayed = bedrock(&[empty, delta(1, &json!({"text": "said"}))]);
+    assert!(
+        !replayed
+            .parts
+            .iter()
+            .any(|part| matches!(part, StreamPart::ReasoningStart { .. })),
+        "{:?}",
+        replayed.parts
+    );
+}
+
+#[test]
 fn failures_of_bedrock_are_told() {
     let replayed = bedrock(&[
         delta(0, &json!({"text": "x"})),

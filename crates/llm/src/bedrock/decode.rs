@@ -262,6 +262,15 @@ impl Decoder {
     }
 
     fn reasoning_delta(&mut self, index: u64, delta: ReasoningDelta<'_>, parts: &mut Vec<StreamPart>) {
+        let some = |text: Option<Text<'_>>| text.map(Text::into_string).filter(|text| !text.is_empty());
+        let (text, signature) = (some(delta.text), some(delta.signature));
+        let (data, content) = (some(delta.data), some(delta.redacted_content));
+        if [&text, &signature, &data, &content]
+            .iter()
+            .all(|said| said.is_none())
+        {
+            return;
+        }
         self.open_if_missing(
             index,
             Block::Reasoning {
@@ -272,7 +281,6 @@ impl Decoder {
         let Some(Block::Reasoning { hidden }) = self.blocks.get_mut(&index) else {
             return;
         };
-        let some = |text: Option<Text<'_>>| text.map(Text::into_string).filter(|text| !text.is_empty());
         let mut push = |delta: String, metadata| {
             parts.push(StreamPart::ReasoningDelta {
                 id: index.to_string(),
@@ -280,17 +288,17 @@ impl Decoder {
                 metadata,
             });
         };
-        if let Some(text) = some(delta.text) {
+        if let Some(text) = text {
             push(text, ProviderMetadata::new());
         }
-        if let Some(signature) = some(delta.signature) {
+        if let Some(signature) = signature {
             push(String::new(), own_metadata("signature", signature));
         }
-        if let Some(data) = some(delta.data) {
+        if let Some(data) = data {
             push(String::new(), own_metadata("redactedData", data));
         }
         // Later metadata replaces earlier, so that the pieces are put together first.
-        if let Some(content) = some(delta.redacted_content) {
+        if let Some(content) = content {
             self.held = self.held.saturating_add(content.len());
             hidden.push_str(&content);
         }

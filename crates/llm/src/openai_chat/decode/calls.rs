@@ -118,17 +118,19 @@ impl Calls {
     fn index_of(&self, piece: &CallDelta<'_>) -> i64 {
         let last = self.calls.keys().next_back().copied();
         let next = last.map_or(0, |last| last.saturating_add(1));
-        if self.rules.by_id
-            && let Some(id) = piece.id.as_ref().map(Text::as_str).filter(|id| !id.is_empty())
-        {
-            return self.places.get(id).copied().unwrap_or(next);
-        }
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the cast saturates, and any number will do as a key"
         )]
-        match (piece.index, self.rules.without_index) {
-            (Some(index), _) => index as i64,
+        let own = piece.index.map(|index| index as i64);
+        if self.rules.by_id
+            && let Some(id) = piece.id.as_ref().map(Text::as_str).filter(|id| !id.is_empty())
+        {
+            let free = own.filter(|index| !self.calls.contains_key(index));
+            return self.places.get(id).copied().or(free).unwrap_or(next);
+        }
+        match (own, self.rules.without_index) {
+            (Some(index), _) => index,
             (None, WithoutIndex::Next) => next,
             (None, WithoutIndex::Last) => last.unwrap_or(0),
         }
