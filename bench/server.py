@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""What the server bears: requests, listeners, long sessions, many prompts.
+"""What the server bears: requests, listeners, long sessions, many prompts; and what a token costs.
 
-  bench/server.py [--binary NAME=PATH ...] [--listeners 1000] [--messages 10000] [--prompts 32] [--only CASE]
+  bench/server.py [--binary NAME=PATH ...] [--listeners 1000] [--messages 10000] [--prompts 32] [--tokens 5000]
+                  [--only CASE]
 
 Starts each binary as `serve` in a home of its own, lets the load tool of the client room work on it
 (`cargo build --release -p opencode-client --example load`) and watches the server's resident memory. The model
 is a script in this process. Prints one JSON line a case. Needs Python 3.9, git and Linux.
 """
-import argparse, http.server, json, os, resource, socket, subprocess, sys, tempfile, threading, time
+import argparse, http.server, json, os, resource, socket, subprocess, sys, tempfile, threading, time, urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -90,6 +91,25 @@ class Server:
         value = lambda name: next(int(line.split()[1]) for line in status.splitlines() if line.startswith(name)) / 1024
         return round(value("VmRSS"), 1), round(value("VmHWM"), 1)
 
+    def processor(self):
+        """Seconds that the server and its ended children have worked."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+    def post(self, path, body):
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            return json.load(answer)
+
+    def turn(self, session, words, pause):
+        """What a turn of so many words costs, in seconds of processor and of waiting."""
+        Model.words, Model.pause = words, pause
+        before, begun = self.processor(), time.monotonic()
+        self.post(f"/session/{session}/message", {"parts": [{"type": "text", "text": "go"}]})
+        taken = time.monotonic() - begun
+        time.sleep(1)
+        return self.processor() - before, taken
+
     def load(self, what, how):
         """What the load tool found, and the server's memory before, at most, and after."""
         before, _ = self.memory()
@@ -130,13 +150,30 @@ def prompts(server, options):
         return server.load("prompts", options.prompts)
 
 
+def tokens(server, options):
+    """A word is an event of the model's; they come at the pace of a fast model, and all at once."""
+    with server:
+        session = server.post("/session", {})["id"]
+        events = urllib.request.urlopen(server.url + "/event", timeout=600)
+        threading.Thread(target=lambda: all(iter(events.readline, b"")), daemon=True).start()
+        server.turn(session, 1, 0)
+        base = min(server.turn(session, 1, 0)[0] for _ in range(3))
+        found = {}
+        for name, pause in (("paced", 0.002), ("at_once", 0)):
+            cost, taken = server.turn(session, options.tokens, pause)
+            found[f"{name}_us_a_token"] = round((cost - base) / options.tokens * 1e6, 1)
+            found[f"{name}_tokens_a_second"] = round(options.tokens / taken)
+        return {"tokens": options.tokens, "turn_of_one_ms": round(base * 1e3), **found}
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--binary", action="append", help="NAME=PATH; without any, ours of the release build")
     arguments.add_argument("--listeners", type=int, default=1000)
     arguments.add_argument("--messages", type=int, default=10000)
     arguments.add_argument("--prompts", type=int, default=32)
-    cases = {"requests": requests, "listeners": listeners, "pages": pages, "prompts": prompts}
+    arguments.add_argument("--tokens", type=int, default=5000)
+    cases = {"requests": requests, "listeners": listeners, "pages": pages, "prompts": prompts, "tokens": tokens}
     arguments.add_argument("--only", choices=cases)
     options = arguments.parse_args()
     # A connection is a file.
