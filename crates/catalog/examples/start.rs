@@ -5,8 +5,9 @@
 //! cargo run --release -p opencode-catalog --example start [-- api.json]
 //! ```
 //!
-//! With a document it measures with the packed copy of a fetched one, too. Each figure is the median of new
-//! catalogues in this process; the first one, whose pages of memory are new, stands beside it.
+//! With a document it measures with a fetched one, too: the first start reads it as it came and packs it. Each
+//! figure is the median of new catalogues in this process; the first, whose pages of memory are new, stands
+//! beside it.
 #![expect(clippy::print_stdout, reason = "its lines are what it is for")]
 
 use std::path::Path;
@@ -24,18 +25,17 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let home = tempfile::tempdir()?;
-    measure("with the copy in the program", home.path(), false)?;
+    measure("with the copy in the program", home.path())?;
     if let Some(document) = std::env::args_os().nth(1) {
         let cache = home.path().join(".cache/opencode");
         fs_err::create_dir_all(&cache)?;
         fs_err::copy(document, cache.join("models.json"))?;
-        measure("with a fetched document, not packed", home.path(), false)?;
-        measure("with a fetched document, packed", home.path(), true)?;
+        measure("with a fetched document", home.path())?;
     }
     Ok(())
 }
 
-fn measure(what: &str, home: &Path, pack: bool) -> Result<(), Failure> {
+fn measure(what: &str, home: &Path) -> Result<(), Failure> {
     let variables = [
         ("HOME", home.to_string_lossy().into_owned()),
         ("ANTHROPIC_API_KEY", "key".to_owned()),
@@ -45,14 +45,6 @@ fn measure(what: &str, home: &Path, pack: bool) -> Result<(), Failure> {
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     let paths = Paths::new(&environment);
-    if pack {
-        // A document that is fresh is not fetched anew, and packed.
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let public = Arc::new(Public::new(&paths, &environment, "0.0.0"));
-        runtime.block_on(public.refresh(false))?;
-    }
     let start = || {
         Catalog::new(Sources {
             public: Arc::new(Public::new(&paths, &environment, "0.0.0")),

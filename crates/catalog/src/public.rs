@@ -3,6 +3,7 @@
 //! It is read once, when somebody needs it, and never waits for the network: the newest document lies in the
 //! cache folder, where a long-lived program puts it from time to time.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -106,13 +107,16 @@ impl Public {
         if let Some(packed) = self.packed() {
             return packed;
         }
-        Snapshot::read(path).unwrap_or_else(|| {
-            if self.named.is_none() {
+        let read = Snapshot::read(path);
+        if self.named.is_none() {
+            match &read {
+                // Another program fetched it; the next start shall not pay for it again.
+                Some(_) => self.pack(),
                 // It would be as broken the next time.
-                let _ = fs_err::remove_file(path);
+                None => drop(fs_err::remove_file(path)),
             }
-            Snapshot::embedded()
-        })
+        }
+        read.unwrap_or_else(Snapshot::embedded)
     }
 
     /// The packed copy of the document in the cache folder, if it is one of this very document. Reading the
@@ -137,8 +141,10 @@ impl Public {
         }
         let made = || -> std::io::Result<()> {
             let mark = mark(&self.cache).ok_or(std::io::ErrorKind::NotFound)?;
-            let packed = snapshot::pack(&fs_err::read(&self.cache)?)?;
-            write(&packed_path(&self.cache), &[&mark[..], &packed].concat())
+            write(&packed_path(&self.cache), || {
+                let packed = snapshot::pack_quickly(&fs_err::read(&self.cache)?)?;
+                Ok([&mark[..], &packed].concat())
+            })
         };
         if let Err(error) = made() {
             tracing::debug!(%error, "there is no packed copy of the catalogue");
@@ -182,7 +188,7 @@ impl Public {
                 url: self.url.clone(),
             });
         }
-        write(&self.cache, &text)?;
+        write(&self.cache, || Ok(text))?;
         self.forget();
         Ok(true)
     }
@@ -246,13 +252,17 @@ fn is_fresh(path: &Path) -> bool {
     age.is_some_and(|age| age < FRESH)
 }
 
-fn write(path: &Path, text: &[u8]) -> std::io::Result<()> {
+/// Writes what is made; nothing is made where nothing can be written.
+fn write(path: &Path, make: impl FnOnce() -> std::io::Result<Vec<u8>>) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;
     let now = opencode_schema::time::now();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = folder.join(format!("{name}.{}.{now}.tmp", std::process::id()));
-    let written = fs_err::write(&temporary, text).and_then(|()| fs_err::rename(&temporary, path));
+    let mut file = fs_err::File::create(&temporary)?;
+    let written = make()
+        .and_then(|text| file.write_all(&text))
+        .and_then(|()| fs_err::rename(&temporary, path));
     if written.is_err() {
         let _ = fs_err::remove_file(&temporary);
     }

@@ -315,12 +315,21 @@ fn models(raw: &RawValue) -> IndexMap<String, ModelEntry> {
 /// # Errors
 /// The text is no catalogue.
 pub fn pack(document: &[u8]) -> std::io::Result<Vec<u8>> {
+    pack_at(document, Compression::best())
+}
+
+/// The same, larger and in a fraction of the time.
+pub(crate) fn pack_quickly(document: &[u8]) -> std::io::Result<Vec<u8>> {
+    pack_at(document, Compression::fast())
+}
+
+fn pack_at(document: &[u8], level: Compression) -> std::io::Result<Vec<u8>> {
     let read = Snapshot::parse(document).ok_or(std::io::ErrorKind::InvalidData)?;
     let mut index: IndexMap<String, Packed> = IndexMap::new();
     let mut frames = Vec::new();
     for (id, _) in read.heads() {
         let Some(entry) = read.provider(id) else { continue };
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+        let mut encoder = DeflateEncoder::new(Vec::new(), level);
         encoder.write_all(&serde_json::to_vec(&entry.models)?)?;
         let frame = encoder.finish()?;
         index.insert(

@@ -161,7 +161,7 @@ async fn the_packed_copy_is_read_only_for_its_own_document() {
     let second = public();
     assert!(matches!(*second.snapshot(), Snapshot::Read(_)));
     assert!(second.snapshot().provider("other").is_some());
-    assert!(!second.refresh(false).await.unwrap(), "it is fresh");
+    // Who reads it packs it, whether or not it keeps the catalogue fresh.
     let third = public();
     assert!(matches!(*third.snapshot(), Snapshot::Packed { .. }));
     assert!(third.snapshot().provider("other").is_some());
