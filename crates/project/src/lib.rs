@@ -10,6 +10,7 @@ pub mod files;
 pub mod git;
 pub mod identity;
 pub mod path;
+pub mod place;
 pub mod search;
 pub mod snapshot;
 pub mod trash;

@@ -7,12 +7,13 @@
 mod parse;
 mod place;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use opencode_project::diff::{Comparison, Form};
+use opencode_project::place::Place;
 use opencode_schema::Object;
 use opencode_schema::event::{EventBody, FileChange};
 use schemars::JsonSchema;
@@ -71,24 +72,27 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     }
     let hunks = parse::parse(&patch_text).map_err(|error| Failure::told(error.to_string()))?;
     let paths = paths(call, &hunks)?;
-    for path in &paths {
-        call.ask_external(path, PathKind::File).await?;
+    let mut places = Places::new();
+    for path in paths {
+        let place = call.reach(&path, PathKind::File).await?;
+        places.insert(path, place);
     }
-    // Everybody takes locks in the same order.
-    let mut locks = Vec::with_capacity(paths.len());
-    for path in &paths {
-        locks.push(lock::lock(path, &call.cancel).await?);
+    // Everybody takes locks in the same order, and each once.
+    let targets: BTreeSet<&Path> = places.values().map(Place::target).collect();
+    let mut locks = Vec::with_capacity(targets.len());
+    for target in targets {
+        locks.push(lock::lock(target, &call.cancel).await?);
     }
-    let before = load_all(&paths).await?;
+    let before = load_all(&places).await?;
     let (scope, files) = (call.scope.clone(), before.clone());
     let patched = blocking(move || Patched::new(&scope, &hunks, files)).await??;
     ask(call, &patched).await?;
-    if load_all(&paths).await? != before {
+    if load_all(&places).await? != before {
         return Err(Failure::told(
             "A file of the patch was changed by somebody else before the patch was allowed. Read it once more and write the patch again.",
         ));
     }
-    write(&before, &patched.after).await?;
+    write(&places, &before, &patched.after).await?;
     patched.announce(call);
     let summary = patched.summary();
     let mut metadata = patched.metadata();
@@ -122,11 +126,14 @@ fn paths(call: &Call, hunks: &[Hunk]) -> Result<Vec<PathBuf>, Failure> {
 
 type Files = BTreeMap<PathBuf, Existing>;
 
-async fn load_all(paths: &[PathBuf]) -> Result<Files, Failure> {
+/// Where the paths of a patch lead.
+type Places = BTreeMap<PathBuf, Place>;
+
+async fn load_all(places: &Places) -> Result<Files, Failure> {
     let mut files = Files::new();
     let mut bytes = 0;
-    for path in paths {
-        let file = load(path).await?;
+    for (path, place) in places {
+        let file = load(place).await?;
         if let Existing::File(content) = &file {
             bytes += content.len();
         }
@@ -411,7 +418,7 @@ async fn ask(call: &Call, patched: &Patched) -> Result<(), Failure> {
 }
 
 /// Brings the files from `before` to `after`. If that fails half-way, they are brought back.
-async fn write(before: &Files, after: &Files) -> Result<(), Failure> {
+async fn write(places: &Places, before: &Files, after: &Files) -> Result<(), Failure> {
     let mut written: Vec<&PathBuf> = Vec::new();
     // What is gone makes room for folders of the same name.
     let (gone, there): (Vec<_>, Vec<_>) = after
@@ -420,11 +427,11 @@ async fn write(before: &Files, after: &Files) -> Result<(), Failure> {
         .partition(|(_, file)| **file == Existing::Missing);
     for (path, file) in gone.into_iter().chain(there) {
         written.push(path);
-        if let Err(failure) = put(path, file).await {
+        if let Err(failure) = put(places, path, file).await {
             let mut lost = Vec::new();
             for path in written.into_iter().rev() {
                 let back = before.get(path).unwrap_or(&Existing::Missing);
-                if let Err(error) = put(path, back).await {
+                if let Err(error) = put(places, path, back).await {
                     lost.push(error.to_string());
                 }
             }
@@ -441,10 +448,14 @@ async fn write(before: &Files, after: &Files) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn put(path: &Path, file: &Existing) -> Result<(), Failure> {
+async fn put(places: &Places, path: &Path, file: &Existing) -> Result<(), Failure> {
+    // Only paths of the patch are changed, and all of them have one.
+    let Some(place) = places.get(path) else {
+        return Err(refused(format!("{} is not of the patch", path.display())));
+    };
     match file {
-        Existing::File(bytes) => save(path, bytes.clone()).await,
-        Existing::Missing => remove(path).await,
+        Existing::File(bytes) => save(path, place, bytes.clone()).await,
+        Existing::Missing => remove(path, place).await,
         // A patch neither makes nor changes them.
         Existing::Folder | Existing::TooLarge(_) => Ok(()),
     }

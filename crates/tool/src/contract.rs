@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use opencode_project::place::Place;
 use opencode_schema::event::EventBody;
 use opencode_schema::question::{Answer, Question};
 use opencode_schema::session::Todo;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::truncation::Truncation;
+use crate::write::blocking;
 
 /// A tool that a model can call.
 pub trait Tool: Send + Sync {
@@ -281,10 +283,47 @@ impl Call {
         if self.is_internal(path) {
             return Ok(());
         }
-        let parent = match kind {
-            PathKind::Directory => path,
-            PathKind::File => path.parent().unwrap_or(path),
+        self.ask_for_folder(path, kind.folder(path)).await
+    }
+
+    /// Asks as [`Call::ask_external`] does, and then for what `path` really leads to, if that is neither in the
+    /// project nor in the folder that was asked for. What is allowed is the place that is given back; it stays
+    /// what it is whatever becomes of the path.
+    ///
+    /// # Errors
+    /// Those of [`Call::ask`]; [`Failure::Told`] when links lead nowhere.
+    pub async fn reach(&self, path: &Path, kind: PathKind) -> Result<Place, Failure> {
+        self.ask_external(path, kind).await?;
+        let (place, allowed) = {
+            let (path, scope) = (path.to_owned(), Arc::clone(&self.scope));
+            let asked = (!self.is_internal(&path)).then(|| kind.folder(&path).to_owned());
+            blocking(move || {
+                let worktree = Some(&scope.worktree).filter(|worktree| *worktree != Path::new("/"));
+                let allowed = [Some(&scope.directory), worktree, asked.as_ref()];
+                let allowed: Vec<PathBuf> = allowed
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|folder| Some(Place::of(folder).ok()?.target().to_owned()))
+                    .collect();
+                Place::of(&path).map(|place| (place, allowed))
+            })
+            .await??
         };
+        let is_allowed = |path: &Path| allowed.iter().any(|folder| path.starts_with(folder));
+        // Who takes the name away changes its folder, though what it leads to may lie elsewhere.
+        if place.name() != place.target() && !is_allowed(place.name()) {
+            self.ask_for_folder(place.name(), PathKind::File.folder(place.name()))
+                .await?;
+        }
+        if !is_allowed(place.target()) {
+            self.ask_for_folder(place.target(), kind.folder(place.target()))
+                .await?;
+        }
+        Ok(place)
+    }
+
+    /// Asks for everything in `folder`, because of `path`.
+    async fn ask_for_folder(&self, path: &Path, parent: &Path) -> Result<(), Failure> {
         let pattern = external_pattern(parent);
         let mut metadata = Object::new();
         metadata.insert("filepath".into(), path.to_string_lossy().into());
@@ -319,6 +358,16 @@ pub enum PathKind {
     File,
     /// A folder: itself is asked for.
     Directory,
+}
+
+impl PathKind {
+    /// The folder that is asked for.
+    fn folder(self, path: &Path) -> &Path {
+        match self {
+            Self::Directory => path,
+            Self::File => path.parent().unwrap_or(path),
+        }
+    }
 }
 
 /// Reads the arguments of a call.
@@ -371,3 +420,7 @@ fn tidy(schema: &mut Value) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

@@ -109,9 +109,9 @@ pub(crate) async fn edit(
         ));
     }
     let path = call.scope.resolve(file_path);
-    call.ask_external(&path, PathKind::File).await?;
-    let _lock = lock::lock(&path, &call.cancel).await?;
-    let existing = load(&path).await?;
+    let place = call.reach(&path, PathKind::File).await?;
+    let _lock = lock::lock(place.target(), &call.cancel).await?;
+    let existing = load(&place).await?;
     let event = if existing == Existing::Missing {
         FileChange::Add
     } else {
@@ -122,13 +122,13 @@ pub(crate) async fn edit(
         blocking(move || Change::of_all(&path, existing, &replacements)).await??
     };
     ask_edit(call, &path, change.diff.clone()).await?;
-    if load(&path).await? != existing {
+    if load(&place).await? != existing {
         return Err(Failure::told(format!(
             "{} was changed by somebody else before the edit was allowed. Read the file once more and then edit it.",
             path.display()
         )));
     }
-    save(&path, change.bytes).await?;
+    save(&path, &place, change.bytes).await?;
     announce(call, &path, event);
     let file = path.to_string_lossy();
     let filediff = json!({

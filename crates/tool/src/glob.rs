@@ -66,9 +66,9 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
             directory.display()
         )));
     }
-    call.ask_external(&directory, PathKind::Directory).await?;
+    let place = call.reach(&directory, PathKind::Directory).await?;
     let query = search::Glob {
-        directory: directory.clone(),
+        directory: place.target().to_owned(),
         pattern,
         hidden: false,
         limit: LIMIT,

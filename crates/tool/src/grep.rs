@@ -74,23 +74,31 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     let is_folder = tokio::fs::metadata(&path)
         .await
         .is_ok_and(|metadata| metadata.is_dir());
-    call.ask_external(
-        &path,
-        if is_folder {
-            PathKind::Directory
-        } else {
-            PathKind::File
-        },
-    )
-    .await?;
+    let place = call
+        .reach(
+            &path,
+            if is_folder {
+                PathKind::Directory
+            } else {
+                PathKind::File
+            },
+        )
+        .await?;
     // Parity: tools.md §3 «grep»: for a file, or for nothing, the folder around it is searched.
-    let directory = if is_folder {
-        path
-    } else {
-        path.parent().map_or_else(PathBuf::new, Path::to_owned)
+    let around = |path: &Path| {
+        if is_folder {
+            path.to_owned()
+        } else {
+            path.parent().map_or_else(PathBuf::new, Path::to_owned)
+        }
     };
+    let directory = around(&path);
     let query = search::Grep {
-        directory: directory.clone(),
+        directory: if is_folder {
+            place.target().to_owned()
+        } else {
+            around(place.name())
+        },
         pattern: pattern.clone(),
         include: include.filter(|include| !include.is_empty()),
         limit: LIMIT,

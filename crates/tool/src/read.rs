@@ -88,15 +88,16 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     let is_folder = tokio::fs::metadata(&path)
         .await
         .is_ok_and(|metadata| metadata.is_dir());
-    call.ask_external(
-        &path,
-        if is_folder {
-            PathKind::Directory
-        } else {
-            PathKind::File
-        },
-    )
-    .await?;
+    let place = call
+        .reach(
+            &path,
+            if is_folder {
+                PathKind::Directory
+            } else {
+                PathKind::File
+            },
+        )
+        .await?;
     call.ask(Ask {
         permission: "read".into(),
         patterns: vec![call.scope.relative(&path)],
@@ -106,7 +107,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     .await?;
     let (offset, limit) = (offset.map(|count| count.0), limit.map(|count| count.0));
     let mut output = tokio::select! {
-        output = page(&call.scope, &path, offset, limit) => output?,
+        output = page::of(&call.scope, &path, place, offset, limit) => output?,
         () = call.cancel.cancelled() => return Err(Failure::Aborted),
     };
     if !is_folder {

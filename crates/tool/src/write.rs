@@ -1,7 +1,8 @@
 //! The `write` tool: gives a file new content (reference `tools.md` §3).
 //!
 //! Also home of what every tool that changes files needs: one change of a file at a time (`lock`), putting
-//! content in place (`store`), text and its bytes (`text`). Formatters and language servers are not asked
+//! content in place (`store`), text and its bytes (`text`). They work on the [`Place`] that permission was given
+//! for, never on a path that may lead elsewhere by now. Formatters and language servers are not asked
 //! here; `diagnostics` of the result is the place for what they say.
 
 pub(crate) mod lock;
@@ -14,7 +15,7 @@ use std::path::Path;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use opencode_project::diff::{Comparison, Form};
-use opencode_project::search::open_regular;
+use opencode_project::place::{self, Place};
 use opencode_schema::Object;
 use opencode_schema::event::{EventBody, FileChange};
 use schemars::JsonSchema;
@@ -68,9 +69,9 @@ impl Tool for Write {
 async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     let Arguments { content, file_path } = arguments(NAME, input)?;
     let path = call.scope.resolve(&file_path);
-    call.ask_external(&path, PathKind::File).await?;
-    let _lock = lock::lock(&path, &call.cancel).await?;
-    let existing = load(&path).await?;
+    let place = call.reach(&path, PathKind::File).await?;
+    let _lock = lock::lock(place.target(), &call.cancel).await?;
+    let existing = load(&place).await?;
     let exists = !matches!(existing, Existing::Missing);
     let old = match existing {
         Existing::Missing => Decoded::new(Vec::new()),
@@ -89,7 +90,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         .await?
     };
     ask_edit(call, &path, diff).await?;
-    save(&path, bytes).await?;
+    save(&path, &place, bytes).await?;
     announce(
         call,
         &path,
@@ -121,24 +122,24 @@ pub(crate) enum Existing {
     TooLarge(bool),
 }
 
-/// What there is at `path`.
-pub(crate) async fn load(path: &Path) -> Result<Existing, Failure> {
-    let path = path.to_owned();
-    blocking(move || load_blocking(&path))
+/// What there is.
+pub(crate) async fn load(place: &Place) -> Result<Existing, Failure> {
+    let place = place.clone();
+    blocking(move || load_blocking(&place))
         .await?
         .map_err(Failure::from)
 }
 
-fn load_blocking(path: &Path) -> io::Result<Existing> {
+fn load_blocking(place: &Place) -> io::Result<Existing> {
     use std::io::Read as _;
-    match fs_err::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => return Ok(Existing::Folder),
-        Ok(_) => {}
-        Err(error) if is_absent(&error) => return Ok(Existing::Missing),
-        Err(error) => return Err(error),
+    match place.kind()? {
+        None => return Ok(Existing::Missing),
+        Some(place::Kind::Folder) => return Ok(Existing::Folder),
+        Some(_) => {}
     }
     let mut bytes = Vec::new();
-    open_regular(path)?
+    place
+        .open_regular()?
         .take(MAX_FILE as u64 + 1)
         .read_to_end(&mut bytes)?;
     if bytes.len() > MAX_FILE {
@@ -147,29 +148,24 @@ fn load_blocking(path: &Path) -> io::Result<Existing> {
     Ok(Existing::File(bytes))
 }
 
-/// Whether an error says that there is nothing.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
-}
-
-/// Puts `bytes` into the file at `path`.
-pub(crate) async fn save(path: &Path, bytes: Vec<u8>) -> Result<(), Failure> {
-    let path = path.to_owned();
+/// Puts `bytes` into the file that `path` was found to be.
+pub(crate) async fn save(path: &Path, place: &Place, bytes: Vec<u8>) -> Result<(), Failure> {
+    let (path, place) = (path.to_owned(), place.clone());
     blocking(move || {
-        store::store(&path, &bytes)
+        store::store(&place, &bytes)
             .map_err(|error| Failure::told(format!("Cannot write {}: {error}", path.display())))
     })
     .await?
 }
 
-/// Takes the file at `path` away, if it is there.
-pub(crate) async fn remove(path: &Path) -> Result<(), Failure> {
-    let path = path.to_owned();
-    blocking(move || match fs_err::remove_file(&path) {
-        Err(error) if !is_absent(&error) => Err(Failure::from(error)),
+/// Takes a file away, if it is there.
+pub(crate) async fn remove(path: &Path, place: &Place) -> Result<(), Failure> {
+    let (path, place) = (path.to_owned(), place.clone());
+    blocking(move || match place.remove() {
+        Err(error) if !place::is_absent(&error) => Err(Failure::told(format!(
+            "Cannot remove {}: {error}",
+            path.display()
+        ))),
         _ => Ok(()),
     })
     .await?

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use opencode_project::place::{Folder, Place};
 use tokio_util::sync::CancellationToken;
 
 use super::collate;
@@ -12,42 +13,45 @@ const SUGGESTIONS: usize = 3;
 
 /// Names of everything in a folder in the order that people expect. Folders, and links to folders, end
 /// with a slash.
-pub(super) fn entries(path: &Path, cancel: &CancellationToken) -> io::Result<Vec<String>> {
+pub(super) fn entries(place: &Place, cancel: &CancellationToken) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs_err::read_dir(path)? {
+    place.open_folder()?.entries(|name, is_folder| {
         if cancel.is_cancelled() {
             return Err(io::Error::other("nobody waits for this folder any longer"));
         }
-        let entry = entry?;
-        let mut name = entry.file_name().to_string_lossy().into_owned();
-        let is_folder = entry.file_type().is_ok_and(|kind| {
-            kind.is_dir() || (kind.is_symlink() && fs_err::metadata(entry.path()).is_ok_and(|to| to.is_dir()))
-        });
+        let mut name = name.to_string_lossy().into_owned();
         if is_folder {
             name.push('/');
         }
         names.push(name);
-    }
+        Ok(())
+    })?;
     collate::sort(&mut names);
     Ok(names)
 }
 
 /// Paths of a few neighbours whose names contain the missing one's name, or are contained in it.
-pub(super) fn near_names(path: &Path) -> Vec<String> {
+pub(super) fn near_names(path: &Path, place: &Place) -> Vec<String> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Vec::new();
     };
     let wanted = name.to_string_lossy().to_lowercase();
-    let Ok(neighbours) = fs_err::read_dir(folder) else {
+    let mut near: Vec<String> = Vec::new();
+    let neighbours = place.target().parent().map(Folder::open);
+    let Some(Ok(neighbours)) = neighbours else {
         return Vec::new();
     };
-    let mut near: Vec<String> = neighbours
-        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
-        .filter(|name| {
-            let name = name.to_lowercase();
-            name.contains(&wanted) || wanted.contains(&name)
-        })
-        .collect();
+    let told = neighbours.entries(|name, _| {
+        let name = name.to_string_lossy().into_owned();
+        let lower = name.to_lowercase();
+        if lower.contains(&wanted) || wanted.contains(&lower) {
+            near.push(name);
+        }
+        Ok(())
+    });
+    if told.is_err() {
+        return Vec::new();
+    }
     collate::sort(&mut near);
     near.truncate(SUGGESTIONS);
     near.into_iter()

@@ -4,7 +4,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
-use opencode_project::search::open_regular;
+use opencode_project::place::{Kind as EntryKind, Place};
 use opencode_schema::Object;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ const SAMPLE: u64 = 4096;
 /// Largest picture or document. Ten times what any model takes; the reference has no limit.
 const MAX_MEDIA: u64 = 20 * 1024 * 1024;
 
-/// Reads `limit` lines (or entries) from line `offset` (from 1; 0 counts as 1) on.
+/// Reads `limit` lines (or entries) of whatever `path` leads to now, from line `offset` (from 1; 0 counts as 1) on.
 ///
 /// Stops reading soon after the future is dropped.
 ///
@@ -38,9 +38,23 @@ pub async fn page(
     offset: Option<u64>,
     limit: Option<u64>,
 ) -> Result<Output, Failure> {
+    let found = path.to_owned();
+    let place = crate::write::blocking(move || Place::of(&found)).await??;
+    of(scope, path, place, offset, limit).await
+}
+
+/// As [`page`], of what `path` was found to lead to.
+pub(super) async fn of(
+    scope: &Scope,
+    path: &Path,
+    place: Place,
+    offset: Option<u64>,
+    limit: Option<u64>,
+) -> Result<Output, Failure> {
     let page = Page {
         title: scope.relative(path),
         path: path.to_owned(),
+        place,
         offset: offset.unwrap_or(1).max(1),
         limit: limit.unwrap_or(DEFAULT_LIMIT),
         cancel: CancellationToken::new(),
@@ -51,7 +65,10 @@ pub async fn page(
 
 struct Page {
     title: String,
+    /// Its name, for everybody to see.
     path: PathBuf,
+    /// What is read.
+    place: Place,
     offset: u64,
     limit: u64,
     cancel: CancellationToken,
@@ -59,27 +76,16 @@ struct Page {
 
 impl Page {
     fn read(self) -> Result<Output, Failure> {
-        let metadata = match fs_err::metadata(&self.path) {
-            Ok(metadata) => metadata,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                return Err(self.missing());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if metadata.is_dir() {
-            return self.folder();
+        match self.place.kind()? {
+            None => return Err(self.missing()),
+            Some(EntryKind::Folder) => return self.folder(),
+            Some(_) => {}
         }
-        let mut file = open_regular(&self.path)?;
+        let mut file = self.place.open_regular()?;
+        let length = file.metadata()?.len();
         let mut sample = Vec::new();
         // Parity: tools.md §3 «read»: files that say they are empty, as those of /proc, are not looked into.
-        file.by_ref()
-            .take(SAMPLE.min(metadata.len()))
-            .read_to_end(&mut sample)?;
+        file.by_ref().take(SAMPLE.min(length)).read_to_end(&mut sample)?;
         match kind::of(&self.path, &sample) {
             Kind::Media { mime, name } => self.media(mime, name, &sample, file),
             Kind::Binary => Err(Failure::told(format!(
@@ -92,7 +98,7 @@ impl Page {
 
     fn missing(&self) -> Failure {
         let mut message = format!("File not found: {}", self.path.display());
-        let near = folder::near_names(&self.path);
+        let near = folder::near_names(&self.path, &self.place);
         if !near.is_empty() {
             message.push_str("\n\nDid you mean one of these?\n");
             message.push_str(&near.join("\n"));
@@ -101,7 +107,7 @@ impl Page {
     }
 
     fn folder(self) -> Result<Output, Failure> {
-        let entries = folder::entries(&self.path, &self.cancel)?;
+        let entries = folder::entries(&self.place, &self.cancel)?;
         let total = entries.len();
         let skip = usize::try_from(self.offset - 1).unwrap_or(usize::MAX);
         let take = usize::try_from(self.limit).unwrap_or(usize::MAX);

@@ -6,65 +6,46 @@
 //! would lose something (other names of the same file, extended attributes, a folder in which nothing can
 //! be made), the file is written in place.
 
+use std::collections::hash_map::RandomState;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{self, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
 
-use fs_err::OpenOptions;
+use opencode_project::place::{Folder, Kind, Place};
 
-/// Links that are followed before they count as a circle.
-const MAX_LINKS: usize = 40;
+/// Names that are tried for a new file until one is free.
+const MAX_TRIES: usize = 100;
 
-/// Makes `path` hold `content`. Missing folders are made.
+/// Makes what `place` leads to hold `content`. Missing folders are made.
 ///
 /// # Errors
-/// Those of the system; [`io::ErrorKind::InvalidInput`] for what is neither missing nor a regular file.
-pub(crate) fn store(path: &Path, content: &[u8]) -> io::Result<()> {
-    let path = follow(path)?;
-    match fs_err::metadata(&path) {
-        Ok(metadata) if metadata.is_file() => replace(&path, &metadata, content),
-        Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path, content),
+/// Those of the system; [`io::ErrorKind::InvalidInput`] for what is neither missing nor a regular file; and when
+/// a link has taken the place of a part of the path.
+pub(crate) fn store(place: &Place, content: &[u8]) -> io::Result<()> {
+    if place.target().file_name().is_none() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let (folder, name) = place.make_parent()?;
+    match folder.kind_of(name) {
+        Ok(Kind::Folder) => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(Kind::Other) => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+        // A link is refused there.
+        Ok(Kind::File | Kind::Link) => replace(&folder, name, content),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let (mut file, mut new) = New::create(&folder, false)?;
+            file.write_all(content)?;
+            new.become_named(name)
+        }
         Err(error) => Err(error),
     }
 }
 
-/// Where `path` leads if it is a link, even if nothing is there.
-fn follow(path: &Path) -> io::Result<PathBuf> {
-    let mut path = path.to_owned();
-    for _ in 0..MAX_LINKS {
-        if !fs_err::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) {
-            return Ok(path);
-        }
-        let target = fs_err::read_link(&path)?;
-        path = path
-            .parent()
-            .map_or_else(|| target.clone(), |folder| folder.join(&target));
-    }
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "too many levels of symbolic links",
-    ))
-}
-
-fn create(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = folder_of(path);
-    fs_err::create_dir_all(folder)?;
-    let mut new = builder();
-    // What a file made the ordinary way would have; the process's mask is taken off by the system.
-    #[cfg(unix)]
-    new.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut new = new.tempfile_in(folder)?;
-    new.write_all(content)?;
-    new.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-fn replace(path: &Path, metadata: &Metadata, content: &[u8]) -> io::Result<()> {
+fn replace(folder: &Folder, name: &OsStr, content: &[u8]) -> io::Result<()> {
     // Opened in any case: a file that may not be written must not be replaced either.
-    let mut old = OpenOptions::new().write(true).open(path)?.into_parts().0;
-    if !has_more_than_content(&old, metadata) && put_in_place_of(path, metadata, content).is_ok() {
+    let mut old = folder.open_for_writing(name)?;
+    let metadata = old.metadata()?;
+    if !has_more_than_content(&old, &metadata) && put_in_place_of(folder, name, &metadata, content).is_ok() {
         return Ok(());
     }
     old.rewind()?;
@@ -72,26 +53,53 @@ fn replace(path: &Path, metadata: &Metadata, content: &[u8]) -> io::Result<()> {
     old.set_len(content.len() as u64)
 }
 
-/// Writes a new file beside `path` and lets it take the place of `path`.
-fn put_in_place_of(path: &Path, metadata: &Metadata, content: &[u8]) -> io::Result<()> {
-    let mut new = builder().tempfile_in(folder_of(path))?;
-    new.write_all(content)?;
-    give_owner(new.as_file(), metadata)?;
-    new.as_file().set_permissions(metadata.permissions())?;
-    new.persist(path).map_err(|error| error.error)?;
-    Ok(())
+/// Writes a new file beside the old and lets it take its place.
+fn put_in_place_of(folder: &Folder, name: &OsStr, metadata: &Metadata, content: &[u8]) -> io::Result<()> {
+    let (mut file, mut new) = New::create(folder, true)?;
+    file.write_all(content)?;
+    give_owner(&file, metadata)?;
+    file.set_permissions(metadata.permissions())?;
+    new.become_named(name)
 }
 
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".opencode-").suffix(".tmp");
-    builder
+/// The name of a new file, which is taken away again unless the file gets another one.
+struct New<'a> {
+    folder: &'a Folder,
+    name: Option<OsString>,
 }
 
-fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+impl<'a> New<'a> {
+    fn create(folder: &'a Folder, private: bool) -> io::Result<(File, Self)> {
+        for _ in 0..MAX_TRIES {
+            let random = RandomState::new().build_hasher().finish();
+            let name = OsString::from(format!(".opencode-{random:016x}.tmp"));
+            match folder.create(&name, private) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                file => {
+                    let name = Some(name);
+                    return Ok((file?, Self { folder, name }));
+                }
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    fn become_named(&mut self, name: &OsStr) -> io::Result<()> {
+        if let Some(own) = &self.name {
+            self.folder.rename(own, name)?;
+        }
+        self.name = None;
+        Ok(())
+    }
+}
+
+impl Drop for New<'_> {
+    fn drop(&mut self) {
+        let Some(name) = &self.name else { return };
+        if let Err(error) = self.folder.remove(name) {
+            tracing::debug!(%error, "an unfinished file stays behind");
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -129,11 +137,17 @@ mod tests {
 
     use pretty_assertions::assert_eq;
 
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
-    struct Folder(tempfile::TempDir);
+    fn store(path: &Path, content: &[u8]) -> io::Result<()> {
+        super::store(&Place::of(path)?, content)
+    }
 
-    impl Folder {
+    struct Ground(tempfile::TempDir);
+
+    impl Ground {
         fn new() -> Self {
             Self(tempfile::tempdir().expect("a temporary folder"))
         }
@@ -164,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_new_file_gets_its_folders_and_the_usual_mode() {
-        let folder = Folder::new();
+        let folder = Ground::new();
         store(&folder.path("a/b/new.txt"), b"x").expect("writable");
         fs_err::write(folder.path("usual"), "").expect("writable");
         let mode = |name| fs_err::metadata(folder.path(name)).expect("it is there").mode();
@@ -177,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_mode_stays_and_nothing_is_left_behind() {
-        let folder = Folder::new();
+        let folder = Ground::new();
         fs_err::write(folder.path("run.sh"), "a long first content").expect("writable");
         fs_err::set_permissions(folder.path("run.sh"), PermissionsExt::from_mode(0o751)).expect("ours");
         store(&folder.path("run.sh"), b"short").expect("writable");
@@ -191,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_link_stays_a_link_and_its_target_changes() {
-        let folder = Folder::new();
+        let folder = Ground::new();
         fs_err::write(folder.path("target"), "old").expect("writable");
         symlink("target", folder.path("link")).expect("links can be made");
         symlink("made/later", folder.path("dangling")).expect("links can be made");
@@ -214,7 +228,7 @@ mod tests {
 
     #[test]
     fn other_names_of_a_file_see_the_change() {
-        let folder = Folder::new();
+        let folder = Ground::new();
         fs_err::write(folder.path("one"), "first content").expect("writable");
         fs_err::hard_link(folder.path("one"), folder.path("two")).expect("links can be made");
         store(&folder.path("one"), b"second").expect("writable");
@@ -226,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_is_no_file_is_refused() {
-        let folder = Folder::new();
+        let folder = Ground::new();
         assert_eq!(
             store(folder.0.path(), b"").map_err(|error| error.kind()),
             Err(io::ErrorKind::IsADirectory)

@@ -194,7 +194,8 @@ async fn a_giant_is_replaced_without_being_read() {
     let path = bench.write("giant", "");
     let giant = fs_err::OpenOptions::new().write(true).open(&path).expect("ours");
     giant.set_len(5 << 30).expect("files can have holes");
-    assert_eq!(load(&path).await, Ok(Existing::TooLarge(false)));
+    let place = Place::of(&path).expect("no links");
+    assert_eq!(load(&place).await, Ok(Existing::TooLarge(false)));
     bench
         .run(&Write, json!({"filePath": "giant", "content": "small\n"}))
         .await
