@@ -34,6 +34,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use opencode_process::sandbox;
 
 use opencode_config::environment::variable;
 
@@ -41,10 +42,20 @@ use crate::arguments::{Arguments, Command};
 use crate::context::Context;
 use crate::failure::Failure;
 
+/// What a shell ends with when it cannot run a command.
+const NOT_RUN: u8 = 126;
 /// Threads that work: one for what is said, one for what is done.
 const WORKERS: usize = 2;
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == sandbox::MARK) {
+        let refused = sandbox::enter(words);
+        Context::new()
+            .output
+            .say(format!("The command was not run: {refused}"));
+        return ExitCode::from(NOT_RUN);
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use opencode_schema::config::Config;
+use opencode_schema::config::{Config, SandboxConfig};
 use serde_json::{Value, json};
 
 use crate::environment::variable;
@@ -32,6 +32,8 @@ pub(crate) const GLOBAL_FILES: [&str; 4] =
 /// What a file is taken to name when it names none. Parity: config.md §2.2, where it is written into the
 /// file; here the user's files stay as they are.
 const SCHEMA: &str = "https://opencode.ai/config.json";
+/// The key of the sandbox.
+const SANDBOX: &str = "sandbox";
 /// The files of a project folder, of which the later wins.
 pub(crate) const PROJECT_FILES: [&str; 3] = ["opencode.toml", "opencode.json", "opencode.jsonc"];
 /// Keys that the terminal's configuration took over.
@@ -112,6 +114,7 @@ fn layers(
         let path = place.directory.join(path);
         file(&mut layers, &path)?;
     }
+    let trusted = merged.get(SANDBOX).cloned();
     if project {
         let mut folders: Vec<&Path> = place.upward().collect();
         folders.reverse();
@@ -139,6 +142,7 @@ fn layers(
             layers.push(Layer::new(directory.to_string_lossy(), value));
         }
     }
+    keep_sandbox(&mut merged, trusted);
     if let Some(content) = environment.get(variable::CONFIG_CONTENT) {
         let path = Path::new(variable::CONFIG_CONTENT);
         let source = Source {
@@ -233,6 +237,16 @@ fn of_login(login: &remote::Login, paths: &Paths, environment: &Environment) -> 
     };
     let checked = checked(&kept.config.to_string(), &source)?;
     Ok(Layer::checked(name, checked))
+}
+
+/// The sandbox that the user wants stays as he wants it: a project may want one of its own, but who writes the
+/// project's files is just whom it is against.
+fn keep_sandbox(merged: &mut Value, trusted: Option<Value>) {
+    let Some(trusted) = trusted else { return };
+    let wanted: Option<SandboxConfig> = serde_json::from_value(trusted.clone()).ok();
+    if let (true, Value::Object(merged)) = (wanted.is_none_or(|wanted| wanted.settings().is_some()), merged) {
+        merged.insert(SANDBOX.to_owned(), trusted);
+    }
 }
 
 /// What the global files say together.
@@ -475,6 +489,29 @@ mod tests {
             tree.config(&[("OPENCODE_DISABLE_PROJECT_CONFIG", "1")]),
             json!({ "model": "global" })
         );
+    }
+
+    #[test]
+    fn a_project_does_not_weaken_the_sandbox() {
+        let project = r#"{"sandbox": {"network": true, "write": ["/"]}}"#;
+        let content = [("OPENCODE_CONFIG_CONTENT", r#"{"sandbox": false}"#)];
+        for (global, project, variables, wanted) in [
+            ("{}", project, None, json!({ "network": true, "write": ["/"] })),
+            (r#"{"sandbox": true}"#, project, None, json!(true)),
+            (r#"{"sandbox": true}"#, r#"{"sandbox": false}"#, None, json!(true)),
+            (
+                r#"{"sandbox": {"network": true}}"#,
+                project,
+                None,
+                json!({ "network": true }),
+            ),
+            (r#"{"sandbox": false}"#, r#"{"sandbox": true}"#, None, json!(true)),
+            (r#"{"sandbox": true}"#, project, Some(&content[..]), json!(false)),
+        ] {
+            let tree = Tree::new(&[(GLOBAL, global), ("project/opencode.json", project)]);
+            let config = tree.config(variables.unwrap_or_default());
+            assert_eq!(config["sandbox"], wanted, "{global} {project}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! it. Whatever a child does — prints without end, ignores
 //! signals, leaves children of its own behind — memory stays bounded and every wait ends.
 //!
+//! [`Sandbox`] keeps command lines from writing elsewhere and from the network.
+//!
 //! No rule about what may run lives here, and no text for a model; the environment of this process is
 //! never changed.
 
@@ -13,6 +15,7 @@ mod environment;
 mod group;
 mod merged;
 pub mod program;
+pub mod sandbox;
 pub mod script;
 pub mod shell;
 pub mod shells;
@@ -20,6 +23,7 @@ pub mod terminal;
 
 pub use environment::Environment;
 pub use program::{Finished, Program};
+pub use sandbox::Sandbox;
 pub use script::Script;
 pub use shell::{Ending, Event, Running, ShellCommand};
 pub use terminal::{Terminal, TerminalCommand};

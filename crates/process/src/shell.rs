@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::environment::Environment;
 use crate::group::{Group, KILL_GRACE, POLL, STOP_GRACE};
 use crate::merged::{self, Merged};
+use crate::sandbox::{self, Sandbox};
 
 /// How long output is waited for after the shell itself has ended, counted from its last output: a job
 /// left in the background may hold the pipe for hours.
@@ -32,6 +33,9 @@ pub enum Error {
     /// There is no such folder.
     #[error("the working directory does not exist: {}", .0.display())]
     NoDirectory(PathBuf),
+    /// It is to run in a sandbox, and there is none.
+    #[error("{0}. Commands are not run without the sandbox that the configuration asks for (`sandbox`)")]
+    Sandbox(#[from] sandbox::Unavailable),
     /// The system refused.
     #[error("could not start the shell `{}`: {source}", shell.display())]
     Start {
@@ -56,6 +60,8 @@ pub struct ShellCommand {
     /// Whether it runs as a user would run it: in a shell that has read the user's start-up files, with
     /// aliases.
     pub as_user: bool,
+    /// What it may do, if not everything.
+    pub sandbox: Option<Sandbox>,
     /// How long it may take.
     pub timeout: Option<Duration>,
     /// Stops it.
@@ -101,7 +107,16 @@ impl ShellCommand {
             shell: self.shell.clone(),
             source,
         };
-        let mut command = Command::new(&self.shell);
+        let mut command = match &self.sandbox {
+            None => Command::new(&self.shell),
+            Some(sandbox) => {
+                sandbox::available()?;
+                let (helper, arguments) = sandbox.helper();
+                let mut command = Command::new(helper);
+                command.args(arguments).arg(&self.shell);
+                command
+            }
+        };
         let shell = self.shell.to_string_lossy();
         if self.as_user {
             let directory = self.directory.to_string_lossy();

@@ -15,6 +15,7 @@ fn command(line: &str) -> ShellCommand {
         directory: std::env::temp_dir(),
         environment: Environment::default(),
         as_user: false,
+        sandbox: None,
         timeout: None,
         cancel: CancellationToken::new(),
     }

@@ -77,6 +77,9 @@ pub struct Config {
     /// Shortening of long conversations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compaction: Option<Compaction>,
+    /// What commands of the model may do; everything when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxConfig>,
     /// Things that may change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub experimental: Option<Experimental>,
@@ -92,6 +95,48 @@ pub enum ShareMode {
     Auto,
     /// Nobody.
     Disabled,
+}
+
+/// What commands of the model may do (beyond the reference). `true` is the same as no settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SandboxConfig {
+    /// Whether they run in the sandbox.
+    Switch(bool),
+    /// They run in the sandbox, with these exceptions.
+    Settings(SandboxSettings),
+}
+
+/// Exceptions of the sandbox. In it, commands write only into the project, the temporary folder and the folder of
+/// whole results, and have no network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SandboxSettings {
+    /// Whether they run in it; they do when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Whether they may use the network; not when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<bool>,
+    /// Further files and folders that they may write; `~/` is the home folder, others are relative to the folder
+    /// of the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub write: Option<Vec<String>>,
+    /// The only files and folders that they may read besides those that they may write and those of the system;
+    /// everything when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read: Option<Vec<String>>,
+}
+
+impl SandboxConfig {
+    /// The settings, if commands run in the sandbox.
+    #[must_use]
+    pub fn settings(&self) -> Option<SandboxSettings> {
+        match self {
+            Self::Switch(on) => on.then(SandboxSettings::default),
+            Self::Settings(settings) => (settings.enabled != Some(false)).then(|| settings.clone()),
+        }
+    }
 }
 
 /// Services of an organisation.

@@ -7,6 +7,7 @@
 mod ground;
 mod reload;
 mod rules;
+mod sandbox;
 mod watched;
 
 use std::ops::Deref;
@@ -110,6 +111,7 @@ impl Location {
             rules: instruction::names(&self.environment),
             trash: self.paths.trash(),
             temporary: self.paths.temporary.clone(),
+            sandbox: self.sandbox(),
             version: self.version,
         }
     }

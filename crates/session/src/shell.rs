@@ -228,6 +228,7 @@ impl Shell {
             directory: location.directory.clone(),
             environment,
             as_user: true,
+            sandbox: None,
             timeout: None,
             cancel: cancel.clone(),
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use opencode_process::{Ending, Environment, Event, Running, ShellCommand};
+use opencode_process::{Ending, Environment, Event, Running, Sandbox, ShellCommand};
 use opencode_schema::Object;
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Deserializer};
@@ -99,6 +99,10 @@ impl Tool for Bash {
             .replace("{timeout}", &self.timeout.as_millis().to_string())
             .replace("{lines}", &scope.truncation.max_lines.to_string())
             .replace("{bytes}", &scope.truncation.max_bytes.to_string());
+        let description = match &scope.sandbox {
+            None => description,
+            Some(sandbox) => description + &confinement(sandbox),
+        };
         Definition {
             description,
             parameters: schema_of::<Arguments>(),
@@ -130,13 +134,14 @@ impl Bash {
         }
         let timeout = timeout.map_or(self.timeout, Duration::from_millis);
         call.host.progress(call, None, output_metadata(String::new()));
-        prepare(&call.scope.temporary).await;
+        prepare(&call.scope).await;
         let running = ShellCommand {
             shell: call.scope.shell.clone(),
             command: command.clone(),
             directory,
             environment: environment(),
             as_user: false,
+            sandbox: call.scope.sandbox.clone(),
             timeout: Some(timeout.saturating_add(TIMEOUT_GRACE)),
             cancel: call.cancel.clone(),
         }
@@ -240,10 +245,35 @@ fn environment() -> Environment {
     environment
 }
 
-async fn prepare(temporary: &Path) {
-    if let Err(error) = fs_err::tokio::create_dir_all(temporary).await {
-        tracing::debug!(%error, "there is no temporary folder for agents");
+async fn prepare(scope: &Scope) {
+    let mut folders = vec![&scope.temporary];
+    if scope.sandbox.is_some() {
+        // Only what is there can be let in.
+        folders.push(&scope.truncation.directory);
     }
+    for folder in folders {
+        if let Err(error) = fs_err::tokio::create_dir_all(folder).await {
+            tracing::debug!(%error, "a folder for commands is missing");
+        }
+    }
+}
+
+/// What a model is told of a sandbox.
+fn confinement(sandbox: &Sandbox) -> String {
+    let network = if sandbox.network {
+        ""
+    } else {
+        " There is no network."
+    };
+    let write: Vec<String> = sandbox
+        .write
+        .iter()
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
+    format!(
+        "\n\nCommands run in a sandbox and can write only below {}.{network}",
+        write.join(", ")
+    )
 }
 
 fn shell_name(shell: &Path) -> String {

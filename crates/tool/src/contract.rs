@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use opencode_process::Sandbox;
 use opencode_project::place::Place;
 use opencode_schema::event::EventBody;
 use opencode_schema::question::{Answer, Question};
@@ -66,6 +67,8 @@ pub struct Scope {
     pub trash: PathBuf,
     /// A folder outside the project that may be used without asking.
     pub temporary: PathBuf,
+    /// What commands may do, if not everything.
+    pub sandbox: Option<Sandbox>,
     /// Version of the program, for `User-Agent`.
     pub version: &'static str,
 }

@@ -226,6 +226,7 @@ impl Bench {
                 rules: instruction::NAMES,
                 trash: root.join("data/trash"),
                 temporary: root.join("temporary"),
+                sandbox: None,
                 version: "0.0.0-test",
             },
             folder,

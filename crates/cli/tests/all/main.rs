@@ -22,6 +22,7 @@ mod references;
 mod reload;
 mod remote_config;
 mod robust;
+mod sandbox;
 mod serve;
 mod serve_settings;
 mod serve_transport;

@@ -39,6 +39,8 @@ pub struct Ground {
     pub worktree: PathBuf,
     /// Whether it is in a git repository.
     pub is_git: bool,
+    /// Where git keeps what belongs to its checkout, when that is elsewhere.
+    pub(super) git_directories: Vec<PathBuf>,
     /// Id of its project.
     pub project_id: String,
     /// Its permissions.
@@ -93,6 +95,11 @@ impl Ground {
         Ok(Self {
             directory: directory.to_owned(),
             is_git: identity.git.is_some(),
+            git_directories: identity
+                .git
+                .iter()
+                .flat_map(|git| [git.git_dir.clone(), git.common_dir.clone()])
+                .collect(),
             permissions: Permissions::new(
                 store.clone(),
                 permission::ground(&identity.id, &surroundings.paths, &surroundings.environment),
