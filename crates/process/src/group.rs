@@ -48,6 +48,11 @@ impl Group {
         })
     }
 
+    /// Our end of what the child reads, where that is a pipe.
+    pub(crate) fn take_input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin().take()
+    }
+
     /// The ends of the child's pipes that are ours, where there are pipes.
     pub(crate) fn take_pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
         (

@@ -5,10 +5,10 @@
 //! group; in every case within a known time.
 
 use std::path::PathBuf;
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::process::Command;
+use tokio::process::{ChildStdin, Command};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +62,8 @@ pub struct ShellCommand {
     pub as_user: bool,
     /// What it may do, if not everything.
     pub sandbox: Option<Sandbox>,
+    /// Whether something can be said to it ([`Running::take_input`]); else there is nothing to read.
+    pub input: bool,
     /// How long it may take.
     pub timeout: Option<Duration>,
     /// Stops it.
@@ -127,10 +129,15 @@ impl ShellCommand {
         command.current_dir(&self.directory);
         self.environment.apply(&mut command);
         let pipe = merged::attach(&mut command).map_err(start)?;
+        if self.input {
+            command.stdin(Stdio::piped());
+        }
         let mut group = Group::start(command).map_err(start)?;
+        let input = group.take_input();
         let output = pipe.open(&mut group).map_err(start)?;
         Ok(Running {
             group,
+            input,
             output: Some(output),
             buffer: vec![0; CHUNK],
             // A timeout beyond the end of time is none.
@@ -186,6 +193,7 @@ fn arguments<'a>(shell: &str, command: &'a str) -> Vec<&'a str> {
 #[derive(Debug)]
 pub struct Running {
     group: Group,
+    input: Option<ChildStdin>,
     output: Option<Merged>,
     buffer: Vec<u8>,
     deadline: Option<Instant>,
@@ -235,6 +243,11 @@ enum Seen {
 }
 
 impl Running {
+    /// What can be said to it; once.
+    pub fn take_input(&mut self) -> Option<ChildStdin> {
+        self.input.take()
+    }
+
     /// What happens next. May be dropped and called again; after the end it says the end again.
     pub async fn next(&mut self) -> Event {
         loop {

@@ -16,6 +16,7 @@ fn command(line: &str) -> ShellCommand {
         environment: Environment::default(),
         as_user: false,
         sandbox: None,
+        input: false,
         timeout: None,
         cancel: CancellationToken::new(),
     }

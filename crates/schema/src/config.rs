@@ -221,6 +221,9 @@ pub struct Experimental {
     /// Tools that subagents do not get.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub primary_tools: Option<Vec<String>>,
+    /// Commands can go on in the background (beyond the reference).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub background_commands: Option<bool>,
     /// A turn goes on after the user refused a call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continue_loop_on_deny: Option<bool>,

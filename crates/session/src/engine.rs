@@ -270,6 +270,7 @@ impl Engine {
             let mut locations = inner.locations.lock().unwrap_or_else(PoisonError::into_inner);
             locations.kept.remove(&location.directory);
         }
+        location.jobs.close();
         location.terminals.close().await;
         let directory = location.directory.to_string_lossy().into_owned();
         Ok(location
@@ -348,6 +349,9 @@ impl Engine {
         self.inner.housekeeping.cancel();
         self.inner.tasks.close();
         let opened = self.locations();
+        for location in &opened {
+            location.jobs.close();
+        }
         let rest = async {
             let terminals = opened.iter().map(|location| location.terminals.close());
             tokio::join!(join_all(terminals), self.inner.coordinator.stop_all());

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::step::Step;
-use crate::{Engine, Location, plan, subagent};
+use crate::{Engine, Location, background, plan, subagent};
 
 /// What a running call has to show.
 #[derive(Debug)]
@@ -192,6 +192,16 @@ impl Host for StepHost {
 
     fn delegate<'a>(&'a self, call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>> {
         subagent::run(&self.engine, &self.location, &self.caller, call, task).boxed()
+    }
+
+    fn background(&self, call: &Call, work: BoxFuture<'static, Option<String>>) -> Result<(), Failure> {
+        if self.caller.session.parent_id.is_some() {
+            return Err(Failure::told(
+                "A task leaves nothing behind when it is done: run the command without `background`.",
+            ));
+        }
+        background::go_on(&self.engine, &self.location, &call.session_id, work);
+        Ok(())
     }
 
     fn claim_instructions<'a>(

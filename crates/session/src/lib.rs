@@ -7,6 +7,7 @@
 //! screen, no protocol (reference `agent-loop.md`, `sessions.md` §7).
 
 mod attachment;
+mod background;
 mod command;
 mod compaction;
 mod coordinator;

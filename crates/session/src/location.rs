@@ -112,6 +112,7 @@ impl Location {
             trash: self.paths.trash(),
             temporary: self.paths.temporary.clone(),
             sandbox: self.sandbox(),
+            jobs: reload::runs_in_background(&self.config).then(|| Arc::clone(&self.jobs)),
             version: self.version,
         }
     }

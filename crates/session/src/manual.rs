@@ -309,6 +309,12 @@ impl Host for ManualHost {
         .boxed()
     }
 
+    fn background(&self, _: &Call, _: BoxFuture<'static, Option<String>>) -> Result<(), Failure> {
+        Err(Failure::told(
+            "Nothing can go on in the background of a single call.",
+        ))
+    }
+
     fn claim_instructions<'a>(
         &'a self,
         _: &'a Call,

@@ -133,6 +133,12 @@ impl Host for ByHand {
         needs_turn("tasks are given away")
     }
 
+    fn background(&self, _: &Call, _: BoxFuture<'static, Option<String>>) -> Result<(), Failure> {
+        Err(Failure::told(
+            "Nothing can go on in the background of a single call.",
+        ))
+    }
+
     fn claim_instructions<'a>(&'a self, _: &'a Call, _: Vec<PathBuf>) -> BoxFuture<'a, Vec<PathBuf>> {
         ready(Vec::new()).boxed()
     }

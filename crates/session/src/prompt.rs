@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use crate::{Engine, Error, Location, attachment, revert};
 
 /// The variant of a session whose user chose none.
-const DEFAULT_VARIANT: &str = "default";
+pub(crate) const DEFAULT_VARIANT: &str = "default";
 
 /// What a user wants of a session.
 #[derive(Debug, Clone)]

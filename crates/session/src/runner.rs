@@ -78,8 +78,10 @@ impl Engine {
         self.inner.coordinator.is_running(session_id)
     }
 
-    /// Stops the session's turn and waits until it is in order. False when none ran.
+    /// Stops the session's turn and its commands in the background, and waits until the turn is in order. False
+    /// when none ran.
     pub async fn abort(&self, session_id: &SessionId) -> bool {
+        self.stop_jobs(session_id);
         self.inner.coordinator.stop(session_id).await
     }
 

@@ -229,6 +229,7 @@ impl Shell {
             environment,
             as_user: true,
             sandbox: None,
+            input: false,
             timeout: None,
             cancel: cancel.clone(),
         }

@@ -8,7 +8,8 @@
 mod permission;
 mod transcript;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -21,10 +22,15 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
+use crate::jobs::Jobs;
 pub use transcript::{End, Transcript};
 
 const NAME: &str = "bash";
 const DESCRIPTION: &str = include_str!("descriptions/bash.md");
+
+/// What a model is told where commands may go on in the background.
+const BACKGROUND: &str = "\n\nWith `background` a command goes on after the call, without a limit unless you give `timeout`. \
+    You get the id of a job for the `job` tool, and are told when it has ended. Do not use `&` for that.";
 
 /// What a command gets beyond its timeout, so that one that knows its limit can end by itself.
 const TIMEOUT_GRACE: Duration = Duration::from_millis(100);
@@ -63,6 +69,8 @@ struct Arguments {
     timeout: Option<u64>,
     /// Folder to run it in, instead of `cd`; default: the project folder
     workdir: Option<String>,
+    /// Do not wait for its end: for servers and whatever runs for long
+    background: Option<bool>,
 }
 
 fn positive_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
@@ -103,9 +111,19 @@ impl Tool for Bash {
             None => description,
             Some(sandbox) => description + &confinement(sandbox),
         };
+        let mut parameters = schema_of::<Arguments>();
+        let description = match &scope.jobs {
+            Some(_) => description + BACKGROUND,
+            None => {
+                if let Some(properties) = parameters["properties"].as_object_mut() {
+                    properties.shift_remove("background");
+                }
+                description
+            }
+        };
         Definition {
             description,
-            parameters: schema_of::<Arguments>(),
+            parameters,
         }
     }
 
@@ -120,6 +138,7 @@ impl Bash {
             command,
             timeout,
             workdir,
+            background,
         } = arguments(NAME, input)?;
         if command.is_empty() {
             return Err(Failure::told("The command is empty."));
@@ -132,25 +151,75 @@ impl Bash {
         if call.cancel.is_cancelled() {
             return Err(Failure::Aborted);
         }
+        let jobs = call.scope.jobs.as_ref().filter(|_| background == Some(true));
+        if let Some(jobs) = jobs {
+            return begin(call, jobs, command, directory, timeout).await;
+        }
         let timeout = timeout.map_or(self.timeout, Duration::from_millis);
         call.host.progress(call, None, output_metadata(String::new()));
         prepare(&call.scope).await;
-        let running = ShellCommand {
-            shell: call.scope.shell.clone(),
-            command: command.clone(),
-            directory,
-            environment: environment(),
-            as_user: false,
-            sandbox: call.scope.sandbox.clone(),
-            timeout: Some(timeout.saturating_add(TIMEOUT_GRACE)),
-            cancel: call.cancel.clone(),
-        }
-        .start()
-        .map_err(|error| Failure::told(error.to_string()))?;
+        let timeout_with_grace = timeout.saturating_add(TIMEOUT_GRACE);
+        let running = shell_command(call, command.clone(), directory, Some(timeout_with_grace))
+            .start()
+            .map_err(|error| Failure::told(error.to_string()))?;
         let mut transcript = Transcript::new(&call.scope.truncation);
         let ending = follow(call, running, &mut transcript).await;
         Ok(result(command, timeout, ending, transcript.finish().await))
     }
+}
+
+fn shell_command(
+    call: &Call,
+    command: String,
+    directory: PathBuf,
+    timeout: Option<Duration>,
+) -> ShellCommand {
+    ShellCommand {
+        shell: call.scope.shell.clone(),
+        command,
+        directory,
+        environment: environment(),
+        as_user: false,
+        sandbox: call.scope.sandbox.clone(),
+        input: false,
+        timeout,
+        cancel: call.cancel.clone(),
+    }
+}
+
+/// Starts a command that goes on after the call.
+async fn begin(
+    call: &Call,
+    jobs: &Jobs,
+    command: String,
+    directory: PathBuf,
+    timeout: Option<u64>,
+) -> Result<Output, Failure> {
+    prepare(&call.scope).await;
+    let timeout = timeout.map(Duration::from_millis);
+    let followed = jobs
+        .start(
+            &call.session_id,
+            shell_command(call, command.clone(), directory, timeout),
+        )
+        .map_err(|error| Failure::told(error.to_string()))?;
+    let job = Arc::clone(&followed.job);
+    call.host.background(call, followed.end().boxed())?;
+    let output = format!(
+        "Runs in the background as {id}. You are told when it has ended; until then look at it with the `job` tool.",
+        id = job.id
+    );
+    let mut metadata = output_metadata(output.clone());
+    metadata.insert("exit".into(), Value::Null);
+    metadata.insert("truncated".into(), false.into());
+    metadata.insert("jobId".into(), job.id.clone().into());
+    metadata.insert("background".into(), true.into());
+    Ok(Output {
+        title: command,
+        output,
+        metadata,
+        attachments: Vec::new(),
+    })
 }
 
 /// Reads all output into `transcript` and shows it, at most every [`PROGRESS_EVERY`].

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::jobs::Jobs;
 use crate::truncation::Truncation;
 use crate::write::blocking;
 
@@ -69,6 +70,8 @@ pub struct Scope {
     pub temporary: PathBuf,
     /// What commands may do, if not everything.
     pub sandbox: Option<Sandbox>,
+    /// Where commands go on in the background, if they may.
+    pub jobs: Option<Arc<Jobs>>,
     /// Version of the program, for `User-Agent`.
     pub version: &'static str,
 }
@@ -165,6 +168,13 @@ pub trait Host: Send + Sync {
 
     /// Gives a task to another agent and waits for its answer.
     fn delegate<'a>(&'a self, call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>>;
+
+    /// Does something that goes on after the call and after the turn. The text that it gives is told to the
+    /// session, which goes to work because of it.
+    ///
+    /// # Errors
+    /// [`Failure::Told`] where nothing can go on.
+    fn background(&self, call: &Call, work: BoxFuture<'static, Option<String>>) -> Result<(), Failure>;
 
     /// Those of `candidates` (absolute paths of rules files) that the model has not seen yet, in the same
     /// order: neither in the system prompt nor by an earlier read. They count as seen from then on.

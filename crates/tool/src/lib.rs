@@ -14,6 +14,8 @@ pub mod formatter;
 pub mod glob;
 pub mod grep;
 pub mod invalid;
+pub mod job;
+pub mod jobs;
 pub mod list;
 pub mod multiedit;
 pub mod plan_exit;

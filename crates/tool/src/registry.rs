@@ -8,7 +8,7 @@ use opencode_schema::permission::Rule;
 
 use crate::contract::Tool;
 use crate::{
-    apply_patch, bash, batch, edit, glob, grep, invalid, list, multiedit, plan_exit, question, read, rm,
+    apply_patch, bash, batch, edit, glob, grep, invalid, job, list, multiedit, plan_exit, question, read, rm,
     skill, task, todoread, todowrite, webfetch, websearch, write,
 };
 
@@ -19,6 +19,8 @@ pub struct Settings {
     pub command_timeout: Option<Duration>,
     /// Whether somebody can be asked questions.
     pub may_ask: bool,
+    /// Whether commands can go on in the background.
+    pub background: bool,
     /// Whether plans are kept in files, and whoever drives the program lets them be carried out.
     pub plan_files: bool,
     /// How the web is searched.
@@ -62,6 +64,9 @@ impl Registry {
             Arc::new(skill::Skill),
             Arc::new(apply_patch::ApplyPatch),
         ];
+        if settings.background {
+            tools.push(Arc::new(job::Job));
+        }
         tools.retain(|tool| settings.may_ask || tool.name() != question::NAME);
         let mut registry = Self {
             tools,

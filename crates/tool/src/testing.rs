@@ -47,6 +47,8 @@ pub(crate) struct Recorded {
 /// A host that records, says yes to everything unless told otherwise, and never waits.
 pub(crate) struct FakeHost {
     recorded: Mutex<Recorded>,
+    /// What the session was told by work in the background.
+    told: Arc<Mutex<Vec<String>>>,
     answer_ask: Box<AnswerAsk>,
     answer_task: Box<AnswerTask>,
     answers: Vec<Answer>,
@@ -140,6 +142,16 @@ impl Host for FakeHost {
         std::future::ready(answer).boxed()
     }
 
+    fn background(&self, _call: &Call, work: BoxFuture<'static, Option<String>>) -> Result<(), Failure> {
+        let told = Arc::clone(&self.told);
+        tokio::spawn(async move {
+            if let Some(text) = work.await {
+                told.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+            }
+        });
+        Ok(())
+    }
+
     fn claim_instructions<'a>(
         &'a self,
         _call: &'a Call,
@@ -227,6 +239,7 @@ impl Bench {
                 trash: root.join("data/trash"),
                 temporary: root.join("temporary"),
                 sandbox: None,
+                jobs: None,
                 version: "0.0.0-test",
             },
             folder,
@@ -234,6 +247,7 @@ impl Bench {
             cancel: CancellationToken::new(),
             host: Arc::new(FakeHost {
                 recorded: Mutex::default(),
+                told: Arc::default(),
                 answer_ask: Box::new(ask),
                 answer_task: Box::new(task),
                 answers,
@@ -284,6 +298,15 @@ impl Bench {
     /// Runs `tool` once.
     pub(crate) async fn run(&self, tool: &dyn Tool, input: Value) -> Result<Output, Failure> {
         tool.run(&self.call(), input).await
+    }
+
+    /// What the session was told by work in the background.
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.host
+            .told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// What the tools did with the host so far.

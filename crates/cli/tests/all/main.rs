@@ -13,6 +13,7 @@ mod faults;
 mod further_tools;
 mod index;
 mod interrupt;
+mod jobs;
 mod login;
 mod looking;
 mod permissions;

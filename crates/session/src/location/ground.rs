@@ -16,6 +16,7 @@ use opencode_schema::event::Origin;
 use opencode_schema::project::{Project, Times, Vcs};
 use opencode_schema::time::now;
 use opencode_store::Store;
+use opencode_tool::jobs::Jobs;
 
 use crate::indexing::Kept;
 use crate::remote::{self, Wait};
@@ -49,6 +50,8 @@ pub struct Ground {
     pub questions: Arc<Questions>,
     /// Its terminals.
     pub terminals: Terminals,
+    /// Its commands in the background.
+    pub jobs: Arc<Jobs>,
     /// What a user should know of it: a repository that git refuses, for example.
     pub warnings: Vec<String>,
     /// The store, whose events say that they come from here.
@@ -106,6 +109,7 @@ impl Ground {
             ),
             questions: Questions::new(store.clone()),
             terminals: Terminals::new(store.clone()),
+            jobs: Arc::default(),
             warnings: identity
                 .warning
                 .iter()

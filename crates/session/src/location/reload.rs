@@ -198,10 +198,17 @@ fn tool_settings(environment: &Environment, config: &Config) -> Settings {
     Settings {
         command_timeout: timeout.map(Duration::from_millis),
         may_ask: may_ask(environment),
+        background: runs_in_background(config),
         plan_files: plan::is_on(environment) && client(environment) == "cli",
         search: websearch::Settings::of(environment),
         named: named_permissions(config),
     }
+}
+
+/// Whether commands can go on in the background.
+pub(super) fn runs_in_background(config: &Config) -> bool {
+    let experimental = config.experimental.as_ref();
+    experimental.is_some_and(|experimental| experimental.background_commands == Some(true))
 }
 
 /// Permissions that configuration names, for all agents or for one. `tools` are permissions by now.
