@@ -114,7 +114,7 @@ fn layers(
         let path = place.directory.join(path);
         file(&mut layers, &path)?;
     }
-    let trusted = merged.get(SANDBOX).cloned();
+    let trusted = layers.len();
     if project {
         let mut folders: Vec<&Path> = place.upward().collect();
         folders.reverse();
@@ -142,7 +142,7 @@ fn layers(
             layers.push(Layer::new(directory.to_string_lossy(), value));
         }
     }
-    keep_sandbox(&mut merged, trusted);
+    keep_sandbox(&mut layers, trusted);
     if let Some(content) = environment.get(variable::CONFIG_CONTENT) {
         let path = Path::new(variable::CONFIG_CONTENT);
         let source = Source {
@@ -241,11 +241,22 @@ fn of_login(login: &remote::Login, paths: &Paths, environment: &Environment) -> 
 
 /// The sandbox that the user wants stays as he wants it: a project may want one of its own, but who writes the
 /// project's files is just whom it is against.
-fn keep_sandbox(merged: &mut Value, trusted: Option<Value>) {
-    let Some(trusted) = trusted else { return };
-    let wanted: Option<SandboxConfig> = serde_json::from_value(trusted.clone()).ok();
-    if let (true, Value::Object(merged)) = (wanted.is_none_or(|wanted| wanted.settings().is_some()), merged) {
-        merged.insert(SANDBOX.to_owned(), trusted);
+fn keep_sandbox(layers: &mut [Layer], trusted: usize) {
+    let (users, projects) = layers.split_at_mut(trusted);
+    let mut wanted = Value::Null;
+    for layer in users {
+        if let Some(value) = layer.value.get(SANDBOX) {
+            merge::deep(&mut wanted, value.clone());
+        }
+    }
+    let wanted: Option<SandboxConfig> = serde_json::from_value(wanted).ok();
+    if wanted.is_none_or(|wanted| wanted.settings().is_none()) {
+        return;
+    }
+    for layer in projects {
+        if let Some(object) = layer.value.as_object_mut() {
+            object.shift_remove(SANDBOX);
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn encode(
         body.put(field, options.get(name).cloned());
     }
     match dialect.items {
-        Items::OpenAi => finish_openai(&mut body, &scene, &target.model_id),
+        Items::OpenAi => finish_openai(&mut body, &scene, &target.model_id, reasons),
         Items::Xai => finish_xai(&mut body, &options, request),
     }
     if !request.tools.is_empty() {
@@ -106,13 +106,8 @@ fn text_form(dialect: &Dialect, options: &Options<'_>, request: &Request) -> Opt
         .then_some(text)
 }
 
-fn finish_openai(body: &mut Body, scene: &input::Scene<'_>, model_id: &str) {
-    let input::Scene {
-        dialect,
-        options,
-        reasons,
-        ..
-    } = scene;
+fn finish_openai(body: &mut Body, scene: &input::Scene<'_>, model_id: &str, reasons: bool) {
+    let input::Scene { dialect, options, .. } = scene;
     let logprobs = match options.get("logprobs") {
         Some(Value::Bool(true)) => Some(Value::from(MOST_LOGPROBS)),
         Some(Value::Number(count)) => Some(Value::Number(count.clone())),
@@ -126,7 +121,7 @@ fn finish_openai(body: &mut Body, scene: &input::Scene<'_>, model_id: &str) {
     if dialect.forgets {
         body.set("store", false);
     }
-    if *reasons {
+    if reasons {
         if options.flag("store") == Some(false) {
             add_include(body, ENCRYPTED_REASONING);
         }
