@@ -80,6 +80,9 @@ pub struct Config {
     /// What commands of the model may do; everything when nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<SandboxConfig>,
+    /// What is attached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment: Option<Attachment>,
     /// Things that may change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub experimental: Option<Experimental>,
@@ -167,6 +170,33 @@ pub struct Compaction {
     /// Tokens that stay free for the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reserved: Option<u64>,
+}
+
+/// What is attached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Attachment {
+    /// Pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageAttachment>,
+}
+
+/// Limits of pictures that models are sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageAttachment {
+    /// Whether larger ones are scaled down; they are when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_resize: Option<bool>,
+    /// Pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_width: Option<std::num::NonZeroU32>,
+    /// Pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_height: Option<std::num::NonZeroU32>,
+    /// Characters in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_base64_bytes: Option<std::num::NonZeroU32>,
 }
 
 /// Where commands listen; only that of the global configuration counts.

@@ -155,6 +155,8 @@ impl From<opencode_session::Error> for ApiError {
             | Error::NoAgent
             | Error::Catalog(_)
             | Error::Import(_) => Self::bad_request(Kind::Payload, error.to_string()),
+            // Parity: agent-loop.md §2, a picture that cannot be decoded; the reference says no more than the tag.
+            Error::Attachment(reason) => Self::senseless().with("message", reason),
             Error::Share(ref reason) => {
                 tracing::warn!(reason, "sharing failed");
                 Self {

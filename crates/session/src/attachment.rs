@@ -1,13 +1,15 @@
-//! Files and folders that the user attaches (reference `agent-loop.md` §2, «Part resolution»).
+//! Files and folders that the user attaches (reference `agent-loop.md` §2, «Part resolution»). What is stored is
+//! what models get: everything is read, fetched or refused before (reference `v2.md` §14, gap 44).
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use opencode_project::search::open_regular;
-use opencode_schema::part::FilePart;
+use opencode_schema::part::{FilePart, FileSource};
 use opencode_schema::{EventBody, MessageError, PartBody, PartId, SessionId};
 use opencode_tool::contract::Attachment;
 use opencode_tool::{Output, read};
@@ -15,38 +17,82 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 use url::Url;
 
-use crate::Location;
+use crate::image::{self, Picture};
 use crate::prompt::synthetic;
+use crate::web::Web;
+use crate::{Error, Location};
 
 /// Media type of folders.
 const FOLDER: &str = "application/x-directory";
 const PLAIN: &str = "text/plain";
 /// Largest file that is attached as it is.
 const SIZE_LIMIT: u64 = 20 * 1024 * 1024;
+/// The longest that is waited for a file of the web.
+const FETCH_LIMIT: Duration = Duration::from_secs(30);
 
 type Resolved = Vec<(Option<PartId>, PartBody)>;
 
-/// What an attached file becomes in the message. A file that cannot be read becomes a text that says so.
+/// What an attached file becomes in the message. A file of this machine that cannot be read becomes a text that
+/// says so.
+///
+/// # Errors
+/// [`Error::Attachment`]: it is none that a model could ever be sent.
 pub(crate) async fn resolve(
     location: &Arc<Location>,
     session_id: &SessionId,
     id: Option<PartId>,
     file: FilePart,
-) -> Resolved {
+) -> Result<Resolved, Error> {
+    let mut resolved = materialised(location, session_id, id, file).await?;
+    let limits = image::Limits::of(&location.config);
+    for (_, body) in &mut resolved {
+        let PartBody::File(file) = body else { continue };
+        if !image::is_picture(&file.mime) || is_resource(file) {
+            continue;
+        }
+        let (mime, url) = (file.mime.clone(), std::mem::take(&mut file.url));
+        let normalized = image::normalized(limits, Picture { mime, url }).await;
+        let Picture { mime, url } = normalized.map_err(|error| refused(file, &error.to_string()))?;
+        (file.mime, file.url) = (mime, url);
+    }
+    Ok(resolved)
+}
+
+async fn materialised(
+    location: &Arc<Location>,
+    session_id: &SessionId,
+    id: Option<PartId>,
+    mut file: FilePart,
+) -> Result<Resolved, Error> {
+    if is_resource(&file) {
+        return Ok(vec![(id, PartBody::File(file))]);
+    }
+    let scheme = Url::parse(&file.url).ok().map(|url| url.scheme().to_owned());
+    if matches!(scheme.as_deref(), Some("http" | "https")) {
+        let fetched = fetch(location, &file).await;
+        file.url = fetched.map_err(|reason| refused(&file, &format!("it could not be fetched: {reason}")))?;
+    }
     if let Some(data) = file.url.strip_prefix("data:") {
+        let bytes = decode_data(data).ok_or_else(|| refused(&file, "its data: address is not valid"))?;
+        if bytes.len() as u64 > SIZE_LIMIT {
+            return Err(refused(&file, &format!("it is larger than {SIZE_LIMIT} bytes")));
+        }
         if file.mime != PLAIN {
-            return vec![(id, PartBody::File(file))];
+            return Ok(vec![(id, PartBody::File(file))]);
         }
         let name = file.filename.clone().unwrap_or_default();
-        let text = decode_data(data).unwrap_or_default();
-        return vec![
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        return Ok(vec![
             (None, synthetic(called_read(&json!({ "filePath": name })))),
             (None, synthetic(text)),
             (id, PartBody::File(file)),
-        ];
+        ]);
     }
     let Some(path) = local_path(&file.url) else {
-        return vec![(id, PartBody::File(file))];
+        return Err(refused(
+            &file,
+            "its address is none of file:, data:, http: and https:",
+        ));
     };
     let is_folder = tokio::fs::metadata(&path)
         .await
@@ -58,7 +104,7 @@ pub(crate) async fn resolve(
     } else {
         binary(&path, id, file).await
     };
-    match outcome {
+    Ok(match outcome {
         Ok(resolved) => resolved,
         Err(reason) => {
             let message = format!(
@@ -74,7 +120,26 @@ pub(crate) async fn resolve(
             }
             vec![(None, synthetic(message))]
         }
-    }
+    })
+}
+
+fn is_resource(file: &FilePart) -> bool {
+    matches!(file.source, Some(FileSource::Resource { .. }))
+}
+
+/// Why a file cannot be attached; addresses may hold what is not for everybody, or megabytes.
+fn refused(file: &FilePart, reason: &str) -> Error {
+    let name = file.filename.as_deref().unwrap_or("the file");
+    Error::Attachment(format!("{name} ({}) cannot be attached: {reason}", file.mime))
+}
+
+/// The file of an address of the web, as a `data:` address. The providers of models would ask for it at each
+/// step, and many cannot.
+async fn fetch(location: &Location, file: &FilePart) -> Result<String, String> {
+    let request = location.web.client()?.get(&file.url);
+    let limit = usize::try_from(SIZE_LIMIT).unwrap_or(usize::MAX);
+    let bytes = Web::answer(request, FETCH_LIMIT, limit).await?;
+    Ok(format!("data:{};base64,{}", file.mime, STANDARD.encode(bytes)))
 }
 
 /// What the model is told as if it had called the tool itself.
@@ -198,15 +263,14 @@ pub(crate) fn attached(attachment: Attachment) -> FilePart {
     }
 }
 
-/// The text of a `data:` address behind `data:`.
-fn decode_data(data: &str) -> Option<String> {
+/// What a `data:` address holds, given what is behind `data:`.
+fn decode_data(data: &str) -> Option<Vec<u8>> {
     let (head, body) = data.split_once(',')?;
-    let bytes = if head.ends_with(";base64") {
-        STANDARD.decode(body.trim()).ok()?
+    if head.ends_with(";base64") {
+        STANDARD.decode(body.trim()).ok()
     } else {
-        percent_decode_str(body).collect()
-    };
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+        Some(percent_decode_str(body).collect())
+    }
 }
 
 #[cfg(test)]
@@ -231,9 +295,13 @@ mod tests {
     fn data_addresses() {
         assert_eq!(
             decode_data("text/plain;base64,aGVsbG8=").as_deref(),
-            Some("hello")
+            Some(b"hello".as_slice())
         );
-        assert_eq!(decode_data("text/plain,a%20b").as_deref(), Some("a b"));
+        assert_eq!(
+            decode_data("text/plain,a%20b").as_deref(),
+            Some(b"a b".as_slice())
+        );
+        assert_eq!(decode_data("text/plain;base64,@@@"), None);
         assert_eq!(decode_data("nothing"), None);
     }
 

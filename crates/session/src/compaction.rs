@@ -2,9 +2,12 @@
 //!
 //! A request is a message of the user with a part of its own ([`request`]); the run of the session deals
 //! with it ([`run`]): what is kept word by word ([`budget`]), the rest as text ([`transcript`]), one call of
-//! the model for the summary, and what the conversation goes on with.
+//! the model for the summary or one for each of the [`pieces`] of it, and what the conversation goes on with.
+//! What the user said stays beside the summary ([`kept`]).
 
 pub(crate) mod budget;
+pub(crate) mod kept;
+mod pieces;
 mod prune;
 mod transcript;
 
@@ -12,11 +15,16 @@ use std::sync::Arc;
 
 use opencode_catalog::Choice;
 use opencode_config::environment::variable;
-use opencode_schema::message::{MessageModel, UserMessage};
+use opencode_schema::agent::Agent;
+use opencode_schema::message::{MessageModel, UserMessage, UserTime};
 use opencode_schema::model::Model;
 use opencode_schema::part::{CompactionPart, TextPart};
+use opencode_schema::session::Session;
 use opencode_schema::time::now;
-use opencode_schema::{EventBody, MessageId, MessageWithParts, Object, Part, PartBody, SessionId};
+use opencode_schema::{
+    EventBody, Message, MessageBody, MessageError, MessageId, MessageWithParts, Object, Part, PartBody,
+    PartId, SessionId,
+};
 use opencode_store::Role;
 
 pub(crate) use self::budget::Budget;
@@ -24,7 +32,7 @@ use self::budget::is_request;
 pub(crate) use self::prune::prune;
 use crate::coordinator::Running;
 use crate::prompt::say;
-use crate::step::{self, StepInput, Verdict};
+use crate::step::{self, Billed, StepInput, Verdict};
 use crate::{Engine, Error, Location, revert};
 
 /// What a summary is to look like.
@@ -36,6 +44,9 @@ const GO_ON: &str = "Go on with the next step if there is one. If something is u
 /// The same when attached files filled the context.
 const TOO_LARGE: &str = "What was attached did not fit and is left out. Tell the user that files of this size \
     cannot be dealt with, and suggest smaller ones.";
+
+/// Characters of a conversation that are summarised at once at least, however often they are refused.
+const LEAST_PIECE: usize = 2_000;
 
 impl Engine {
     /// Shortens a conversation and gives back when that is done. Where something runs, it is done after the
@@ -75,11 +86,14 @@ impl Engine {
 impl Location {
     /// What a model can take here.
     pub(crate) fn budget(&self, model: &Model) -> Budget<'_> {
-        let limit = self
-            .environment
+        Budget::new(model, self.config.compaction.as_ref(), self.output_limit())
+    }
+
+    /// Tokens of an answer at most.
+    pub(crate) fn output_limit(&self) -> u64 {
+        self.environment
             .positive(variable::OUTPUT_TOKEN_MAX)
-            .unwrap_or(opencode_catalog::request::OUTPUT_TOKEN_MAX);
-        Budget::new(model, self.config.compaction.as_ref(), limit)
+            .unwrap_or(opencode_catalog::request::OUTPUT_TOKEN_MAX)
     }
 }
 
@@ -151,24 +165,17 @@ pub(crate) async fn run(
     if let Some(first) = tail.first() {
         keep_from(location, request, &first.info.id).await?;
     }
-    let step = StepInput {
+    let work = Work {
         engine,
         location,
         session: engine.session(session_id).await?,
         agent,
         model,
-        user_id: request.message.info.id.clone(),
+        request,
         user,
-        history: &[],
-        summary_of: Some(question(&transcript::text(head), prior)),
-        answer_tool: None,
-        is_last: false,
-        user_named_agent: false,
-        known_tree: None,
-        cancel: running.cancel.clone(),
+        running,
     };
-    let outcome = Box::pin(step::run(step)).await?;
-    if outcome.failed {
+    if !Box::pin(work.summarise(transcript::text(head), prior)).await? {
         return Ok(Verdict::Stop);
     }
     if request.part.auto {
@@ -182,6 +189,110 @@ pub(crate) async fn run(
     };
     location.store.announce(event).await?;
     Ok(Verdict::Continue)
+}
+
+/// Making a summary.
+struct Work<'a> {
+    engine: &'a Engine,
+    location: &'a Arc<Location>,
+    session: Session,
+    agent: &'a Agent,
+    model: Model,
+    request: &'a Request,
+    user: &'a UserMessage,
+    running: &'a Running,
+}
+
+impl Work<'_> {
+    /// Makes the summary of a text, which goes together with an earlier one. False when there is none. A text
+    /// that is too long is summarised in pieces, which get smaller as long as the provider refuses them.
+    async fn summarise(self, text: String, prior: Option<&MessageWithParts>) -> Result<bool, Error> {
+        let mut billed = Billed::default();
+        let mut rest = text;
+        let mut prior = prior.map(text_of).filter(|prior| !prior.is_empty());
+        let mut room = self.location.budget(&self.model).question();
+        loop {
+            let mut pieces = pieces::split(&rest, room);
+            let failed = if pieces.len() > 1 {
+                self.pieces(&mut pieces, &mut prior, &mut billed).await
+            } else {
+                None
+            };
+            rest = pieces.concat();
+            let is_too_long = match failed {
+                Some(error) => {
+                    let is_too_long = matches!(error, MessageError::ContextOverflow { .. });
+                    if !(is_too_long && room > LEAST_PIECE) {
+                        step::refuse(&self.step(None, Billed::default()), error).await?;
+                        return Ok(false);
+                    }
+                    is_too_long
+                }
+                None => {
+                    let asked = question(&rest, prior.as_deref());
+                    let step = self.step(Some(asked), std::mem::take(&mut billed));
+                    let outcome = Box::pin(step::run(step)).await?;
+                    if !outcome.failed {
+                        return Ok(true);
+                    }
+                    outcome.overflowed
+                }
+            };
+            let length = rest.chars().count();
+            if !is_too_long || length <= LEAST_PIECE || self.running.cancel.is_cancelled() {
+                return Ok(false);
+            }
+            room = (room.min(length) / 2).max(LEAST_PIECE);
+        }
+    }
+
+    /// Summarises all pieces but the last, and leaves those that are still to do.
+    async fn pieces(
+        &self,
+        pieces: &mut Vec<String>,
+        prior: &mut Option<String>,
+        billed: &mut Billed,
+    ) -> Option<MessageError> {
+        let asker = pieces::Asker {
+            engine: self.engine,
+            location: self.location,
+            session: &self.session,
+            agent: self.agent,
+            model: &self.model,
+            user: self.user,
+            request_id: self.request.message.info.id.as_str(),
+            cancel: &self.running.cancel,
+        };
+        while pieces.len() > 1 {
+            let asked = question(&pieces[0], prior.as_deref());
+            match asker.ask(&asked, billed).await {
+                Ok(summary) => *prior = Some(summary),
+                Err(error) => return Some(error),
+            }
+            pieces.remove(0);
+        }
+        None
+    }
+
+    fn step(&self, question: Option<String>, billed: Billed) -> StepInput<'_> {
+        StepInput {
+            engine: self.engine,
+            location: self.location,
+            session: self.session.clone(),
+            agent: self.agent,
+            model: self.model.clone(),
+            user_id: self.request.message.info.id.clone(),
+            user: self.user,
+            history: &[],
+            summary_of: Some(question.unwrap_or_default()),
+            billed,
+            answer_tool: None,
+            is_last: false,
+            user_named_agent: false,
+            known_tree: None,
+            cancel: self.running.cancel.clone(),
+        }
+    }
 }
 
 /// The messages before the newest prompt of the user, and that prompt; all of them when nothing would be left
@@ -208,23 +319,24 @@ fn is_summary(message: &MessageWithParts) -> bool {
 }
 
 /// What the model is asked.
-fn question(conversation: &str, prior: Option<&MessageWithParts>) -> String {
+fn question(conversation: &str, prior: Option<&str>) -> String {
     let mut text = format!("<conversation>\n{conversation}\n</conversation>\n\n");
-    let texts = prior.into_iter().flat_map(|message| &message.parts);
-    let prior: Vec<&str> = texts
-        .filter_map(|part| match &part.body {
-            PartBody::Text(part) => Some(part.text.as_str()),
-            _ => None,
-        })
-        .collect();
-    if !prior.is_empty() {
+    if let Some(prior) = prior {
         text.push_str(&format!(
-            "<prior-summary>\n{}\n</prior-summary>\n\n{PRIOR}\n",
-            prior.join("\n")
+            "<prior-summary>\n{prior}\n</prior-summary>\n\n{PRIOR}\n"
         ));
     }
     text.push_str(PROMPT.trim_end());
     text
+}
+
+/// The texts of a message.
+fn text_of(message: &MessageWithParts) -> String {
+    let texts = message.parts.iter().filter_map(|part| match &part.body {
+        PartBody::Text(part) => Some(part.text.as_str()),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 /// The request says from which message on the conversation is kept word by word.

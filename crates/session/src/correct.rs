@@ -21,6 +21,7 @@ impl Engine {
         if self.is_running(session_id) {
             return Err(Error::Busy(session_id.clone()));
         }
+        self.inner.kept.forget();
         let session_id = session_id.clone();
         let event = EventBody::MessageRemoved {
             session_id,
@@ -41,6 +42,7 @@ impl Engine {
         part_id: PartId,
     ) -> Result<(), Error> {
         self.session(session_id).await?;
+        self.inner.kept.forget();
         let session_id = session_id.clone();
         let event = EventBody::PartRemoved {
             session_id,
@@ -55,6 +57,7 @@ impl Engine {
     /// # Errors
     /// The session or the message is not there; the part belongs to another message.
     pub async fn put_part(&self, store: &Store, part: Part) -> Result<Part, Error> {
+        self.inner.kept.forget();
         let put = store.write(move |transaction| {
             transaction.session(&part.session_id)?;
             transaction.message(&part.session_id, &part.message_id)?;

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, OnceCell};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::compaction::kept::KeptWords;
 use crate::coordinator::Coordinator;
 use crate::location::Surroundings;
 use crate::{Error, Location, housekeeping, share};
@@ -59,6 +60,8 @@ pub(crate) struct Inner {
     pub(crate) housekeeping: CancellationToken,
     /// Held while a name for a worktree is chosen and taken.
     pub(crate) worktrees: tokio::sync::Mutex<()>,
+    /// What stays beside summaries, as it was found last.
+    pub(crate) kept: KeptWords,
     /// New worktrees whose files may be written at the same time.
     pub(crate) checkouts: tokio::sync::Semaphore,
     /// The public catalogue of models, which all locations share.
@@ -158,6 +161,7 @@ impl Engine {
             tasks: TaskTracker::new(),
             housekeeping: CancellationToken::new(),
             ending: CancellationToken::new(),
+            kept: KeptWords::default(),
             worktrees: tokio::sync::Mutex::default(),
             checkouts: tokio::sync::Semaphore::new(CHECKOUTS),
             locations: Mutex::default(),

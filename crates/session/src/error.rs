@@ -47,6 +47,9 @@ pub enum Error {
     /// The session works on something else.
     #[error("Session is busy: {0}")]
     Busy(SessionId),
+    /// Something that is attached to a prompt can be sent to no model.
+    #[error("{0}")]
+    Attachment(String),
     /// A file of an import is not what it should be.
     #[error("{0}")]
     Import(String),

@@ -41,9 +41,7 @@ pub(crate) fn visible(view: &View<'_>, session_id: &SessionId) -> Result<Vec<Mes
             let parts = view.parts(&info.id)?;
             let message = MessageWithParts { info, parts };
             if let Some(assistant) = message.info.as_assistant()
-                && assistant.summary == Some(true)
-                && assistant.finish.is_some()
-                && assistant.error.is_none()
+                && is_whole_summary(assistant)
             {
                 summarised.push(assistant.parent_id.clone());
             }
@@ -61,6 +59,11 @@ pub(crate) fn visible(view: &View<'_>, session_id: &SessionId) -> Result<Vec<Mes
         }
     }
     Ok(in_order(newest_first, shortened.map(|(at, _)| at)))
+}
+
+/// Whether a message is a summary that was finished.
+fn is_whole_summary(message: &AssistantMessage) -> bool {
+    message.summary == Some(true) && message.finish.is_some() && message.error.is_none()
 }
 
 fn compaction_of(message: &MessageWithParts) -> Option<&CompactionPart> {
@@ -87,7 +90,7 @@ fn in_order(mut newest_first: Vec<MessageWithParts>, compaction: Option<usize>) 
         message
             .info
             .as_assistant()
-            .is_some_and(|one| one.summary == Some(true) && Some(&one.parent_id) == request.as_ref())
+            .is_some_and(|one| is_whole_summary(one) && Some(&one.parent_id) == request.as_ref())
     });
     ordered.extend(summary.map(|at| newer.remove(at)));
     ordered.extend(kept);

@@ -20,6 +20,7 @@ mod failure;
 mod history;
 mod host;
 mod housekeeping;
+mod image;
 mod indexing;
 mod lifecycle;
 mod location;

@@ -82,7 +82,7 @@ impl Engine {
         // Given up with the wait for it.
         let _giving_up = cancel.clone().drop_guard();
         match collect(&self.inner.client, &target, &request, cancel).await {
-            Ok(text) => name_in(&text),
+            Ok((text, _)) => name_in(&text),
             Err(error) => {
                 tracing::debug!(error = error.message(), "the model did not name the copy");
                 None

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use indexmap::IndexMap;
 use opencode_catalog::Choice;
 use opencode_schema::agent::Agent;
@@ -24,6 +25,9 @@ use crate::{Engine, Error, Location, attachment, revert};
 
 /// The variant of a session whose user chose none.
 pub(crate) const DEFAULT_VARIANT: &str = "default";
+
+/// Attachments that are read at the same time.
+const RESOLVED_AT_ONCE: usize = 8;
 
 /// What a user wants of a session.
 #[derive(Debug, Clone)]
@@ -134,8 +138,6 @@ impl Engine {
             .choose_model(location, Some(&session), agent, prompt.model.clone())
             .await?;
         let variant = choose_variant(location, agent, &model, prompt.variant.as_deref());
-        remember_choice(location, &session, agent, &model, variant.as_deref()).await?;
-
         let message = Message {
             id: prompt.message_id.unwrap_or_default(),
             session_id: session.id.clone(),
@@ -143,9 +145,9 @@ impl Engine {
                 time: UserTime { created: now() },
                 agent: agent.name.clone(),
                 model: MessageModel {
-                    provider_id: model.provider_id,
-                    model_id: model.model_id,
-                    variant,
+                    provider_id: model.provider_id.clone(),
+                    model_id: model.model_id.clone(),
+                    variant: variant.clone(),
                 },
                 system: prompt.system,
                 format: prompt.format,
@@ -153,7 +155,8 @@ impl Engine {
                 ..UserMessage::default()
             })),
         };
-        let parts = resolve_parts(location, agent, &message, prompt.parts).await;
+        let parts = resolve_parts(location, agent, &message, prompt.parts).await?;
+        remember_choice(location, &session, agent, &model, variant.as_deref()).await?;
         let stored = MessageWithParts { info: message, parts };
         let (to_store, id, tools) = (stored.clone(), session.id.clone(), prompt.tools);
         location
@@ -303,36 +306,37 @@ fn tool_rules(tools: &IndexMap<String, bool>) -> Vec<Rule> {
         .collect()
 }
 
-/// The parts of a message as they are stored: what is attached is read, what is mentioned explained.
+/// The parts of a message as they are stored: what is attached is read, all of it at the same time, and what is
+/// mentioned explained.
 async fn resolve_parts(
     location: &Arc<Location>,
     agent: &Agent,
     message: &Message,
     inputs: Vec<PartInput>,
-) -> Vec<Part> {
-    let mut bodies: Vec<(Option<PartId>, PartBody)> = Vec::new();
-    for input in inputs {
-        match input.body {
+) -> Result<Vec<Part>, Error> {
+    let resolved = inputs.into_iter().map(|input| async move {
+        Ok::<_, Error>(match input.body {
             PartInputBody::File(file) => {
-                bodies.extend(attachment::resolve(location, &message.session_id, input.id, file).await);
+                attachment::resolve(location, &message.session_id, input.id, file).await?
             }
             PartInputBody::Agent(mentioned) => {
                 let hint = synthetic(mention_hint(&mentioned, agent));
-                bodies.push((input.id, PartBody::Agent(mentioned)));
-                bodies.push((None, hint));
+                vec![(input.id, PartBody::Agent(mentioned)), (None, hint)]
             }
-            body @ (PartInputBody::Text(_) | PartInputBody::Subtask(_)) => {
-                bodies.push((input.id, body.into()));
-            }
-        }
-    }
+            body @ (PartInputBody::Text(_) | PartInputBody::Subtask(_)) => vec![(input.id, body.into())],
+        })
+    });
+    let bodies: Vec<Vec<(Option<PartId>, PartBody)>> = stream::iter(resolved)
+        .buffered(RESOLVED_AT_ONCE)
+        .try_collect()
+        .await?;
     let part = |(id, body): (Option<PartId>, PartBody)| Part {
         id: id.unwrap_or_else(PartId::new),
         session_id: message.session_id.clone(),
         message_id: message.id.clone(),
         body,
     };
-    bodies.into_iter().map(part).collect()
+    Ok(bodies.into_iter().flatten().map(part).collect())
 }
 
 /// Stores a message as if the user had said it now.

@@ -15,8 +15,9 @@ use opencode_tool::Tool;
 use opencode_tool::structured_output::StructuredOutput;
 use tokio_util::sync::CancellationToken;
 
+use crate::compaction::kept;
 use crate::coordinator::{Outcome, Running};
-use crate::step::{self, StepInput, UNKNOWN, Verdict};
+use crate::step::{self, Billed, StepInput, UNKNOWN, Verdict};
 use crate::{Engine, Error, Location, compaction, history, recovery, reminder, subagent, summary, title};
 
 /// Answers in a row that broke off before a turn is given up.
@@ -221,13 +222,7 @@ impl<'a> Turn<'a> {
             self.location = self.engine.refreshed(&self.location).await;
             self.busy().await?;
             self.engine.inner.coordinator.look(running);
-            let id = self.session_id.clone();
-            let history = self
-                .engine
-                .inner
-                .store
-                .read(move |view| history::visible(view, &id))
-                .await?;
+            let history = self.history().await?;
             let Some(situation) = Situation::of(&history) else {
                 return Ok(());
             };
@@ -239,6 +234,39 @@ impl<'a> Turn<'a> {
                 return Ok(());
             }
         }
+    }
+
+    /// The messages that count, and what is kept of those that were shortened.
+    async fn history(&self) -> Result<Vec<MessageWithParts>, Error> {
+        let inner = &self.engine.inner;
+        let id = self.session_id.clone();
+        let mut history = inner.store.read(move |view| history::visible(view, &id)).await?;
+        let Some(request) = kept::request_of(&history).cloned() else {
+            return Ok(history);
+        };
+        let known = match inner.kept.get(&request) {
+            Some(known) => known,
+            None => {
+                let (id, shown) = (self.session_id.clone(), history.clone());
+                let room = self.room_for_kept(&history);
+                let found = inner.store.read(move |view| kept::of(view, &id, &shown, room));
+                let found: Option<Arc<str>> = found.await?.map(Into::into);
+                inner.kept.put(&request, found.clone());
+                found
+            }
+        };
+        if let Some(text) = known {
+            kept::add_to(&mut history, &text);
+        }
+        Ok(history)
+    }
+
+    /// Characters that the model of the newest prompt has for what is kept.
+    fn room_for_kept(&self, history: &[MessageWithParts]) -> usize {
+        let catalog = &self.location.catalog;
+        let newest = history.iter().rev().find_map(|message| message.info.as_user());
+        let model = newest.and_then(|user| catalog.model(&user.model.provider_id, &user.model.model_id).ok());
+        model.map_or(0, |model| self.location.budget(&model).kept())
     }
 
     async fn busy(&self) -> Result<(), Error> {
@@ -261,7 +289,10 @@ impl<'a> Turn<'a> {
             summary::begin(self.engine, &self.location, self.session_id, &situation.user_id);
         }
         let catalog = &self.location.catalog;
-        catalog.ready(&wanted.provider_id).await;
+        tokio::select! {
+            () = catalog.ready(&wanted.provider_id) => {}
+            () = running.cancel.cancelled() => return Ok(Verdict::Stop),
+        }
         let model = catalog.model(&wanted.provider_id, &wanted.model_id)?;
         if let Some(task) = situation.tasks.last() {
             self.tree = None;
@@ -292,6 +323,7 @@ impl<'a> Turn<'a> {
             user: situation.user,
             history: with_note.as_deref().unwrap_or(history),
             summary_of: None,
+            billed: Billed::default(),
             answer_tool: answer_tool(situation.user),
             is_last: agent.steps.is_some_and(|limit| self.steps >= limit),
             user_named_agent: named,

@@ -7,6 +7,7 @@ mod prefix;
 pub(crate) mod request;
 mod snapshot;
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -52,6 +53,8 @@ pub(crate) struct StepInput<'a> {
     pub(crate) history: &'a [MessageWithParts],
     /// Instead of the conversation: what is asked to get a summary of it.
     pub(crate) summary_of: Option<String>,
+    /// What was used for the step before it began.
+    pub(crate) billed: Billed,
     /// Takes the answer, when it is wanted in a form of its own.
     pub(crate) answer_tool: Option<Arc<dyn Tool>>,
     /// The last step that the agent may make: no more tools after it.
@@ -61,6 +64,31 @@ pub(crate) struct StepInput<'a> {
     /// The tree of files after the step before.
     pub(crate) known_tree: Option<String>,
     pub(crate) cancel: CancellationToken,
+}
+
+/// What was used and what it cost.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Billed {
+    tokens: Tokens,
+    cost: f64,
+}
+
+impl Billed {
+    /// Adds one call of a model.
+    pub(crate) fn add(&mut self, tokens: &Tokens, cost: Cost) {
+        let own = &mut self.tokens;
+        own.input += tokens.input;
+        own.output += tokens.output;
+        own.reasoning += tokens.reasoning;
+        own.cache.read += tokens.cache.read;
+        own.cache.write += tokens.cache.write;
+        own.total = own
+            .total
+            .zip(tokens.total)
+            .map(|(own, more)| own + more)
+            .or(tokens.total);
+        self.cost += cost.0;
+    }
 }
 
 /// How a step ended.
@@ -73,6 +101,8 @@ pub(crate) struct StepOutcome {
     pub(crate) broke_off: bool,
     /// It ended with an error, or somebody stopped it.
     pub(crate) failed: bool,
+    /// What was asked did not fit into the model's context.
+    pub(crate) overflowed: bool,
 }
 
 /// Whether the conversation goes on by itself.
@@ -109,6 +139,7 @@ pub(crate) struct Step<'a> {
     finish: Option<Finish>,
     /// The answer is a summary.
     is_summary: bool,
+    billed: Billed,
     answer_tool: Option<Arc<dyn Tool>>,
     /// What the answer tool was given.
     pub(crate) structured: Option<Value>,
@@ -126,7 +157,11 @@ enum Ended {
 
 /// Runs a step: stores its message, asks the model, runs the tools that it calls, stores what came of it.
 pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
-    let prepared = request::prepare(&input).await;
+    // Files, pages and log-ins are read for a request; who stops the turn does not wait for them.
+    let prepared = tokio::select! {
+        prepared = request::prepare(&input) => prepared,
+        () = input.cancel.cancelled() => return refuse(&input, MessageError::aborted()).await,
+    };
     let message = new_message(&input);
     let tree = StartSnapshot::begin(
         input.location,
@@ -151,6 +186,7 @@ pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
         start_part: None,
         finish: None,
         is_summary: input.summary_of.is_some(),
+        billed: input.billed,
         answer_tool: input.answer_tool,
         structured: None,
     };
@@ -160,6 +196,28 @@ pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
         Err(error) => Ended::Failed(no_target(&error, &step.model)),
     };
     Box::pin(step.conclude(ended)).await
+}
+
+/// Stores and tells why a step is not made.
+pub(crate) async fn refuse(input: &StepInput<'_>, error: MessageError) -> Result<StepOutcome, Error> {
+    let event = EventBody::SessionError {
+        session_id: Some(input.session.id.clone()),
+        error: Some(error.clone()),
+    };
+    input.location.store.announce(event).await?;
+    let mut message = new_message(input);
+    if let MessageBody::Assistant(assistant) = &mut message.body {
+        assistant.time.completed = Some(now());
+        assistant.error = Some(error);
+    }
+    Draft::begin(input.location.store.clone(), message).await?;
+    Ok(StepOutcome {
+        verdict: Verdict::Stop,
+        tree: None,
+        broke_off: false,
+        failed: true,
+        overflowed: false,
+    })
 }
 
 fn new_message(input: &StepInput<'_>) -> Message {
@@ -380,7 +438,7 @@ impl Step<'_> {
         };
         let recorded = async { self.snapshot.tree().await };
         let before = match failed {
-            None => recorded.await,
+            None => unless_stopped(&self.cancel, recorded).await.flatten(),
             // Who stops a turn does not wait for a record of the files.
             Some(_) => tokio::time::timeout(STOP_LIMIT, recorded).await.ok().flatten(),
         };
@@ -388,7 +446,7 @@ impl Step<'_> {
         self.complete_start(before.as_deref()).await?;
         match failed {
             None => self.conclude_whole(before).await,
-            Some(error) => self.conclude_failed(error, before).await,
+            Some(error) => Box::pin(self.conclude_failed(error, before)).await,
         }
     }
 
@@ -422,6 +480,10 @@ impl Step<'_> {
             .as_ref()
             .and_then(|finish| cost::billed(&finish.metadata));
         let price = billed.unwrap_or_else(|| cost::of(&self.model, &tokens));
+        let used = tokens.clone();
+        let mut all = std::mem::take(&mut self.billed);
+        all.add(&tokens, price);
+        let (tokens, price) = (all.tokens, Cost(all.cost));
         let finish_part = StepFinishPart {
             reason: reason.clone(),
             snapshot: after.clone(),
@@ -431,7 +493,6 @@ impl Step<'_> {
         let broke_off = reason == UNKNOWN;
         let filtered = reason == FinishReason::ContentFilter.as_str();
         self.draft.add(PartBody::StepFinish(finish_part)).await?;
-        let used = tokens.clone();
         self.draft
             .change(|message| {
                 message.finish = Some(reason);
@@ -472,6 +533,7 @@ impl Step<'_> {
             tree: after.filter(|_| self.calls.any_ran),
             broke_off,
             failed: filtered,
+            overflowed: false,
         })
     }
 
@@ -538,6 +600,7 @@ impl Step<'_> {
             tree: None,
             broke_off: false,
             failed: true,
+            overflowed: is_overflow,
         })
     }
 
@@ -555,6 +618,7 @@ impl Step<'_> {
             tree: None,
             broke_off: false,
             failed: true,
+            overflowed: true,
         })
     }
 
@@ -571,7 +635,8 @@ impl Step<'_> {
         if !self.calls.any_ran || before.is_none() {
             return before;
         }
-        snapshot::track(self.location.snapshots()).await.or(before)
+        let tracked = unless_stopped(&self.cancel, snapshot::track(self.location.snapshots()));
+        tracked.await.flatten().or(before)
     }
 
     /// Says which files the step changed.
@@ -606,18 +671,35 @@ impl Step<'_> {
             FinishReason::Other if finish.raw.is_none() => UNKNOWN,
             reason => reason.as_str(),
         };
-        let counted = usage::tokens(&finish.usage, &finish.metadata);
-        let tokens = Tokens {
-            total: counted.total,
-            input: counted.input,
-            output: counted.output,
-            reasoning: counted.reasoning,
-            cache: CacheTokens {
-                read: counted.cache_read,
-                write: counted.cache_write,
-            },
-        };
-        (reason.to_owned(), tokens)
+        (reason.to_owned(), tokens_of(finish))
+    }
+}
+
+/// What something comes to; `None` when the turn is stopped and it takes longer than that allows.
+async fn unless_stopped<T>(cancel: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
+    let stopped = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(STOP_LIMIT).await;
+    };
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = stopped => None,
+    }
+}
+
+/// What a call of a model used.
+pub(crate) fn tokens_of(finish: &Finish) -> Tokens {
+    let counted = usage::tokens(&finish.usage, &finish.metadata);
+    Tokens {
+        total: counted.total,
+        input: counted.input,
+        output: counted.output,
+        reasoning: counted.reasoning,
+        cache: CacheTokens {
+            read: counted.cache_read,
+            write: counted.cache_write,
+        },
     }
 }
 

@@ -6,6 +6,7 @@ use opencode_catalog::headers::{self, Asking};
 use opencode_catalog::request::{self, Purpose};
 use opencode_catalog::transform;
 use opencode_llm::request::Message;
+use opencode_llm::stream::Finish;
 use opencode_llm::{Client, StreamPart};
 use opencode_schema::message::UserMessage;
 use opencode_schema::model::Model;
@@ -160,7 +161,7 @@ impl Task {
         for attempt in 1.. {
             let asked = collect(&self.engine.inner.client, &target, &request, cancel.child_token());
             let error = match asked.await {
-                Ok(text) => return tidy(&text),
+                Ok((text, _)) => return tidy(&text),
                 Err(error) => error,
             };
             if attempt > RETRIES || failure::retry_reason(&error).is_none() {
@@ -197,18 +198,20 @@ pub(crate) async fn collect(
     target: &opencode_llm::Target,
     request: &opencode_llm::Request,
     cancel: CancellationToken,
-) -> Result<String, MessageError> {
+) -> Result<(String, Option<Finish>), MessageError> {
     let failed = |error| failure::of_call(&error, &target.provider_id);
     let mut stream = client.stream(target, request, cancel).await.map_err(failed)?;
     let mut text = String::new();
+    let mut finish = None;
     while let Some(part) = stream.next().await {
         match part.map_err(failed)? {
             StreamPart::TextDelta { delta, .. } => text.push_str(&delta),
             StreamPart::Error(error) => return Err(failure::of_stream(&error)),
+            StreamPart::Finish(last) => finish = Some(last),
             _ => {}
         }
     }
-    Ok(text)
+    Ok((text, finish))
 }
 
 /// The first line of an answer without thoughts, not too long; `None` when nothing is left.

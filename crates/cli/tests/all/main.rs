@@ -4,7 +4,9 @@
 mod agent;
 mod architecture;
 mod attach;
+mod attachments;
 mod commands;
+mod compaction;
 mod compat;
 mod config;
 mod crash;

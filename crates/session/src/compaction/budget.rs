@@ -13,6 +13,10 @@ const RESERVED: u64 = 20_000;
 const TAIL_SHARE: u64 = 4;
 const TAIL_LEAST: u64 = 2_000;
 const TAIL_MOST: u64 = 15_000;
+/// The share of the usable tokens that the user's words may take beside a summary.
+const KEPT_SHARE: u64 = 8;
+const KEPT_LEAST: u64 = 200;
+const KEPT_MOST: u64 = 8_000;
 /// Characters of JSON that count as a token.
 const CHARACTERS_A_TOKEN: usize = 4;
 
@@ -56,6 +60,27 @@ impl<'a> Budget<'a> {
         let sum = || parts.into_iter().fold(0, u64::saturating_add);
         let used = tokens.total.filter(|total| *total > 0).unwrap_or_else(sum);
         self.is_automatic() && self.context > 0 && used >= self.usable
+    }
+
+    /// Characters of a conversation that a summary can be asked of at once. The rest of the context is for the
+    /// question, an earlier summary and estimates that were too low.
+    pub(super) fn question(&self) -> usize {
+        if self.context == 0 {
+            return usize::MAX;
+        }
+        let tokens = usize::try_from(self.usable / 4 * 3).unwrap_or(usize::MAX);
+        tokens.saturating_mul(CHARACTERS_A_TOKEN).max(super::LEAST_PIECE)
+    }
+
+    /// Characters that what is kept beside a summary may have.
+    pub(crate) fn kept(&self) -> usize {
+        let tokens = match self.context {
+            0 => KEPT_MOST,
+            _ => (self.usable / KEPT_SHARE).clamp(KEPT_LEAST, KEPT_MOST),
+        };
+        usize::try_from(tokens)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(CHARACTERS_A_TOKEN)
     }
 
     fn tail(&self) -> u64 {

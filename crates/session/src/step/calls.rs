@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use super::Step;
 use super::draft::stored_metadata;
 use crate::host::{Progress, StepHost};
-use crate::{Error, attachment};
+use crate::{Error, attachment, image};
 
 /// Identical calls in one message after which the user is asked whether this is a loop.
 const DOOM_CALLS: usize = 3;
@@ -236,6 +236,7 @@ impl Step<'_> {
             cancel: self.cancel.child_token(),
         };
         let truncation = self.location.truncation.clone();
+        let pictures = image::Limits::of(&self.location.config);
         let may_delegate = self.offered.iter().any(|tool| tool == "task");
         let recorded = self.snapshot.recorded();
         let work = async move {
@@ -248,7 +249,10 @@ impl Step<'_> {
             let result = match run
                 .unwrap_or_else(|_| Err(Failure::told("The tool broke down. This is a bug in it.")))
             {
-                Ok(output) => Ok(truncation.apply(output, may_delegate).await),
+                Ok(output) => {
+                    let output = truncation.apply(output, may_delegate).await;
+                    Ok(image::in_result(pictures, output).await)
+                }
                 Err(failure) => Err(failure),
             };
             Done { call_id, result }

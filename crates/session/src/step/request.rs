@@ -8,7 +8,6 @@ use opencode_catalog::headers::{self, Asking};
 use opencode_catalog::login;
 use opencode_catalog::request::{self, Parameters, Purpose};
 use opencode_catalog::transform;
-use opencode_config::environment::variable;
 use opencode_llm::request::{Message, ProviderOptions, Tool, ToolChoice};
 use opencode_llm::{Request, Target};
 use opencode_schema::agent::Mode;
@@ -116,16 +115,12 @@ fn assemble(
     let location = input.location;
     let session_id = input.session.id.as_str();
     let provider = location.catalog.provider(&input.model.provider_id);
-    let limit = location
-        .environment
-        .positive(variable::OUTPUT_TOKEN_MAX)
-        .unwrap_or(request::OUTPUT_TOKEN_MAX);
     let purpose = Purpose {
         agent: input.agent,
         variant: input.user.model.variant.as_deref(),
         session_id,
         small: false,
-        output_limit: limit,
+        output_limit: location.output_limit(),
     };
     let parameters = provider
         .map(|provider| request::parameters(&input.model, &provider, purpose))
