@@ -276,6 +276,9 @@ pub(crate) struct Run {
     pub(crate) attach: Option<String>,
     #[command(flatten)]
     pub(crate) access: Access,
+    /// End the turn when it has cost so many dollars, subagents included
+    #[arg(long, value_name = "DOLLARS", value_parser = dollars)]
+    pub(crate) max_cost: Option<f64>,
     /// Allow whatever needs permission and is not forbidden
     #[arg(long, aliases = ["yolo", "dangerously-skip-permissions"])]
     pub(crate) auto: bool,
@@ -724,6 +727,19 @@ pub(crate) struct Completion {
     /// The shell; without it the one that is used now
     #[arg(value_enum, value_name = "SHELL")]
     pub(crate) shell: Option<Shell>,
+}
+
+/// An amount of money.
+fn dollars(text: &str) -> Result<f64, String> {
+    let amount: f64 = text
+        .trim_start_matches('$')
+        .parse()
+        .map_err(|_| "a number is wanted, such as 0.50".to_owned())?;
+    if amount.is_finite() && amount >= 0.0 {
+        Ok(amount)
+    } else {
+        Err("it cannot be less than nothing".to_owned())
+    }
 }
 
 #[cfg(test)]

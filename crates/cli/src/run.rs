@@ -31,11 +31,19 @@ pub(crate) async fn run(context: &Context, arguments: Run) -> Result<(), Failure
         return Err(Failure::told("--fork requires --continue or --session"));
     }
     if let Some(url) = arguments.attach.clone() {
+        if arguments.max_cost.is_some() {
+            return Err(Failure::told(
+                "--max-cost does not go together with --attach: set limits.cost.run in the configuration of the server",
+            ));
+        }
         return remote::run(context, arguments, &url).await;
     }
     let directory = working_directory(context, &arguments)?;
     let message = message::read(&arguments, &directory, message::attach)?;
     let engine = context.engine().await?;
+    if let Some(dollars) = arguments.max_cost {
+        engine.cap_runs(dollars);
+    }
     let location = engine.location(&directory).await?;
     location
         .warnings

@@ -1,6 +1,8 @@
 //! `opencode stats` (reference `cli.md` §8, `sessions.md` §9): what was used, in boxes.
 
+use opencode_schema::config::Limits;
 use opencode_schema::time::{Millis, now};
+use opencode_session::Use;
 use opencode_store::{Statistics, StatisticsFilter};
 
 use crate::arguments::Stats;
@@ -27,8 +29,18 @@ pub(crate) async fn run(context: &Context, arguments: Stats) -> Result<(), Failu
         updated_from: arguments.days.map(since),
     };
     let found = engine.store().read(move |view| view.statistics(&filter)).await;
+    // Statistics are had where configuration is wrong, too.
+    let location = engine.location(&context.directory()?).await.ok();
+    let limits = match location.filter(|location| location.config.limits.is_some()) {
+        Some(location) => {
+            let today = engine.spending_of_today(&location.config).await?;
+            limits(&today, location.config.limits.as_ref())
+        }
+        None => Vec::new(),
+    };
     engine.shutdown().await;
-    let lines = lines(&found?, &arguments);
+    let mut lines = lines(&found?, &arguments);
+    lines.extend(limits);
     context.output.data(lines.join("\n"))
 }
 
@@ -93,6 +105,32 @@ fn lines(found: &Statistics, arguments: &Stats) -> Vec<String> {
     }
     lines.push(String::new());
     lines
+}
+
+/// What may be spent, where configuration says anything of it (beyond the reference).
+fn limits(today: &Use, limits: Option<&Limits>) -> Vec<String> {
+    let cost = limits.and_then(|limits| limits.cost).unwrap_or_default();
+    let tokens = limits.and_then(|limits| limits.tokens).unwrap_or_default();
+    let money = |label: &str, limit: Option<f64>| limit.map(|limit| row(label, &format!("${limit:.2}")));
+    let number = |label: &str, limit: Option<u64>| limit.map(|limit| row(label, &short(limit as f64)));
+    let spent = today.spent;
+    let rows = [
+        cost.day
+            .map(|limit| row("Cost Today", &format!("${:.2} of ${limit:.2}", spent.cost))),
+        tokens.day.map(|limit| {
+            let used = short(spent.tokens as f64);
+            row("Tokens Today", &format!("{used} of {}", short(limit as f64)))
+        }),
+        money("Cost of a Session, at most", cost.session),
+        money("Cost of a Run, at most", cost.run),
+        number("Tokens of a Session, at most", tokens.session),
+        number("Tokens of a Run, at most", tokens.run),
+    ];
+    let rows: Vec<String> = rows.into_iter().flatten().collect();
+    if rows.is_empty() {
+        return rows;
+    }
+    boxed(25, "LIMITS", &[rows])
 }
 
 fn models(found: &Statistics, limit: usize) -> Vec<Vec<String>> {

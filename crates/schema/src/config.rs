@@ -83,9 +83,63 @@ pub struct Config {
     /// What is attached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachment: Option<Attachment>,
+    /// What turns may spend and do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// Things that may change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub experimental: Option<Experimental>,
+}
+
+/// What turns may spend and do (beyond the reference).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostLimits>,
+    /// Tokens, those of caches too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokenLimits>,
+    /// Calls of the model in one turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<std::num::NonZeroU32>,
+    /// Tool calls in one answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<std::num::NonZeroU32>,
+    /// Tool calls of one answer that run at the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallel_calls: Option<std::num::NonZeroU32>,
+}
+
+/// Dollars that may be spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CostLimits {
+    /// By a session and its subagents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<f64>,
+    /// By all sessions in a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<f64>,
+    /// Between a prompt and the moment when the session rests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<f64>,
+}
+
+/// Tokens that may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenLimits {
+    /// By a session and its subagents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<u64>,
+    /// By all sessions in a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<u64>,
+    /// Between a prompt and the moment when the session rests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<u64>,
 }
 
 /// Who may see sessions.

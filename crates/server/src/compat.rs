@@ -75,6 +75,8 @@ fn all() -> Vec<Operation> {
             session::create, Body session::Creation;
         get "/api/sessions/{id}" "sessions.get" JSON "A session with its newest messages"
             session::get, Query session::Shown;
+        get "/api/sessions/{id}/spending" "sessions.spending" JSON "What a session spent, and what it may spend"
+            session::spending;
         delete "/api/sessions/{id}" "sessions.delete" JSON "Deletes a session and those that it started"
             session::remove;
 

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::compaction::kept::KeptWords;
 use crate::coordinator::Coordinator;
 use crate::location::Surroundings;
+use crate::spending::Runs;
 use crate::{Error, Location, housekeeping, share};
 
 /// How long the end of the program waits for what still runs in the background: titles, the end of
@@ -60,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) housekeeping: CancellationToken,
     /// Held while a name for a worktree is chosen and taken.
     pub(crate) worktrees: tokio::sync::Mutex<()>,
+    /// What runs may spend.
+    pub(crate) runs: Runs,
     /// What stays beside summaries, as it was found last.
     pub(crate) kept: KeptWords,
     /// New worktrees whose files may be written at the same time.
@@ -161,6 +164,7 @@ impl Engine {
             tasks: TaskTracker::new(),
             housekeeping: CancellationToken::new(),
             ending: CancellationToken::new(),
+            runs: Runs::default(),
             kept: KeptWords::default(),
             worktrees: tokio::sync::Mutex::default(),
             checkouts: tokio::sync::Semaphore::new(CHECKOUTS),

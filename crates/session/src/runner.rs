@@ -1,14 +1,17 @@
 //! The loop of a turn: steps until nothing is left to do (reference `agent-loop.md` §5).
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use opencode_schema::agent::Agent;
 use opencode_schema::message::{OutputFormat, UserMessage};
+use opencode_schema::model::Model;
 use opencode_schema::part::SubtaskPart;
 use opencode_schema::session::{Session, Status, Tokens};
 use opencode_schema::{
-    EventBody, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, SessionId, ToolState,
+    EventBody, MessageBody, MessageError, MessageId, MessageWithParts, Part, PartBody, SessionId, ToolState,
 };
 use opencode_store::Role;
 use opencode_tool::Tool;
@@ -20,6 +23,8 @@ use crate::coordinator::{Outcome, Running};
 use crate::step::{self, Billed, StepInput, UNKNOWN, Verdict};
 use crate::{Engine, Error, Location, compaction, history, recovery, reminder, subagent, summary, title};
 
+/// Calls of the model in one turn when configuration does not say: what loops for ever is ended, and nothing else.
+const MOST_STEPS: u32 = 1_000;
 /// Answers in a row that broke off before a turn is given up.
 const BROKEN_LIMIT: u32 = 3;
 
@@ -131,6 +136,7 @@ impl Engine {
                 (Err(error), _) | (Ok(()), Err(error)) => Err(error),
                 (Ok(()), Ok(())) => self.last_answer(session_id).await,
             };
+            self.inner.runs.end(session_id);
             match self.inner.coordinator.finish(running, outcome) {
                 Some(woken) => running = woken,
                 None => return,
@@ -284,7 +290,8 @@ impl<'a> Turn<'a> {
         self.steps += 1;
         let session = self.engine.session(self.session_id).await?;
         let wanted = &situation.user.model;
-        if self.steps == 1 {
+        let refused = self.refused().await?;
+        if self.steps == 1 && refused.is_none() {
             title::begin(self.engine, &self.location, &session, history, situation.user);
             summary::begin(self.engine, &self.location, self.session_id, &situation.user_id);
         }
@@ -294,6 +301,12 @@ impl<'a> Turn<'a> {
             () = running.cancel.cancelled() => return Ok(Verdict::Stop),
         }
         let model = catalog.model(&wanted.provider_id, &wanted.model_id)?;
+        if let Some(reason) = refused {
+            let agent = self.location.agent(&situation.user.agent)?;
+            let step = self.step_input(session, agent, model, &situation, running);
+            step::refuse(&step, MessageError::unknown(reason)).await?;
+            return Ok(Verdict::Stop);
+        }
         if let Some(task) = situation.tasks.last() {
             self.tree = None;
             return self.task(history, session, &situation, task, running).await;
@@ -305,31 +318,12 @@ impl<'a> Turn<'a> {
             self.shorten(situation.user, false).await?;
             return Ok(Verdict::Continue);
         }
+        let tree = self.tree.take();
         let agent = self.location.agent(&situation.user.agent)?;
-        let user_id = &situation.user_id;
-        let with_note = reminder::keep(&self.location, &session, agent, user_id, history).await?;
-        let named = situation
-            .user_parts
-            .parts
-            .iter()
-            .any(|part| matches!(part.body, PartBody::Agent(_)));
-        let step = StepInput {
-            engine: self.engine,
-            location: &self.location,
-            session,
-            agent,
-            model,
-            user_id: situation.user_id.clone(),
-            user: situation.user,
-            history: with_note.as_deref().unwrap_or(history),
-            summary_of: None,
-            billed: Billed::default(),
-            answer_tool: answer_tool(situation.user),
-            is_last: agent.steps.is_some_and(|limit| self.steps >= limit),
-            user_named_agent: named,
-            known_tree: self.tree.take(),
-            cancel: running.cancel.clone(),
-        };
+        let with_note = reminder::keep(&self.location, &session, agent, &situation.user_id, history).await?;
+        let mut step = self.step_input(session, agent, model, &situation, running);
+        step.history = with_note.as_deref().unwrap_or(history);
+        step.known_tree = tree;
         let user_id = situation.user_id.clone();
         let outcome = Box::pin(step::run(step)).await?;
         self.tree = outcome.tree;
@@ -349,6 +343,56 @@ impl<'a> Turn<'a> {
             return Ok(Verdict::Continue);
         }
         Ok(outcome.verdict)
+    }
+
+    /// A step without history.
+    fn step_input<'b>(
+        &'b self,
+        session: Session,
+        agent: &'b Agent,
+        model: Model,
+        situation: &Situation<'b>,
+        running: &Running,
+    ) -> StepInput<'b> {
+        let named = |part: &Part| matches!(part.body, PartBody::Agent(_));
+        let is_last = agent.steps.is_some_and(|limit| self.steps >= limit) || self.steps == self.most_steps();
+        StepInput {
+            engine: self.engine,
+            location: &self.location,
+            session,
+            agent,
+            model,
+            user_id: situation.user_id.clone(),
+            user: situation.user,
+            history: &[],
+            summary_of: None,
+            billed: Billed::default(),
+            answer_tool: answer_tool(situation.user),
+            is_last,
+            user_named_agent: situation.user_parts.parts.iter().any(named),
+            known_tree: None,
+            cancel: running.cancel.clone(),
+        }
+    }
+
+    fn most_steps(&self) -> u32 {
+        let limits = self.location.config.limits.as_ref();
+        limits
+            .and_then(|limits| limits.steps)
+            .map_or(MOST_STEPS, NonZeroU32::get)
+    }
+
+    /// Why the model is not asked again, if a limit is reached.
+    async fn refused(&self) -> Result<Option<String>, Error> {
+        let most = self.most_steps();
+        if self.steps > most {
+            return Ok(Some(format!(
+                "The turn is ended: the model was asked {most} times and still calls tools (limits.steps)"
+            )));
+        }
+        self.engine
+            .refused_spending(&self.location, self.session_id)
+            .await
     }
 
     async fn task(

@@ -33,6 +33,7 @@ use self::calls::{CallError, Calls};
 use self::draft::{Draft, Kind};
 pub(crate) use self::request::{Tools, build};
 use self::snapshot::StartSnapshot;
+use crate::spending::Held;
 use crate::{Engine, Error, Location, failure, subagent};
 
 /// How long results of tools wait while the model still writes without a pause: what comes in one breath is
@@ -140,6 +141,8 @@ pub(crate) struct Step<'a> {
     /// The answer is a summary.
     is_summary: bool,
     billed: Billed,
+    /// What the answer cost, until that is stored.
+    held: Option<Held>,
     answer_tool: Option<Arc<dyn Tool>>,
     /// What the answer tool was given.
     pub(crate) structured: Option<Value>,
@@ -181,12 +184,13 @@ pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
         seen_rules: prepared.seen_rules,
         cancel: input.cancel,
         draft,
-        calls: Calls::new(),
+        calls: Calls::new(input.location.config.limits.as_ref()),
         snapshot: tree,
         start_part: None,
         finish: None,
         is_summary: input.summary_of.is_some(),
         billed: input.billed,
+        held: None,
         answer_tool: input.answer_tool,
         structured: None,
     };
@@ -405,7 +409,20 @@ impl Step<'_> {
             StreamPart::ToolResult {
                 id, output, is_error, ..
             } => self.provider_result(&id, &output, is_error).await?,
-            StreamPart::Finish(finish) => self.finish = Some(finish),
+            StreamPart::Finish(finish) => {
+                let tokens = tokens_of(&finish);
+                let price = self.price(&finish, &tokens);
+                let all = [
+                    tokens.input,
+                    tokens.output,
+                    tokens.reasoning,
+                    tokens.cache.read,
+                    tokens.cache.write,
+                ];
+                let count = all.into_iter().fold(0, u64::saturating_add);
+                self.held = Some(self.engine.hold_spending(&self.session.id, price.0, count));
+                self.finish = Some(finish);
+            }
             StreamPart::Error(error) => return Ok(Some(Ended::Failed(failure::of_stream(&error)))),
             StreamPart::ToolInputDelta { .. }
             | StreamPart::ToolInputEnd { .. }
@@ -475,11 +492,11 @@ impl Step<'_> {
         // Calls that the model began and never finished.
         self.stop_calls(Duration::ZERO).await?;
         let (reason, tokens) = self.finish_and_tokens();
-        let billed = self
+        let price = self
             .finish
             .as_ref()
-            .and_then(|finish| cost::billed(&finish.metadata));
-        let price = billed.unwrap_or_else(|| cost::of(&self.model, &tokens));
+            .map(|finish| self.price(finish, &tokens))
+            .unwrap_or_default();
         let used = tokens.clone();
         let mut all = std::mem::take(&mut self.billed);
         all.add(&tokens, price);
@@ -493,6 +510,7 @@ impl Step<'_> {
         let broke_off = reason == UNKNOWN;
         let filtered = reason == FinishReason::ContentFilter.as_str();
         self.draft.add(PartBody::StepFinish(finish_part)).await?;
+        self.held = None;
         self.draft
             .change(|message| {
                 message.finish = Some(reason);
@@ -660,6 +678,10 @@ impl Step<'_> {
             Err(error) => tracing::warn!(%error, "the changed files could not be told"),
         }
         Ok(())
+    }
+
+    fn price(&self, finish: &Finish, tokens: &Tokens) -> Cost {
+        cost::billed(&finish.metadata).unwrap_or_else(|| cost::of(&self.model, tokens))
     }
 
     /// Why the model stopped, and what it used. An answer that just breaks off has no reason of its own.

@@ -5,6 +5,7 @@ mod agent;
 mod architecture;
 mod attach;
 mod attachments;
+
 mod commands;
 mod compaction;
 mod compat;
@@ -16,6 +17,7 @@ mod further_tools;
 mod index;
 mod interrupt;
 mod jobs;
+mod limits;
 mod login;
 mod looking;
 mod permissions;

@@ -11,7 +11,7 @@ use opencode_schema::time::iso;
 use opencode_schema::{
     Message, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, Session, SessionId,
 };
-use opencode_session::NewSession;
+use opencode_session::{NewSession, Use};
 use opencode_store::{Cursor, SessionFilter};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -251,6 +251,30 @@ pub(super) async fn remove(State(app): State<App>, Path(id): Path<String>) -> Re
     let location = app.engine.location(session.directory.as_ref()).await?;
     app.engine.delete_session(&location, &id).await?;
     Ok(Json(json!({ "deleted": true, "id": id })))
+}
+
+pub(super) async fn spending(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let id = session_id(&id, "id")?;
+    let session = app.engine.session(&id).await?;
+    let location = app.engine.location(session.directory.as_ref()).await?;
+    let spending = app.engine.spending(&location, &id).await?;
+    let used = |used: Use| {
+        compact(json!({
+            "cost": used.spent.cost,
+            "cost_limit": used.cost,
+            "tokens": used.spent.tokens,
+            "tokens_limit": used.tokens,
+        }))
+    };
+    Ok(Json(compact(json!({
+        "session": used(spending.session),
+        "day": used(spending.day),
+        "run": used(spending.run),
+        "reached": spending.reached(),
+    }))))
 }
 
 /// A session in brief.

@@ -2,6 +2,7 @@
 //! «Tool call repair», «Doom loop»; `tools.md` §2).
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,12 +11,13 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use opencode_llm::stream::ToolCall;
 use opencode_permission::{Question, Refusal};
+use opencode_schema::config::Limits;
 use opencode_schema::part::{CompletedTime, Span, ToolPart};
 use opencode_schema::time::now;
 use opencode_schema::{Object, Part, PartBody, PartId, ToolState};
 use opencode_tool::{Call, Failure, Output, structured_output};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::Step;
@@ -25,6 +27,9 @@ use crate::{Error, attachment, image};
 
 /// Identical calls in one message after which the user is asked whether this is a loop.
 const DOOM_CALLS: usize = 3;
+/// Tool calls of one answer, and of those the ones that run at the same time, when configuration does not say.
+const MOST_CALLS: u32 = 512;
+const PARALLEL_CALLS: u32 = 32;
 /// How often progress of one call is stored; listeners are told all of it.
 const STORE_PROGRESS_EVERY: Duration = Duration::from_secs(2);
 /// Progress reports that may wait to be told; more are left out.
@@ -38,6 +43,11 @@ pub(crate) struct Calls {
     progress: mpsc::Receiver<Progress>,
     reporter: mpsc::Sender<Progress>,
     stored_at: HashMap<String, Instant>,
+    /// Calls that may be made, and how many were.
+    most: u32,
+    made: u32,
+    /// Lets so many run at the same time.
+    slots: Arc<Semaphore>,
     /// The user refused a call: the turn ends after this step.
     pub(crate) refused: bool,
     /// Some local tool ran, so files may have changed.
@@ -51,7 +61,10 @@ pub(crate) struct Done {
 }
 
 impl Calls {
-    pub(crate) fn new() -> Self {
+    /// None yet, with room for as many as configuration allows.
+    pub(crate) fn new(limits: Option<&Limits>) -> Self {
+        let number = |value: Option<NonZeroU32>, usual| value.map_or(usual, NonZeroU32::get);
+        let parallel = number(limits.and_then(|limits| limits.parallel_calls), PARALLEL_CALLS);
         let (reporter, progress) = mpsc::channel(PROGRESS_QUEUE);
         Self {
             places: HashMap::new(),
@@ -59,6 +72,9 @@ impl Calls {
             progress,
             reporter,
             stored_at: HashMap::new(),
+            most: number(limits.and_then(|limits| limits.calls), MOST_CALLS),
+            made: 0,
+            slots: Arc::new(Semaphore::new((parallel as usize).min(Semaphore::MAX_PERMITS))),
             refused: false,
             any_ran: false,
         }
@@ -156,6 +172,14 @@ impl Step<'_> {
         if call.provider_executed {
             return Ok(());
         }
+        self.calls.made += 1;
+        if self.calls.made > self.calls.most {
+            let most = self.calls.most;
+            let told = format!(
+                "This call was not run: one answer may hold {most} calls at most. Make fewer at a time, and call again what is still needed."
+            );
+            return Ok(self.settle(place, Err(Failure::Told(told))).await?);
+        }
         self.check_doom(&name, &input).await?;
         self.start(call.id, &name, input);
         Ok(())
@@ -239,12 +263,17 @@ impl Step<'_> {
         let pictures = image::Limits::of(&self.location.config);
         let may_delegate = self.offered.iter().any(|tool| tool == "task");
         let recorded = self.snapshot.recorded();
+        let slots = Arc::clone(&self.calls.slots);
         let work = async move {
-            tokio::select! {
+            let ready = async {
+                recorded.await;
+                slots.acquire_owned().await
+            };
+            let _slot = tokio::select! {
                 biased;
                 () = call.cancel.cancelled() => return Done { call_id, result: Err(Failure::Aborted) },
-                () = recorded => {}
-            }
+                slot = ready => slot,
+            };
             let run = AssertUnwindSafe(tool.run(&call, input)).catch_unwind().await;
             let result = match run
                 .unwrap_or_else(|_| Err(Failure::told("The tool broke down. This is a bug in it.")))
