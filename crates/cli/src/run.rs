@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use opencode_catalog::Choice;
 use opencode_schema::agent::Mode;
 use opencode_schema::permission::{Action, Reply, Request, Rule, Ruleset};
+use opencode_schema::session::Status;
 use opencode_schema::{EventBody, MessageError, MessageWithParts, Session, SessionId};
 use opencode_session::{CommandCall, Engine, Error, Location, NewSession, Prompt};
 use opencode_store::{SessionFilter, Subscription};
@@ -62,7 +63,7 @@ pub(crate) async fn run(context: &Context, arguments: Run) -> Result<(), Failure
         let shared = engine.share_session(&location, &session.id).await?;
         said_where(context, &shared);
     }
-    let id = session.id.clone();
+    let (id, session_id) = (session.id.clone(), session.id.clone());
     let watch = Watch::new(context, &arguments, &engine, &location, session.id);
     let stop = CancellationToken::new();
     // As long as the program runs: the second signal ends it, whatever it waits for.
@@ -91,7 +92,13 @@ pub(crate) async fn run(context: &Context, arguments: Run) -> Result<(), Failure
             engine.prompt(&location, prompt).boxed()
         }
     };
-    let watched = watch.work(work, events, stop).await;
+    // Tasks in the background are told to the session, which then answers once more.
+    let work = async {
+        let answer = work.await;
+        engine.tasks_ended(&session_id).await;
+        answer
+    };
+    let watched = watch.work(work.boxed(), events, stop).await;
     engine.shutdown().await;
     signals.abort();
     watched
@@ -366,6 +373,11 @@ impl<'a> Watch<'a> {
                 }
             }
             EventBody::SessionIdle { session_id } if *session_id == self.session_id => self.rested = true,
+            EventBody::SessionStatus { session_id, status }
+                if *session_id == self.session_id && *status == Status::Busy =>
+            {
+                self.rested = false;
+            }
             _ if self.rested => {}
             other => self.show.event(other),
         }

@@ -90,6 +90,8 @@ pub mod variable {
     pub const PARALLEL_URL: &str = "OPENCODE_PARALLEL_URL";
     /// Plans are kept in files, and the plan agent may ask to go on with building.
     pub const PLAN_MODE: &str = "OPENCODE_EXPERIMENTAL_PLAN_MODE";
+    /// Lets tasks run in the background.
+    pub const BACKGROUND_SUBAGENTS: &str = "OPENCODE_EXPERIMENTAL_BACKGROUND_SUBAGENTS";
     /// Switches workspaces on.
     pub const WORKSPACES: &str = "OPENCODE_EXPERIMENTAL_WORKSPACES";
     /// The workspace that the program works for.
@@ -143,7 +145,8 @@ impl Environment {
             .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
     }
 
-    /// Whether something that is not ready is on: as its own switch says, else as [`variable::EXPERIMENTAL`] does.
+    /// Whether something that is not ready is on: by its own switch, or by that of all
+    /// ([`variable::EXPERIMENTAL`]). Its own wins (reference `tools.md` §1).
     #[must_use]
     pub fn is_experiment_on(&self, name: &str) -> bool {
         match self.get(name) {

@@ -191,7 +191,7 @@ async fn run_embedded(location: &Location, text: &str) -> String {
 }
 
 /// What a text mentions: files and folders of the worktree, else agents.
-async fn mentioned(location: &Location, text: &str) -> Vec<PartInput> {
+pub(crate) async fn mentioned(location: &Location, text: &str) -> Vec<PartInput> {
     let mut parts = Vec::new();
     for name in template::mentions(text) {
         let path = match name.strip_prefix("~/") {

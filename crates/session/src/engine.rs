@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::compaction::kept::KeptWords;
 use crate::coordinator::Coordinator;
+use crate::jobs::Jobs;
 use crate::location::Surroundings;
 use crate::spending::Runs;
 use crate::{Error, Location, housekeeping, share};
@@ -53,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) client: Client,
     pub(crate) coordinator: Coordinator,
+    /// Tasks that agents gave to others.
+    pub(crate) jobs: Arc<Jobs>,
     /// Everything that runs beside the caller.
     pub(crate) tasks: TaskTracker,
     /// Stops what runs in the background.
@@ -161,6 +164,7 @@ impl Engine {
             store,
             client,
             coordinator: Coordinator::default(),
+            jobs: Arc::default(),
             tasks: TaskTracker::new(),
             housekeeping: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -362,7 +366,11 @@ impl Engine {
         }
         let rest = async {
             let terminals = opened.iter().map(|location| location.terminals.close());
-            tokio::join!(join_all(terminals), self.inner.coordinator.stop_all());
+            tokio::join!(
+                join_all(terminals),
+                self.inner.jobs.close(),
+                self.inner.coordinator.stop_all()
+            );
             self.inner.tasks.wait().await;
         };
         if tokio::time::timeout(ENDING_LIMIT, rest).await.is_err() {

@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_tried_again() {
+    fn what_is_experiment_on_again() {
         for (error, wanted) in [
             (MessageError::Api(api("bad key", 401, "")), None),
             (MessageError::Api(api("no such thing", 400, "")), None),

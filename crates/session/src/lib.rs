@@ -22,6 +22,7 @@ mod host;
 mod housekeeping;
 mod image;
 mod indexing;
+mod jobs;
 mod lifecycle;
 mod location;
 mod manual;

@@ -120,8 +120,7 @@ impl Engine {
     /// [`Error::SessionNotFound`].
     pub async fn delete_session(&self, location: &Location, id: &SessionId) -> Result<(), Error> {
         for id in self.family(id).await? {
-            self.stop_jobs(&id);
-            self.inner.coordinator.stop(&id).await;
+            self.abort(&id).await;
             location.permissions.forget(&id).await;
         }
         let id = id.clone();

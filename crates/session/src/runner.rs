@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use opencode_config::environment::variable;
 use opencode_schema::agent::Agent;
 use opencode_schema::message::{OutputFormat, UserMessage};
 use opencode_schema::model::Model;
@@ -57,6 +58,11 @@ impl Engine {
         .boxed()
     }
 
+    /// Waits until no task that the session gave to others goes on, and it has answered to the ends of all.
+    pub async fn tasks_ended(&self, session_id: &SessionId) {
+        self.inner.jobs.none_of(session_id).await;
+    }
+
     /// What the sessions that do something do.
     #[must_use]
     pub fn statuses(&self) -> Vec<(SessionId, Status)> {
@@ -84,11 +90,29 @@ impl Engine {
         self.inner.coordinator.is_running(session_id)
     }
 
-    /// Stops the session's turn and its commands in the background, and waits until the turn is in order. False
-    /// when none ran.
+    /// Stops the session's turn, its commands in the background and the tasks that it gave away, and waits until
+    /// all is in order. False when no turn ran.
     pub async fn abort(&self, session_id: &SessionId) -> bool {
         self.stop_jobs(session_id);
-        self.inner.coordinator.stop(session_id).await
+        let tasks = self.inner.jobs.stop(session_id);
+        let (stopped, ()) = tokio::join!(self.inner.coordinator.stop(session_id), tasks);
+        // What the turn gave away in its last moment.
+        self.inner.jobs.stop(session_id).await;
+        stopped
+    }
+
+    /// Lets the tasks that a session waits for go on in the background. False when it waits for none, or when
+    /// that is not switched on.
+    #[must_use]
+    pub fn send_to_background(&self, session_id: &SessionId) -> bool {
+        self.has_background() && self.inner.jobs.detach(session_id)
+    }
+
+    /// Whether tasks may run in the background.
+    #[must_use]
+    pub fn has_background(&self) -> bool {
+        let environment = &self.inner.options.environment;
+        environment.is_experiment_on(variable::BACKGROUND_SUBAGENTS)
     }
 
     /// Does something that no turn may disturb, as work of the engine's own: it goes on when nobody waits for
@@ -410,7 +434,7 @@ impl<'a> Turn<'a> {
             }
             Task::Subtask(task) => {
                 let (user_id, user) = (&situation.user_id, situation.user);
-                subagent::run_for_user(engine, location, session, user_id, user, task, running).await?;
+                subagent::user::run(engine, location, session, user_id, user, task, running).await?;
                 Ok(Verdict::Continue)
             }
         }

@@ -1,29 +1,27 @@
 //! Tasks for other agents: a session of their own each (reference `agent-loop.md` §13, `tools.md` «task»).
 
+pub(crate) mod user;
+
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use opencode_catalog::Choice;
 use opencode_schema::agent::{Agent, AgentModel, Mode};
-use opencode_schema::id::call_id;
-use opencode_schema::input::PartInput;
-use opencode_schema::message::{AssistantMessage, AssistantTime, MessagePath, UserMessage};
-use opencode_schema::part::{CompletedTime, Span, SubtaskPart, ToolPart};
+use opencode_schema::input::{PartInput, PartInputBody};
+use opencode_schema::part::{TextPart, ToolPart};
 use opencode_schema::permission::{Action, Rule, Ruleset};
 use opencode_schema::session::Session;
-use opencode_schema::time::now;
-use opencode_schema::{
-    EventBody, Message, MessageBody, MessageId, MessageWithParts, Object, Part, PartBody, PartId, SessionId,
-    ToolState, WorkspaceId,
-};
-use opencode_tool::contract::{Delegated, Task};
+use opencode_schema::{MessageWithParts, Object, PartBody, SessionId, ToolState, WorkspaceId};
+use opencode_tool::contract::{Delegated, Progress, Task};
 use opencode_tool::{Call, Failure, task};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::coordinator::Running;
-use crate::lifecycle::NewSession;
-use crate::prompt::{Prompt, synthetic};
-use crate::{Engine, Error, Location};
+use crate::jobs::{After, End, Entered, Waited, Work};
+use crate::lifecycle::{NewSession, SessionChange};
+use crate::prompt::Prompt;
+use crate::{Engine, Error, Location, command};
 
 /// How deep tasks may be given on when configuration does not say.
 const DEFAULT_DEPTH: u32 = 1;
@@ -36,7 +34,7 @@ pub(crate) struct Caller {
     pub(crate) variant: Option<String>,
 }
 
-/// Gives a task of a tool call to another agent and waits for its answer.
+/// Gives a task of a tool call to another agent, and waits for its answer unless it is for the background.
 pub(crate) async fn run(
     engine: &Engine,
     location: &Arc<Location>,
@@ -52,7 +50,13 @@ pub(crate) async fn run(
 
 /// A task that has its session.
 struct Job {
-    session_id: SessionId,
+    /// Who gave it.
+    parent: SessionId,
+    /// The agent that gave it, and the variant of its model.
+    agent: Option<String>,
+    variant: Option<String>,
+    description: String,
+    background: bool,
     prompt: Prompt,
     metadata: Object,
 }
@@ -74,13 +78,8 @@ async fn begin(
             ))
         })?;
     check_depth(engine, location, &caller.session).await?;
-    let resumed = match &task.resume {
-        Some(id) => engine.session(&SessionId::trusted(id.as_str())).await.ok(),
-        None => None,
-    };
-    // A call that went on with the session that makes it would wait for itself.
-    let resumed = resumed.filter(|session| session.parent_id.as_ref() == Some(&caller.session.id));
-    let session = match resumed {
+    let rules = child_rules(location, &caller.session, agent);
+    let session = match resumed(engine, location, caller, task, &rules).await? {
         Some(session) => session,
         None => {
             let new = NewSession {
@@ -88,7 +87,7 @@ async fn begin(
                 title: Some(format!("{} (@{} subagent)", task.description, agent.name)),
                 agent: Some(agent.name.clone()),
                 model: None,
-                permission: Some(child_rules(location, &caller.session, agent)),
+                permission: Some(rules),
                 metadata: None,
                 workspace_id: caller.session.workspace_id.clone().map(WorkspaceId::trusted),
             };
@@ -110,23 +109,70 @@ async fn begin(
         None
     };
     let model = own.unwrap_or_else(|| caller.model.clone());
-    let metadata = json!({
-        "parentSessionId": caller.session.id,
-        "sessionId": session.id,
-        "model": { "providerID": model.provider_id, "modelID": model.model_id },
-    });
-    let mut prompt = Prompt::new(session.id.clone(), vec![PartInput::text(&task.prompt)]);
+    let mut metadata = Object::from_iter([
+        ("parentSessionId".to_owned(), json!(caller.session.id)),
+        ("sessionId".to_owned(), json!(session.id)),
+        (
+            "model".to_owned(),
+            json!({ "providerID": model.provider_id, "modelID": model.model_id }),
+        ),
+    ]);
+    if task.background {
+        metadata.insert("background".to_owned(), true.into());
+    }
+    let mut parts = vec![PartInput::text(&task.prompt)];
+    parts.extend(command::mentioned(location, &task.prompt).await);
+    let mut prompt = Prompt::new(session.id, parts);
     prompt.agent = Some(agent.name.clone());
     prompt.model = Some(model);
     prompt.variant = variant;
     Ok(Job {
-        session_id: session.id,
+        parent: caller.session.id.clone(),
+        agent: caller.session.agent.clone(),
+        variant: caller.variant.clone(),
+        description: task.description.clone(),
+        background: task.background,
         prompt,
-        metadata: metadata.as_object().cloned().unwrap_or_default(),
+        metadata,
     })
 }
 
+/// The session of an earlier task that this one goes on with. What its giver may not do now, it may not do
+/// either from then on.
+async fn resumed(
+    engine: &Engine,
+    location: &Location,
+    caller: &Caller,
+    task: &Task,
+    rules: &[Rule],
+) -> Result<Option<Session>, Failure> {
+    let Some(id) = &task.resume else { return Ok(None) };
+    let Ok(session) = engine.session(&SessionId::trusted(id.as_str())).await else {
+        return Ok(None);
+    };
+    let is_task = session.parent_id.is_some() && session.directory == location.directory_text();
+    if !is_task || engine.inner.jobs.waits_for(&caller.session.id, &session.id) {
+        return Ok(None);
+    }
+    let known = session.permission.as_deref().unwrap_or_default();
+    let missing: Ruleset = rules
+        .iter()
+        .filter(|rule| rule.action == Action::Deny && !known.contains(rule))
+        .cloned()
+        .collect();
+    if missing.is_empty() {
+        return Ok(Some(session));
+    }
+    let change = SessionChange {
+        permission: Some(missing),
+        ..SessionChange::default()
+    };
+    let changed = engine.change_session(&location.store, &session.id, change);
+    changed.await.map(Some).map_err(told)
+}
+
 impl Job {
+    /// Sees to it that the task is worked on, and waits for its end as long as anybody is to wait.
     async fn finish(
         self,
         engine: &Engine,
@@ -134,33 +180,159 @@ impl Job {
         cancel: &CancellationToken,
     ) -> Result<Delegated, Failure> {
         let Self {
-            session_id,
+            parent,
+            agent,
+            variant,
+            description,
+            background,
             prompt,
-            metadata,
+            mut metadata,
         } = self;
-        let answer = tokio::select! {
-            // Boxed: a task may give tasks away in its turn.
-            answer = Box::pin(engine.prompt(location, prompt)) => answer,
-            () = cancel.cancelled() => {
-                engine.abort(&session_id).await;
-                return Err(Failure::Aborted);
+        if cancel.is_cancelled() {
+            return Err(Failure::Aborted);
+        }
+        let session_id = prompt.session_id.clone();
+        let entered = engine.inner.jobs.enter(&parent, prompt, background);
+        let waited = match entered {
+            Entered::Closed => return Err(Failure::Aborted),
+            Entered::Full => {
+                return Err(Failure::told(
+                    "The task has not yet come to what it was told before. Wait for its end.",
+                ));
+            }
+            Entered::Added => None,
+            Entered::Begun(begun) => {
+                let giver = Giver {
+                    session_id: parent,
+                    agent,
+                    variant,
+                    description,
+                };
+                let work = work(engine.clone(), Arc::clone(location), begun.work, giver);
+                engine.inner.tasks.spawn(work);
+                if background {
+                    Some(Waited::Detached)
+                } else {
+                    tokio::select! {
+                        waited = begun.wait.ended() => Some(waited),
+                        () = cancel.cancelled() => {
+                            engine.inner.jobs.stop(&session_id).await;
+                            return Err(Failure::Aborted);
+                        }
+                    }
+                }
             }
         };
-        let failed =
-            |reason: &str| Failure::told(format!("Subagent failed (task_id: {session_id}): {reason}"));
-        let answer = answer.map_err(|error| failed(&error.to_string()))?;
-        if let Some(reason) = failure_of(&answer) {
-            return Err(failed(&reason));
+        let progress = match waited {
+            Some(Waited::Ended(End::Answer(text))) => Progress::Done(text),
+            Some(Waited::Ended(End::Failure(reason))) => return Err(Failure::Told(reason)),
+            Some(Waited::Ended(End::Stopped)) if cancel.is_cancelled() => return Err(Failure::Aborted),
+            Some(Waited::Ended(End::Stopped)) => return Err(Failure::told("Task cancelled")),
+            Some(Waited::Detached) => Progress::Begun,
+            None => Progress::Extended,
+        };
+        if !matches!(progress, Progress::Done(_)) {
+            metadata.insert("background".to_owned(), true.into());
+            metadata.insert("jobId".to_owned(), json!(session_id));
         }
-        let text = answer.parts.iter().rev().find_map(|part| match &part.body {
-            PartBody::Text(text) => Some(text.text.clone()),
-            _ => None,
-        });
         Ok(Delegated {
             session_id,
-            text: text.unwrap_or_default(),
+            progress,
             metadata,
         })
+    }
+}
+
+/// Who gave a task, and is told what came of it when nobody waits.
+struct Giver {
+    session_id: SessionId,
+    agent: Option<String>,
+    variant: Option<String>,
+    description: String,
+}
+
+/// Works on a task until nothing is left of it.
+fn work(engine: Engine, location: Arc<Location>, mut work: Work, giver: Giver) -> BoxFuture<'static, ()> {
+    // Boxed: a task may give tasks away in its turn.
+    async move {
+        let id = work.prompt.session_id.clone();
+        let jobs = Arc::clone(&engine.inner.jobs);
+        let _guard = work.guard(&jobs, &id);
+        loop {
+            let end = piece(&engine, &location, &work.prompt, &work.cancel).await;
+            match jobs.conclude(&id, &work, &end) {
+                After::Next(prompt) => work.prompt = *prompt,
+                After::Told => return,
+                After::Tell => {
+                    let parent = giver.session_id.clone();
+                    tell(&engine, &location, &id, giver, &end).await;
+                    return jobs.told(&parent);
+                }
+            }
+        }
+    }
+    .boxed()
+}
+
+/// One prompt of a task and its answer.
+async fn piece(
+    engine: &Engine,
+    location: &Arc<Location>,
+    prompt: &Prompt,
+    cancel: &CancellationToken,
+) -> End {
+    let id = &prompt.session_id;
+    let answer = tokio::select! {
+        biased;
+        () = cancel.cancelled() => {
+            engine.inner.coordinator.stop(id).await;
+            return End::Stopped;
+        }
+        answer = engine.prompt(location, prompt.clone()) => answer,
+    };
+    let failed = |reason: &str| End::Failure(format!("Subagent failed (task_id: {id}): {reason}"));
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return failed(&error.to_string()),
+    };
+    if let Some(reason) = failure_of(&answer) {
+        return failed(&reason);
+    }
+    let text = answer.parts.into_iter().rev().find_map(|part| match part.body {
+        PartBody::Text(text) => Some(text.text),
+        _ => None,
+    });
+    End::Answer(text.unwrap_or_default())
+}
+
+/// Tells the session that gave a task what came of it: a prompt of its own, which wakes the session or joins
+/// what it does.
+async fn tell(engine: &Engine, location: &Arc<Location>, id: &SessionId, giver: Giver, end: &End) {
+    let result = match end {
+        End::Answer(text) => Ok(text.as_str()),
+        End::Failure(reason) => Err(reason.as_str()),
+        End::Stopped => return,
+    };
+    let notice = task::notice(id, &giver.description, result);
+    let session = match engine.session(&giver.session_id).await {
+        Ok(session) => session,
+        Err(error) => return tracing::debug!(%error, "nobody is left to be told of a task"),
+    };
+    let text = TextPart {
+        text: notice,
+        synthetic: Some(true),
+        ..TextPart::default()
+    };
+    let part = PartInput {
+        id: None,
+        body: PartInputBody::Text(text),
+    };
+    let mut prompt = Prompt::new(giver.session_id, vec![part]);
+    prompt.agent = session.agent.or(giver.agent);
+    prompt.variant = giver.variant;
+    // A failure has been told to whoever listens.
+    if let Err(error) = engine.prompt(location, prompt).await {
+        tracing::debug!(%error, "the end of a task could not be told");
     }
 }
 
@@ -170,7 +342,7 @@ fn failure_of(answer: &MessageWithParts) -> Option<String> {
     if let Some(error) = &assistant.error {
         return Some(error.message().to_owned());
     }
-    answer.parts.iter().find_map(|part| match &part.body {
+    answer.parts.iter().rev().find_map(|part| match &part.body {
         PartBody::Tool(ToolPart {
             state: ToolState::Error { error, .. },
             ..
@@ -189,12 +361,16 @@ async fn check_depth(engine: &Engine, location: &Location, session: &Session) ->
     let limit = location.config.subagent_depth.unwrap_or(DEFAULT_DEPTH);
     let mut depth = 0;
     let mut parent = session.parent_id.clone();
+    let mut seen = Vec::new();
     while let Some(id) = parent {
         depth += 1;
-        if depth >= limit {
+        // A damaged file may make a session its own ancestor.
+        if depth >= limit || seen.contains(&id) {
+            depth = limit;
             break;
         }
         parent = engine.session(&id).await.map_err(told)?.parent_id;
+        seen.push(id);
     }
     if depth < limit {
         return Ok(());
@@ -229,244 +405,4 @@ fn child_rules(location: &Location, parent: &Session, agent: &Agent) -> Ruleset 
             .map(|tool| Rule::new(tool, "*", Action::Deny)),
     );
     rules
-}
-
-/// Runs a task that the user gave, without asking the model: a message that holds one call of the task tool.
-pub(crate) async fn run_for_user(
-    engine: &Engine,
-    location: &Arc<Location>,
-    session: Session,
-    user_id: &MessageId,
-    user: &UserMessage,
-    task: &SubtaskPart,
-    running: &Running,
-) -> Result<(), Error> {
-    let model = match &task.model {
-        Some(model) => Choice {
-            provider_id: model.provider_id.clone(),
-            model_id: model.model_id.clone(),
-        },
-        None => Choice {
-            provider_id: user.model.provider_id.clone(),
-            model_id: user.model.model_id.clone(),
-        },
-    };
-    let mut work = UserTask::new(location, &session, user_id, &user.agent, &model, task);
-    work.store(location).await?;
-    let caller = Caller {
-        session,
-        model,
-        variant: user.model.variant.clone(),
-    };
-    let wanted = Task {
-        description: task.description.clone(),
-        prompt: task.prompt.clone(),
-        subagent: task.agent.clone(),
-        resume: None,
-        command: task.command.clone(),
-    };
-    let result = match begin(engine, location, &caller, &wanted).await {
-        Ok(job) => {
-            work.show(location, &task.description, job.metadata.clone())
-                .await?;
-            job.finish(engine, location, &running.cancel).await
-        }
-        Err(failure) => Err(failure),
-    };
-    work.conclude(location, &task.description, result).await?;
-    if task.command.is_some() && !running.cancel.is_cancelled() {
-        ask_to_go_on(location, &caller.session.id, user).await?;
-    }
-    Ok(())
-}
-
-/// The message of a task that the user gave.
-struct UserTask {
-    message: Message,
-    part: Part,
-    input: Value,
-    start: i64,
-}
-
-impl UserTask {
-    fn new(
-        location: &Location,
-        session: &Session,
-        user_id: &MessageId,
-        agent: &str,
-        model: &Choice,
-        task: &SubtaskPart,
-    ) -> Self {
-        let start = now();
-        let message = Message {
-            id: MessageId::new(),
-            session_id: session.id.clone(),
-            body: MessageBody::Assistant(Box::new(AssistantMessage {
-                time: AssistantTime {
-                    created: start,
-                    completed: None,
-                },
-                parent_id: user_id.clone(),
-                model_id: model.model_id.clone(),
-                provider_id: model.provider_id.clone(),
-                mode: agent.to_owned(),
-                agent: agent.to_owned(),
-                path: MessagePath {
-                    cwd: location.directory_text(),
-                    root: location.worktree.to_string_lossy().into_owned(),
-                },
-                ..AssistantMessage::default()
-            })),
-        };
-        let mut input = json!({
-            "prompt": task.prompt, "description": task.description, "subagent_type": task.agent,
-        });
-        if let Some(command) = &task.command {
-            input["command"] = command.as_str().into();
-        }
-        let part = Part {
-            id: PartId::new(),
-            session_id: session.id.clone(),
-            message_id: message.id.clone(),
-            body: PartBody::Tool(ToolPart {
-                call_id: call_id(),
-                tool: task::NAME.to_owned(),
-                state: ToolState::Running {
-                    input: input.clone(),
-                    title: None,
-                    metadata: None,
-                    time: Span { start, end: None },
-                },
-                metadata: None,
-            }),
-        };
-        Self {
-            message,
-            part,
-            input,
-            start,
-        }
-    }
-
-    async fn store(&self, location: &Location) -> Result<(), Error> {
-        let (message, part) = (self.message.clone(), self.part.clone());
-        location
-            .store
-            .write(move |transaction| {
-                let session_id = message.session_id.clone();
-                transaction.publish(EventBody::MessageUpdated {
-                    session_id: session_id.clone(),
-                    info: Box::new(message),
-                })?;
-                transaction.publish(EventBody::PartUpdated {
-                    session_id,
-                    part: Box::new(part),
-                    time: now(),
-                })
-            })
-            .await?;
-        Ok(())
-    }
-
-    fn set(&mut self, state: ToolState) {
-        if let PartBody::Tool(part) = &mut self.part.body {
-            part.state = state;
-        }
-    }
-
-    async fn show(&mut self, location: &Location, title: &str, metadata: Object) -> Result<(), Error> {
-        let time = Span {
-            start: self.start,
-            end: None,
-        };
-        self.set(ToolState::Running {
-            input: self.input.clone(),
-            title: Some(title.to_owned()),
-            metadata: Some(metadata),
-            time,
-        });
-        self.store(location).await
-    }
-
-    async fn conclude(
-        mut self,
-        location: &Location,
-        title: &str,
-        result: Result<Delegated, Failure>,
-    ) -> Result<(), Error> {
-        let input = self.input.clone();
-        let state = match result {
-            Ok(delegated) => ToolState::Completed {
-                input,
-                output: task::report(&delegated),
-                title: title.to_owned(),
-                metadata: delegated.metadata,
-                time: CompletedTime {
-                    start: self.start,
-                    end: now(),
-                    compacted: None,
-                },
-                attachments: None,
-            },
-            Err(failure) => {
-                let error = if failure == Failure::Aborted {
-                    "Cancelled".to_owned()
-                } else {
-                    failure.to_string()
-                };
-                ToolState::Error {
-                    input,
-                    error,
-                    metadata: None,
-                    time: Span {
-                        start: self.start,
-                        end: Some(now()),
-                    },
-                }
-            }
-        };
-        self.set(state);
-        if let MessageBody::Assistant(assistant) = &mut self.message.body {
-            assistant.finish = Some("tool-calls".to_owned());
-            assistant.time.completed = Some(now());
-        }
-        self.store(location).await
-    }
-}
-
-/// After a command's task the model is asked to tell what came of it.
-async fn ask_to_go_on(location: &Location, session_id: &SessionId, user: &UserMessage) -> Result<(), Error> {
-    let mut next = UserMessage {
-        agent: user.agent.clone(),
-        model: user.model.clone(),
-        ..UserMessage::default()
-    };
-    next.time.created = now();
-    let message = Message {
-        id: MessageId::new(),
-        session_id: session_id.clone(),
-        body: MessageBody::User(Box::new(next)),
-    };
-    let part = Part {
-        id: PartId::new(),
-        session_id: session_id.clone(),
-        message_id: message.id.clone(),
-        body: synthetic("Summarize the output of the task above, then go on with what you were doing."),
-    };
-    let id = session_id.clone();
-    location
-        .store
-        .write(move |transaction| {
-            transaction.publish(EventBody::MessageUpdated {
-                session_id: id.clone(),
-                info: Box::new(message),
-            })?;
-            transaction.publish(EventBody::PartUpdated {
-                session_id: id,
-                part: Box::new(part),
-                time: now(),
-            })
-        })
-        .await?;
-    Ok(())
 }

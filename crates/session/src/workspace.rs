@@ -59,8 +59,7 @@ impl From<opencode_store::Error> for WorkspaceError {
 impl Engine {
     /// Whether workspaces are switched on.
     fn has_workspaces(&self) -> bool {
-        self.inner.options.environment.is_on(variable::WORKSPACES)
-            || self.inner.options.environment.is_on(variable::EXPERIMENTAL)
+        self.inner.options.environment.is_experiment_on(variable::WORKSPACES)
     }
 
     /// The workspace that this program works for, if it was started as one.

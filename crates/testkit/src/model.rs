@@ -25,6 +25,7 @@ pub struct Step {
     pub(crate) raw: Option<String>,
     pub(crate) cut: bool,
     pub(crate) hold: Option<Gate>,
+    pub(crate) in_task: bool,
 }
 
 /// An error answer.
@@ -134,6 +135,13 @@ impl Step {
         self
     }
 
+    /// Only for the session of a task; the steps without this are then for the others.
+    #[must_use]
+    pub fn in_task(mut self) -> Self {
+        self.in_task = true;
+        self
+    }
+
     /// After the first words nothing comes until the gate is opened.
     #[must_use]
     pub fn held(mut self) -> (Self, Gate) {
@@ -214,6 +222,18 @@ impl Received {
 struct Script {
     steps: Vec<Step>,
     received: Vec<Received>,
+}
+
+impl Script {
+    /// The first step that is meant for such a session.
+    fn next(&mut self, in_task: bool) -> Step {
+        let marked = self.steps.iter().position(|step| step.in_task);
+        let place = match marked.filter(|_| in_task) {
+            Some(marked) => Some(marked),
+            None => self.steps.iter().position(|step| !step.in_task),
+        };
+        place.map_or_else(|| Step::text("done"), |place| self.steps.remove(place))
+    }
 }
 
 /// A model that answers by a script and keeps every request. It lives as long as the value.
@@ -327,10 +347,8 @@ async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap,
         });
         if is_title {
             Step::text("A scripted title")
-        } else if script.steps.is_empty() {
-            Step::text("done")
         } else {
-            script.steps.remove(0)
+            script.next(headers.contains_key("x-parent-session-id"))
         }
     };
     if !is_title {

@@ -166,7 +166,7 @@ pub trait Host: Send + Sync {
         questions: Vec<Question>,
     ) -> BoxFuture<'a, Result<Vec<Answer>, Failure>>;
 
-    /// Gives a task to another agent and waits for its answer.
+    /// Gives a task to another agent, and waits for its answer unless it goes on in the background.
     fn delegate<'a>(&'a self, call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>>;
 
     /// Does something that goes on after the call and after the turn. The text that it gives is told to the
@@ -211,6 +211,8 @@ pub struct Task {
     pub resume: Option<String>,
     /// The command that it came from.
     pub command: Option<String>,
+    /// Nobody waits for it.
+    pub background: bool,
 }
 
 /// What came of a task.
@@ -218,10 +220,21 @@ pub struct Task {
 pub struct Delegated {
     /// The session that worked on it.
     pub session_id: SessionId,
-    /// Its last words.
-    pub text: String,
+    /// How far it is.
+    pub progress: Progress,
     /// Facts for the result's metadata.
     pub metadata: Object,
+}
+
+/// How far a task is that was given away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It is done; the last words.
+    Done(String),
+    /// It goes on in the background.
+    Begun,
+    /// It ran already and was told more.
+    Extended,
 }
 
 /// A result.

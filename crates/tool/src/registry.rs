@@ -21,6 +21,8 @@ pub struct Settings {
     pub may_ask: bool,
     /// Whether commands can go on in the background.
     pub background: bool,
+    /// Whether tasks can.
+    pub background_tasks: bool,
     /// Whether plans are kept in files, and whoever drives the program lets them be carried out.
     pub plan_files: bool,
     /// How the web is searched.
@@ -57,7 +59,9 @@ impl Registry {
             Arc::new(grep::Grep),
             Arc::new(edit::Edit),
             Arc::new(write::Write),
-            Arc::new(task::Task),
+            Arc::new(task::Task {
+                background: settings.background_tasks,
+            }),
             Arc::new(webfetch::Webfetch::default()),
             Arc::new(todowrite::Todowrite),
             Arc::new(websearch::Websearch::new(settings.search)),

@@ -1,27 +1,37 @@
-//! The `task` tool: gives a task to another agent and waits for its answer (reference `tools.md` §3,
-//! task).
+//! The `task` tool: gives a task to another agent, and waits for its answer or lets it work in the background
+//! (reference `tools.md` §3, task).
 //!
 //! Everything about the other agent — whether there is one of that name, its session, how deep tasks may
 //! nest, what it may do — is the engine's business ([`Host::delegate`](crate::Host::delegate)).
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use opencode_schema::Object;
+use opencode_schema::{Object, SessionId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::contract::{
-    Ask, Call, Definition, Delegated, Failure, Output, Scope, Subagent, Tool, arguments, schema_of,
+    Ask, Call, Definition, Delegated, Failure, Output, Progress, Scope, Subagent, Tool, arguments, schema_of,
 };
 
 /// Name of the tool.
 pub const NAME: &str = "task";
 const DESCRIPTION: &str = include_str!("descriptions/task.md");
+const BACKGROUND: &str = include_str!("descriptions/task_background.md");
+
+/// What a model is told instead of an answer.
+const BEGUN: &str = "The task goes on in the background; you are told when it ends. Do not wait, ask for it or do \
+    the same work meanwhile. Work on something else, or tell the user what you started and end your answer.";
+const EXTENDED: &str = "The task runs in the background and gets this next; you are told when it ends. Do not wait, \
+    ask for it or do the same work meanwhile. Work on something else, or tell the user and end your answer.";
 
 /// The `task` tool.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Task;
+pub struct Task {
+    /// Whether tasks may run in the background.
+    pub background: bool,
+}
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Arguments {
@@ -35,6 +45,8 @@ struct Arguments {
     task_id: Option<String>,
     /// Command that the task comes from
     command: Option<String>,
+    /// Not to wait for the task: you are told when it ends
+    background: Option<bool>,
 }
 
 impl Tool for Task {
@@ -43,20 +55,25 @@ impl Tool for Task {
     }
 
     fn definition(&self, scope: &Scope) -> Definition {
+        let mut description = DESCRIPTION.to_owned();
+        let mut parameters = schema_of::<Arguments>();
+        if self.background {
+            description.push_str(BACKGROUND);
+        } else if let Some(properties) = parameters["properties"].as_object_mut() {
+            properties.shift_remove("background");
+        }
         let agents: String = scope.subagents.iter().map(line).collect();
-        let description = if agents.is_empty() {
-            DESCRIPTION.to_owned()
-        } else {
-            format!("{DESCRIPTION}\nAgents:{agents}")
-        };
+        if !agents.is_empty() {
+            description = format!("{description}\nAgents:{agents}");
+        }
         Definition {
             description,
-            parameters: schema_of::<Arguments>(),
+            parameters,
         }
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
-        delegate(call, input).boxed()
+        delegate(*self, call, input).boxed()
     }
 }
 
@@ -68,8 +85,15 @@ fn line(agent: &Subagent) -> String {
     format!("\n- {}: {description}", agent.name)
 }
 
-async fn delegate(call: &Call, input: Value) -> Result<Output, Failure> {
+async fn delegate(tool: Task, call: &Call, input: Value) -> Result<Output, Failure> {
     let arguments: Arguments = arguments(NAME, input)?;
+    let background = arguments.background == Some(true);
+    if background && !tool.background {
+        return Err(Failure::told(
+            "Tasks run in the background only where OPENCODE_EXPERIMENTAL_BACKGROUND_SUBAGENTS=true is set. \
+             Call again without `background`.",
+        ));
+    }
     let text = |text: &str| Value::String(text.to_owned());
     call.ask(Ask {
         permission: NAME.into(),
@@ -92,6 +116,7 @@ async fn delegate(call: &Call, input: Value) -> Result<Output, Failure> {
                 subagent: arguments.subagent_type,
                 resume: arguments.task_id.filter(|id| !id.is_empty()),
                 command: arguments.command,
+                background,
             },
         )
         .await?;
@@ -103,20 +128,46 @@ async fn delegate(call: &Call, input: Value) -> Result<Output, Failure> {
     })
 }
 
-/// What the model is told of a task that is done.
+/// What the model is told of a task that it gave.
 #[must_use]
 pub fn report(delegated: &Delegated) -> String {
-    format!(
-        "<task id=\"{}\" state=\"completed\">\n<task_result>\n{}\n</task_result>\n</task>",
-        delegated.session_id, delegated.text
-    )
+    let id = &delegated.session_id;
+    match &delegated.progress {
+        Progress::Done(text) => block(id, "completed", None, text),
+        Progress::Begun => block(id, "running", Some("Background task started"), BEGUN),
+        Progress::Extended => block(id, "running", Some("Background task updated"), EXTENDED),
+    }
+}
+
+/// What a session is told when a task that it does not wait for has ended.
+#[must_use]
+pub fn notice(id: &SessionId, description: &str, result: Result<&str, &str>) -> String {
+    match result {
+        Ok(text) => {
+            let summary = format!("Background task completed: {description}");
+            block(id, "completed", Some(&summary), text)
+        }
+        Err(reason) => {
+            let summary = format!("Background task failed: {description}");
+            block(id, "error", Some(&summary), reason)
+        }
+    }
+}
+
+fn block(id: &SessionId, state: &str, summary: Option<&str>, text: &str) -> String {
+    let tag = if state == "error" {
+        "task_error"
+    } else {
+        "task_result"
+    };
+    let summary = summary.map_or_else(String::new, |summary| format!("<summary>{summary}</summary>\n"));
+    format!("<task id=\"{id}\" state=\"{state}\">\n{summary}<{tag}>\n{text}\n</{tag}>\n</task>")
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use opencode_schema::SessionId;
     use pretty_assertions::assert_eq;
     use serde_json::json;
 
@@ -128,13 +179,16 @@ mod tests {
         let bench = Bench::delegating(|task| {
             Ok(Delegated {
                 session_id: SessionId::trusted("ses_child"),
-                text: format!("done: {}", task.prompt),
+                progress: match task.background {
+                    false => Progress::Done(format!("done: {}", task.prompt)),
+                    true => Progress::Begun,
+                },
                 metadata: Object::from_iter([("sessionId".to_owned(), "ses_child".into())]),
             })
         });
         let input =
             json!({"description": "look", "prompt": "count", "subagent_type": "general", "task_id": ""});
-        let output = bench.run(&Task, input).await.unwrap();
+        let output = bench.run(&Task::default(), input).await.unwrap();
         assert_eq!(output.title, "look");
         assert_eq!(output.metadata["sessionId"], "ses_child");
         insta::assert_snapshot!(output.output, @r#"
@@ -165,14 +219,14 @@ mod tests {
     async fn a_no_gives_nothing_away() {
         let bench = Bench::asking(|_| Err(Failure::told("no")));
         let input = json!({"description": "d", "prompt": "p", "subagent_type": "general"});
-        assert_eq!(bench.run(&Task, input).await, Err(Failure::told("no")));
+        assert_eq!(bench.run(&Task::default(), input).await, Err(Failure::told("no")));
         assert_eq!(bench.recorded().tasks, []);
     }
 
     #[test]
     fn agents_are_listed() {
         let mut bench = Bench::new();
-        assert_eq!(Task.definition(&bench.scope).description, DESCRIPTION);
+        assert_eq!(Task::default().definition(&bench.scope).description, DESCRIPTION);
         bench.scope.subagents = Arc::from(vec![
             Subagent {
                 name: "explore".into(),
@@ -184,7 +238,7 @@ mod tests {
             },
         ]);
         assert_eq!(
-            Task.definition(&bench.scope).description,
+            Task::default().definition(&bench.scope).description,
             format!(
                 "{DESCRIPTION}\nAgents:\n- explore: Searches.\n- mine: To be used only when the user asks for it."
             )
@@ -193,7 +247,8 @@ mod tests {
 
     #[test]
     fn parameters() {
-        insta::assert_json_snapshot!(schema_of::<Arguments>(), @r#"
+        let scope = Bench::new().scope;
+        insta::assert_json_snapshot!(Task::default().definition(&scope).parameters, @r#"
         {
           "type": "object",
           "properties": {
@@ -226,5 +281,70 @@ mod tests {
           "$schema": "https://json-schema.org/draft/2020-12/schema"
         }
         "#);
+    }
+
+    #[test]
+    fn the_background_is_offered_where_it_is_switched_on() {
+        let scope = Bench::new().scope;
+        let definition = Task { background: true }.definition(&scope);
+        assert_eq!(definition.description, format!("{DESCRIPTION}{BACKGROUND}"));
+        insta::assert_json_snapshot!(definition.parameters["properties"]["background"], @r#"
+        {
+          "type": "boolean",
+          "description": "Not to wait for the task: you are told when it ends"
+        }
+        "#);
+    }
+
+    #[tokio::test]
+    async fn the_background_is_refused_where_it_is_switched_off() {
+        let bench = Bench::new();
+        let input =
+            json!({"description": "d", "prompt": "p", "subagent_type": "general", "background": true});
+        let refused = bench.run(&Task::default(), input.clone()).await.unwrap_err();
+        assert!(refused.to_string().contains("BACKGROUND_SUBAGENTS"), "{refused}");
+        assert_eq!(
+            (bench.recorded().asks.len(), bench.recorded().tasks.len()),
+            (0, 0)
+        );
+    }
+
+    #[test]
+    fn tasks_in_the_background_are_told_of() {
+        let id = SessionId::trusted("ses_child");
+        insta::assert_snapshot!(notice(&id, "look", Ok("found")), @r#"
+        <task id="ses_child" state="completed">
+        <summary>Background task completed: look</summary>
+        <task_result>
+        found
+        </task_result>
+        </task>
+        "#);
+        insta::assert_snapshot!(notice(&id, "look", Err("no model")), @r#"
+        <task id="ses_child" state="error">
+        <summary>Background task failed: look</summary>
+        <task_error>
+        no model
+        </task_error>
+        </task>
+        "#);
+        let begun = |progress| {
+            report(&Delegated {
+                session_id: id.clone(),
+                progress,
+                metadata: Object::new(),
+            })
+        };
+        for (progress, summary) in [
+            (Progress::Begun, "<summary>Background task started</summary>"),
+            (Progress::Extended, "<summary>Background task updated</summary>"),
+        ] {
+            let text = begun(progress);
+            assert!(
+                text.starts_with("<task id=\"ses_child\" state=\"running\">\n"),
+                "{text}"
+            );
+            assert!(text.contains(summary), "{text}");
+        }
     }
 }

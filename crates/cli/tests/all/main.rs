@@ -34,6 +34,7 @@ mod serve_transport;
 mod share;
 mod skills;
 mod sync;
+mod tasks;
 mod turn;
 
 use opencode_testkit::{Home, ScriptedModel, Served, Step};

@@ -98,8 +98,7 @@ fn switch(name: &str, value: Option<&str>) -> Result<bool, ApiError> {
     }
 }
 
-/// Parity: http-api.md §6.3, false also for sessions that nobody knows. No session has work that could go on
-/// in the background.
-pub(crate) async fn background(Named(_): Named<SessionId>) -> Json<bool> {
-    Json(false)
+/// Parity: http-api.md §6.3, false also for sessions that nobody knows.
+pub(crate) async fn background(State(app): State<App>, Named(id): Named<SessionId>) -> Json<bool> {
+    Json(app.engine.send_to_background(&id))
 }

@@ -2,12 +2,14 @@
 //! (reference `http-api.md` §6.2, §6.8).
 
 use axum::Json;
+use axum::extract::State;
 use opencode_session::Audience;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 use crate::extract::{At, Query};
+use crate::listen::App;
 
 /// What schemas of tools are written in.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -75,8 +77,8 @@ pub(crate) async fn resources(At(_): At) -> Json<Value> {
 }
 
 /// What only some builds and settings can do.
-pub(crate) async fn capabilities(At(_): At) -> Json<Value> {
-    Json(json!({ "backgroundSubagents": false }))
+pub(crate) async fn capabilities(State(app): State<App>, At(_): At) -> Json<Value> {
+    Json(json!({ "backgroundSubagents": app.engine.has_background() }))
 }
 
 /// The console account, which nobody can log in to here.

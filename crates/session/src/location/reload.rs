@@ -199,6 +199,7 @@ fn tool_settings(environment: &Environment, config: &Config) -> Settings {
         command_timeout: timeout.map(Duration::from_millis),
         may_ask: may_ask(environment),
         background: runs_in_background(config),
+        background_tasks: environment.is_experiment_on(variable::BACKGROUND_SUBAGENTS),
         plan_files: plan::is_on(environment) && client(environment) == "cli",
         search: websearch::Settings::of(environment),
         named: named_permissions(config),
