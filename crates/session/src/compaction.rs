@@ -16,14 +16,13 @@ use std::sync::Arc;
 use opencode_catalog::Choice;
 use opencode_config::environment::variable;
 use opencode_schema::agent::Agent;
-use opencode_schema::message::{MessageModel, UserMessage, UserTime};
+use opencode_schema::message::{MessageModel, UserMessage};
 use opencode_schema::model::Model;
 use opencode_schema::part::{CompactionPart, TextPart};
 use opencode_schema::session::Session;
 use opencode_schema::time::now;
 use opencode_schema::{
-    EventBody, Message, MessageBody, MessageError, MessageId, MessageWithParts, Object, Part, PartBody,
-    PartId, SessionId,
+    EventBody, MessageError, MessageId, MessageWithParts, Object, Part, PartBody, SessionId,
 };
 use opencode_store::Role;
 

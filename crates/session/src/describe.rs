@@ -109,7 +109,7 @@ impl Engine {
         let _giving_up = cancel.clone().drop_guard();
         let asked = collect(&self.inner.client, &target, &request, cancel);
         let text = match tokio::time::timeout(LIMIT, asked).await {
-            Ok(Ok(text)) => text,
+            Ok(Ok((text, _))) => text,
             Ok(Err(error)) => return Err(Error::Describe(error.message().to_owned())),
             Err(_) => return Err(Error::Describe("it did not answer in time".to_owned())),
         };

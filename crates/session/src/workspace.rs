@@ -59,7 +59,10 @@ impl From<opencode_store::Error> for WorkspaceError {
 impl Engine {
     /// Whether workspaces are switched on.
     fn has_workspaces(&self) -> bool {
-        self.inner.options.environment.is_experiment_on(variable::WORKSPACES)
+        self.inner
+            .options
+            .environment
+            .is_experiment_on(variable::WORKSPACES)
     }
 
     /// The workspace that this program works for, if it was started as one.
