@@ -14,8 +14,9 @@ use opencode_llm::replay::Feed;
 
 use self::streams::Stream;
 
-/// Passes over each stream; the best counts, as other work of the machine only ever makes one slower.
-const PASSES: usize = 9;
+/// Passes over each stream; the best counts, as other work of the machine only ever makes one slower. They are
+/// short, so that some of them have a core for themselves.
+const PASSES: usize = 60;
 /// A piece of a coalesced stream.
 const BLOCK: usize = 8 * 1024;
 

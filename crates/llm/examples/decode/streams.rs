@@ -6,7 +6,7 @@ use opencode_llm::adapter::{Api, by_package_and_api, table::ADAPTERS};
 use serde_json::{Value, json};
 
 /// About as many bytes of content as each stream carries.
-const CONTENT: usize = 384 * 1024;
+const CONTENT: usize = 64 * 1024;
 
 /// What the model says, over and over. It has what real answers have: lines, quotes, code, other scripts.
 const PASSAGE: &str = "The parser keeps the start of a line whose end has not come, so that a read may stop \
