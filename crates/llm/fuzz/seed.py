@@ -24,6 +24,26 @@ TARGETS = {
     "bedrock": (["bedrock-converse"], ["bedrock"]),
     "cohere": (["cohere"], ["cohere"]),
 }
+# Nobody recorded Vercel's gateway; each of its events is a part.
+GATEWAY = [
+    {"type": "response-metadata", "id": "r", "modelId": "m"},
+    {"type": "reasoning-start", "id": "0", "providerMetadata": {"google": {"thoughtSignature": "A"}}},
+    {"type": "reasoning-delta", "id": "0", "delta": "think"},
+    {"type": "reasoning-end", "id": "0"},
+    {"type": "text-start", "id": "1"},
+    {"type": "text-delta", "id": "1", "delta": "said"},
+    {"type": "text-end", "id": "1"},
+    {"type": "tool-input-start", "id": "c", "toolName": "bash"},
+    {"type": "tool-input-delta", "id": "c", "delta": "{}"},
+    {"type": "tool-input-end", "id": "c"},
+    {"type": "tool-call", "toolCallId": "c", "toolName": "bash", "input": "{}", "providerExecuted": False},
+    {"type": "tool-result", "toolCallId": "c", "toolName": "bash", "result": {"n": 1}, "isError": True},
+    {"type": "source", "sourceType": "url", "id": "s", "url": "https://a", "title": "A"},
+    {"type": "file", "mediaType": "image/png", "data": "QUJD"},
+    {"type": "error", "error": {"message": "busy", "statusCode": 529, "isRetryable": True}},
+    {"type": "finish", "finishReason": {"unified": "stop", "raw": "STOP"},
+     "usage": {"inputTokens": {"total": 5, "cacheRead": 1}, "outputTokens": {"total": 2, "reasoning": 1}}},
+]
 # Targets that take their first byte as a choice among adapters.
 CHOOSING = {"openai_chat", "openai_responses", "gemini"}
 
@@ -46,6 +66,13 @@ def answers(folders, packages, cases):
                 yield path.read_bytes()
 
 
+def in_envelope(answer):
+    """An answer of chat completions as SAP's orchestration gives it."""
+    lines = answer.split(b"\n")
+    return b"\n".join(b'data: {"request_id":"r","final_result":' + line[6:] + b"}" if line.startswith(b"data: {") else line
+                      for line in lines)
+
+
 def main():
     files = ("answers.json", "responses.json", "clouds.json")
     cases = [case for name in files for case in json.loads((CASES / name).read_text())]
@@ -56,6 +83,9 @@ def main():
         store(target, [(bytes([number % 64]) if chooses else b"") + answer for number, answer in enumerate(found)])
         events += [bytes([number % 64]) + answer[:8192] for number, answer in enumerate(found[::8])]
     store("sse", events)
+    store("sap", [in_envelope(answer) for answer in answers(["openai-chat"], ["compatible"], cases)])
+    whole = "".join(f"data: {json.dumps(event)}\n\n" for event in GATEWAY)
+    store("gateway", [whole.encode(), json.dumps({"content": GATEWAY, "finishReason": GATEWAY[-1]["finishReason"]}).encode()])
     inputs = [case["input"] for name in ("requests.json", "responses_requests.json")
               for case in json.loads((CASES / name).read_text())]
     recorded = sorted((SHARED / "fixtures" / "providers" / "_requests").glob("*/*.json"))
