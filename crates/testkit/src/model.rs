@@ -312,6 +312,17 @@ impl ScriptedModel {
             .expect("the model lives");
     }
 
+    /// How often the model was asked for an answer.
+    #[must_use]
+    pub fn asked(&self) -> usize {
+        *self.shared.count.borrow()
+    }
+
+    /// Forgets the requests so far, for tests that make very many; [`ScriptedModel::asked`] goes on.
+    pub fn forget_requests(&self) {
+        self.shared.script.lock().unwrap().received.clear();
+    }
+
     /// From now on these are the steps.
     pub fn now_answers(&self, steps: impl IntoIterator<Item = Step>) {
         self.shared.script.lock().unwrap().steps = steps.into_iter().collect();

@@ -5,7 +5,7 @@ mod agent;
 mod architecture;
 mod attach;
 mod attachments;
-
+mod chaos;
 mod commands;
 mod compaction;
 mod compat;
