@@ -145,7 +145,10 @@ async fn lists_say_what_is_there() {
     assert_eq!(mcp["on"]["status"], "failed");
     assert_eq!(get("/lsp").await, json!([]));
     let ids = get("/experimental/tool/ids").await;
-    for (model, others) in [("b", &["apply_patch"][..]), ("gpt-5", &["edit", "write"])] {
+    for (model, others) in [
+        ("b", &["apply_patch", "websearch"][..]),
+        ("gpt-5", &["edit", "write", "websearch"]),
+    ] {
         let address = format!("/experimental/tool?provider=a&model={model}");
         let tools = server.send("GET", &address, None).await.json();
         let tools = tools.as_array().unwrap();
