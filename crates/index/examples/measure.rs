@@ -1,5 +1,7 @@
 //! How long an index takes to fill, and questions to be answered: `measure FOLDER [QUESTION…]`.
 
+#![expect(clippy::print_stdout, reason = "a measure prints")]
+
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -53,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         times.sort_by(f64::total_cmp);
         println!("{text}: {:.1} ms, at most {:.1} ms; {best}", times[2], times[4]);
     }
-    if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
+    if let Ok(status) = fs_err::read_to_string("/proc/self/status") {
         let peak = status.lines().find(|line| line.starts_with("VmHWM"));
         println!("{}", peak.unwrap_or_default());
     }

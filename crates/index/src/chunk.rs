@@ -105,7 +105,7 @@ fn is_start(lines: &[&str], at: usize) -> bool {
         .checked_sub(1)
         .and_then(|before| lines.get(before))
         .is_some_and(|line| line.trim().is_empty());
-    (is_left && after_space) || (after_space && defined(line).is_some())
+    after_space && (is_left || defined(line).is_some())
 }
 
 fn push(all: &mut Vec<Chunk>, lines: &[&str], start: usize, end: usize) {

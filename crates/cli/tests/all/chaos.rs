@@ -347,7 +347,7 @@ impl Chaos {
             .unwrap();
         for event in events {
             let (kind, data) = event.unwrap();
-            log.apply(&kind, serde_json::from_str(&data).unwrap());
+            log.apply(&kind, &serde_json::from_str(&data).unwrap());
         }
         assert_eq!(rows("SELECT id, data FROM message"), log.messages);
         let parts: BTreeMap<String, Value> = log
@@ -408,7 +408,7 @@ struct Log {
 }
 
 impl Log {
-    fn apply(&mut self, kind: &str, data: Value) {
+    fn apply(&mut self, kind: &str, data: &Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         match kind {
             "session.created.1" | "session.updated.1" => {

@@ -101,12 +101,8 @@ async fn what_the_user_said_stays() {
         assert_eq!(request.matches(text).count(), 1, "{text}");
     }
     // It is made for requests and is in no message.
-    let texts = stored(&home, &session).into_iter().flat_map(|(_, parts)| parts);
-    assert!(
-        texts
-            .clone()
-            .all(|part| !part["text"].as_str().unwrap_or_default().contains("user-words"))
-    );
+    let mut texts = stored(&home, &session).into_iter().flat_map(|(_, parts)| parts);
+    assert!(texts.all(|part| !part["text"].as_str().unwrap_or_default().contains("user-words")));
 }
 
 #[tokio::test]

@@ -11,11 +11,11 @@ async fn with_prices(limits: Value, steps: impl IntoIterator<Item = Step>) -> (H
     let usage = json!({ "input": 1000, "output": 100 });
     let model = ScriptedModel::start(steps.into_iter().map(|step| step.usage(usage.clone()))).await;
     let home = home();
-    configure(&home, &model, limits);
+    configure(&home, &model, &limits);
     (home, model)
 }
 
-fn configure(home: &Home, model: &ScriptedModel, limits: Value) {
+fn configure(home: &Home, model: &ScriptedModel, limits: &Value) {
     home.configure(
         &model.url(),
         json!({
@@ -103,7 +103,7 @@ async fn sessions_and_days_have_limits_of_money_and_tokens() {
         let of_day = told.contains("day)");
         let fresh = home.run(["run", "fresh"]).await;
         assert_eq!(fresh.code() == Some(0), !of_day, "{fresh:?}");
-        configure(&home, &model, json!({ "cost": { "session": 9, "day": 9 } }));
+        configure(&home, &model, &json!({ "cost": { "session": 9, "day": 9 } }));
         home.run(["run", "-c", "again"]).await.success();
     }
 }
