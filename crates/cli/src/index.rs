@@ -1,6 +1,6 @@
 //! `opencode index`: the search index of the folder (reference `integrations-2.md` §Q).
 
-use opencode_session::{CodeQuestion, Engine, IndexStatus};
+use opencode_session::{Engine, IndexQuestion, IndexStatus};
 use serde_json::json;
 
 use crate::arguments::{Index, IndexAction};
@@ -35,10 +35,10 @@ pub(crate) async fn run(context: &Context, command: Index) -> Result<(), Failure
             Ok(())
         }
         IndexAction::Search { words, limit, json } => {
-            let question = CodeQuestion {
+            let question = IndexQuestion {
                 text: words.join(" "),
                 limit,
-                ..CodeQuestion::default()
+                ..IndexQuestion::default()
             };
             search(context, &engine, &location, question, json).await
         }
@@ -72,7 +72,7 @@ async fn search(
     context: &Context,
     engine: &Engine,
     location: &std::sync::Arc<opencode_session::Location>,
-    question: CodeQuestion,
+    question: IndexQuestion,
     as_json: bool,
 ) -> Result<(), Failure> {
     let hits = engine.search_code(location, question).await?;

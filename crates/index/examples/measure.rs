@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut best = String::new();
         for _ in 0..5 {
             let begun = Instant::now();
-            let hits = index.search(&question)?;
+            let hits = index.search(&question, None)?;
             times.push(begun.elapsed().as_secs_f64() * 1e3);
             best = hits
                 .first()

@@ -18,17 +18,43 @@ const FUSION: f64 = 60.0;
 const MOST_LINES: usize = 60;
 const MOST_BYTES: usize = 4096;
 
+/// Languages whose name is not the one ending of their files.
+const LANGUAGES: [(&str, &[&str]); 24] = [
+    ("bash", &["sh"]),
+    ("c", &["h"]),
+    ("c#", &["cs"]),
+    ("c++", &["cpp", "cc", "cxx", "hpp", "hh", "hxx", "h"]),
+    ("clojure", &["clj", "cljs", "cljc"]),
+    ("cpp", &["cc", "cxx", "hpp", "hh", "hxx", "h"]),
+    ("csharp", &["cs"]),
+    ("elixir", &["ex", "exs"]),
+    ("erlang", &["erl", "hrl"]),
+    ("golang", &["go"]),
+    ("haskell", &["hs"]),
+    ("html", &["htm"]),
+    ("javascript", &["js", "jsx", "mjs", "cjs"]),
+    ("kotlin", &["kt", "kts"]),
+    ("markdown", &["md", "mdx"]),
+    ("ocaml", &["ml", "mli"]),
+    ("perl", &["pl", "pm"]),
+    ("python", &["py", "pyi"]),
+    ("ruby", &["rb", "rake"]),
+    ("rust", &["rs"]),
+    ("scala", &["sc"]),
+    ("shell", &["sh", "bash", "zsh", "fish"]),
+    ("typescript", &["ts", "tsx", "mts", "cts"]),
+    ("yaml", &["yml"]),
+];
+
 /// What is looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
     /// In words: a sentence, identifiers.
     pub text: String,
-    /// The vector of the text, by the model of the index.
-    pub vector: Option<Vec<f32>>,
-    /// Only below this path.
+    /// Only below this path, relative to the folder.
     pub below: Option<String>,
-    /// Only files with this ending.
-    pub ending: Option<String>,
+    /// Only files of this language: its name, or the ending of its files.
+    pub language: Option<String>,
     /// How many at most.
     pub limit: usize,
 }
@@ -51,14 +77,15 @@ pub struct Hit {
 }
 
 impl Index {
-    /// The chunks that fit best, the best first.
+    /// The chunks that fit best, the best first; by likeness, too, if there is a vector of the question's text,
+    /// made by the model of the index.
     ///
     /// # Errors
     /// The file of the index cannot be used.
-    pub fn search(&self, question: &Question) -> Result<Vec<Hit>, Error> {
+    pub fn search(&self, question: &Question, vector: Option<&[f32]>) -> Result<Vec<Hit>, Error> {
         let mut scores: HashMap<i64, f64> = HashMap::new();
         let mut orders = vec![by_words(&self.reader(), &question.text)?];
-        if let Some(vector) = &question.vector {
+        if let Some(vector) = vector {
             orders.push(self.by_likeness(vector, CANDIDATES)?);
         }
         let count = orders.len();
@@ -100,16 +127,22 @@ impl Question {
             let rest = path.strip_prefix(below);
             below.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         });
-        let ending = self
-            .ending
-            .as_deref()
-            .map(|ending| ending.trim_start_matches('.'));
-        let has_ending = ending.is_none_or(|ending| {
-            let own = path.rsplit_once('.').map(|(_, own)| own);
-            own.is_some_and(|own| own.eq_ignore_ascii_case(ending))
-        });
-        is_below && has_ending
+        is_below
+            && self
+                .language
+                .as_deref()
+                .is_none_or(|language| is_in(path, language))
     }
+}
+
+/// Whether a file is in a language, by its ending.
+fn is_in(path: &str, language: &str) -> bool {
+    let language = language.trim_start_matches('.').to_lowercase();
+    let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_lowercase());
+    let named = LANGUAGES.iter().find(|(name, _)| *name == language);
+    ending.is_some_and(|ending| {
+        ending == language || named.is_some_and(|(_, endings)| endings.contains(&ending.as_str()))
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "places are few")]

@@ -18,6 +18,7 @@ use crate::{ledger, suggestion};
 
 /// Permissions that change nothing, or lead to questions that are asked for themselves.
 const CHANGES_NOTHING: &[&str] = &[
+    "codesearch",
     "doom_loop",
     "external_directory",
     "glob",

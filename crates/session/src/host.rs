@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::step::Step;
-use crate::{Engine, Location, background, plan, subagent};
+use crate::{Engine, Hit, IndexQuestion, Location, background, plan, subagent};
 
 /// What a running call has to show.
 #[derive(Debug)]
@@ -125,6 +125,14 @@ impl Host for StepHost {
             read.await.map_err(|error| Failure::Told(error.to_string()))
         }
         .boxed()
+    }
+
+    fn search_code<'a>(
+        &'a self,
+        call: &'a Call,
+        question: IndexQuestion,
+    ) -> BoxFuture<'a, Result<Vec<Hit>, Failure>> {
+        self.engine.search_for(&self.location, call, question).boxed()
     }
 
     fn call_tool<'a>(

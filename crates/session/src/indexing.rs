@@ -1,19 +1,23 @@
 //! The search index of a location (reference `integrations-2.md` §Q): filled when somebody first searches, and
 //! again beside later searches, so that nobody waits for it who can have an answer already.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use opencode_index::{Fill, Index, Question};
+use opencode_index::{Fill, Index};
 use opencode_llm::Target;
+use opencode_schema::EventBody;
 use opencode_schema::config::IndexEmbedding;
+use opencode_store::Subscription;
+use opencode_tool::{Call, Failure};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, Error, Location};
 
-pub use opencode_index::{Hit, Progress as IndexProgress, Status as IndexStatus};
+pub use opencode_index::{Hit, Progress as IndexProgress, Question as IndexQuestion, Status as IndexStatus};
 
 /// How long a search waits for the first filling, and for a later one.
 const FIRST_PATIENCE: Duration = Duration::from_secs(20);
@@ -33,49 +37,68 @@ pub(crate) struct Kept {
     index: Arc<Index>,
     /// When this program last filled it, and how long that took. Held while it is filled.
     filled: Arc<tokio::sync::Mutex<Option<(Instant, Duration)>>>,
+    /// Tells what changes meanwhile.
+    events: Mutex<Subscription>,
 }
 
-/// What is looked for in code.
-#[derive(Clone, Debug, Default)]
-pub struct CodeQuestion {
-    /// In words.
-    pub text: String,
-    /// Only below this path, relative to the folder.
-    pub below: Option<String>,
-    /// Only files with this ending.
-    pub ending: Option<String>,
-    /// How many at most.
-    pub limit: usize,
+impl Kept {
+    /// The files of a folder that are known to have changed since this was last asked; nothing if there may be
+    /// others.
+    fn changes(&self, directory: &Path) -> Option<Vec<PathBuf>> {
+        let mut changed = BTreeSet::new();
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_whole = true;
+        while let Some(event) = events.try_next() {
+            let Ok(event) = event else {
+                is_whole = false;
+                continue;
+            };
+            if let EventBody::FileEdited { file } | EventBody::FileWatcherUpdated { file, .. } = &event.body
+                && let Ok(relative) = Path::new(file).strip_prefix(directory)
+            {
+                changed.insert(relative.to_owned());
+            }
+        }
+        is_whole.then(|| changed.into_iter().collect())
+    }
 }
 
 impl Engine {
-    /// The pieces of code that fit a question best. What has changed a moment ago may be missing in a large
-    /// project.
+    /// The pieces of code that fit a question best. What other programs have changed a moment ago may be missing
+    /// in a large project.
     ///
     /// # Errors
     /// The index cannot be used.
     pub async fn search_code(
         &self,
         location: &Arc<Location>,
-        question: CodeQuestion,
+        question: IndexQuestion,
     ) -> Result<Vec<Hit>, Error> {
         let kept = kept(location).await?;
-        self.freshen(location, &kept).await?;
-        let CodeQuestion {
-            text,
-            below,
-            ending,
-            limit,
-        } = question;
-        let question = Question {
-            vector: self.vector(location, &text).await,
-            text,
-            below,
-            ending,
-            limit,
-        };
+        let changes = kept.changes(&location.directory);
+        self.freshen(location, &kept, changes.is_none()).await?;
+        if let Some(changes) = changes.filter(|changes| !changes.is_empty()) {
+            let index = Arc::clone(&kept.index);
+            beside(move || index.refresh(&changes)).await?;
+        }
+        let vector = self.vector(location, &question.text).await;
         let index = Arc::clone(&kept.index);
-        beside(move || index.search(&question)).await
+        beside(move || index.search(&question, vector.as_deref())).await
+    }
+
+    /// Searches for a tool, until its call is stopped.
+    pub(crate) async fn search_for(
+        &self,
+        location: &Arc<Location>,
+        call: &Call,
+        question: IndexQuestion,
+    ) -> Result<Vec<Hit>, Failure> {
+        tokio::select! {
+            found = self.search_code(location, question) => {
+                found.map_err(|error| Failure::Told(error.to_string()))
+            }
+            () = call.cancel.cancelled() => Err(Failure::Aborted),
+        }
     }
 
     /// Fills the index with everything that has changed, vectors too if a model is configured for them.
@@ -114,12 +137,13 @@ impl Engine {
     }
 
     /// Fills the index beside whoever asks, and waits a little for it.
-    async fn freshen(&self, location: &Arc<Location>, kept: &Kept) -> Result<(), Error> {
+    async fn freshen(&self, location: &Arc<Location>, kept: &Kept, at_once: bool) -> Result<(), Error> {
         let Ok(filled) = Arc::clone(&kept.filled).try_lock_owned() else {
             // Somebody fills it.
             return Ok(());
         };
-        if let Some((at, took)) = *filled
+        if !at_once
+            && let Some((at, took)) = *filled
             && took >= QUICK
             && at.elapsed() < took * OLD
         {
@@ -244,6 +268,7 @@ async fn kept(location: &Arc<Location>) -> Result<Arc<Kept>, Error> {
     let kept = Arc::new(Kept {
         index: Arc::new(index),
         filled: Arc::default(),
+        events: Mutex::new(location.store.subscribe()),
     });
     *place = Some(Arc::clone(&kept));
     Ok(kept)

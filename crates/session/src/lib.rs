@@ -61,7 +61,7 @@ pub use copy::CopyError;
 pub use describe::Description;
 pub use engine::{Engine, Options};
 pub use error::Error;
-pub use indexing::{CodeQuestion, Hit, IndexProgress, IndexStatus};
+pub use indexing::{Hit, IndexProgress, IndexQuestion, IndexStatus};
 pub use lifecycle::{NewSession, SessionChange};
 pub use location::{Ground, Location};
 pub use manual::{Offered, ToolRefusal, ToolRun};

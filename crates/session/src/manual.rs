@@ -19,7 +19,7 @@ use opencode_tool::{Ask, Call, Definition, Failure, Host, Output, schema};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Engine, Error, Location, subagent};
+use crate::{Engine, Error, Hit, IndexQuestion, Location, subagent};
 
 /// Tools that work on a session.
 const OF_SESSIONS: [&str; 5] = ["task", "question", "todowrite", "todoread", "skill"];
@@ -258,6 +258,14 @@ impl Host for ManualHost {
             read.await.map_err(|error| Failure::Told(error.to_string()))
         }
         .boxed()
+    }
+
+    fn search_code<'a>(
+        &'a self,
+        call: &'a Call,
+        question: IndexQuestion,
+    ) -> BoxFuture<'a, Result<Vec<Hit>, Failure>> {
+        self.engine.search_for(&self.location, call, question).boxed()
     }
 
     fn call_tool<'a>(&'a self, _: &'a Call, _: &'a str, _: Value) -> BoxFuture<'a, Result<Output, Failure>> {

@@ -15,7 +15,7 @@ use opencode_tool::{Ask, Call, Failure, Host, Output};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Engine, Error, Location, NewSession};
+use crate::{Engine, Error, Hit, IndexQuestion, Location, NewSession};
 
 impl Engine {
     /// Runs a tool as `agent` would. What the agent may not do fails; what it would ask for is allowed,
@@ -47,6 +47,7 @@ impl Engine {
             model: None,
             scope: Arc::new(location.scope(&[])),
             host: Arc::new(ByHand {
+                engine: self.clone(),
                 location: Arc::clone(location),
                 rules: agent.permission.clone(),
             }),
@@ -58,6 +59,7 @@ impl Engine {
 
 /// The engine as such a tool sees it.
 struct ByHand {
+    engine: Engine,
     location: Arc<Location>,
     rules: Ruleset,
 }
@@ -107,6 +109,14 @@ impl Host for ByHand {
             read.await.map_err(|error| Failure::Told(error.to_string()))
         }
         .boxed()
+    }
+
+    fn search_code<'a>(
+        &'a self,
+        call: &'a Call,
+        question: IndexQuestion,
+    ) -> BoxFuture<'a, Result<Vec<Hit>, Failure>> {
+        self.engine.search_for(&self.location, call, question).boxed()
     }
 
     fn call_tool<'a>(&'a self, _: &'a Call, _: &'a str, _: Value) -> BoxFuture<'a, Result<Output, Failure>> {

@@ -151,6 +151,13 @@ pub trait Host: Send + Sync {
     /// The session's list of things to do.
     fn todos<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<Todo>, Failure>>;
 
+    /// Pieces of code of the session's folder that fit a question, the best first.
+    fn search_code<'a>(
+        &'a self,
+        call: &'a Call,
+        question: opencode_index::Question,
+    ) -> BoxFuture<'a, Result<Vec<opencode_index::Hit>, Failure>>;
+
     /// Runs another tool that the model is told of, within this call.
     fn call_tool<'a>(
         &'a self,

@@ -8,6 +8,7 @@
 pub mod apply_patch;
 pub mod bash;
 pub mod batch;
+pub mod codesearch;
 pub mod contract;
 pub mod edit;
 pub mod formatter;

@@ -8,8 +8,8 @@ use opencode_schema::permission::Rule;
 
 use crate::contract::Tool;
 use crate::{
-    apply_patch, bash, batch, edit, glob, grep, invalid, job, list, multiedit, plan_exit, question, read, rm,
-    skill, task, todoread, todowrite, webfetch, websearch, write,
+    apply_patch, bash, batch, codesearch, edit, glob, grep, invalid, job, list, multiedit, plan_exit,
+    question, read, rm, skill, task, todoread, todowrite, webfetch, websearch, write,
 };
 
 /// What the tools of a place depend on.
@@ -151,12 +151,13 @@ impl Registry {
 }
 
 /// Tools that the reference does not have.
-fn on_request() -> [Arc<dyn Tool>; 5] {
+fn on_request() -> [Arc<dyn Tool>; 6] {
     [
         Arc::new(list::List),
         Arc::new(rm::Rm),
         Arc::new(multiedit::Multiedit),
         Arc::new(batch::Batch),
+        Arc::new(codesearch::Codesearch),
         Arc::new(todoread::Todoread),
     ]
 }

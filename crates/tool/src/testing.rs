@@ -103,6 +103,21 @@ impl Host for FakeHost {
         std::future::ready(Ok(todos)).boxed()
     }
 
+    fn search_code<'a>(
+        &'a self,
+        call: &'a Call,
+        question: opencode_index::Question,
+    ) -> BoxFuture<'a, Result<Vec<opencode_index::Hit>, Failure>> {
+        let path = call.scope.temporary.join("index.sqlite");
+        let search = || {
+            let index = opencode_index::Index::open(&path, &call.scope.directory)?;
+            index.fill(&opencode_index::Fill::default(), &call.cancel, |_| {})?;
+            index.search(&question, None)
+        };
+        let found: Result<_, opencode_index::Error> = search();
+        std::future::ready(found.map_err(|error| Failure::told(error.to_string()))).boxed()
+    }
+
     fn call_tool<'a>(
         &'a self,
         call: &'a Call,

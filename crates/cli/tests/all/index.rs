@@ -1,6 +1,6 @@
 //! The search index from outside (reference `integrations-2.md` §Q).
 
-use opencode_testkit::Service;
+use opencode_testkit::{ScriptedModel, Service, Step};
 use serde_json::{Value, json};
 
 use crate::home;
@@ -97,5 +97,40 @@ async fn servers_search_too() {
     assert_eq!(
         server.send("GET", "/find/semantic?query=", None).await.status,
         400
+    );
+}
+
+#[tokio::test]
+async fn a_model_finds_code_and_what_it_has_just_written() {
+    let search = |query: &str| Step::tool("codesearch", json!({ "query": query }));
+    let model = ScriptedModel::start([
+        search("how long between attempts"),
+        Step::tool(
+            "write",
+            json!({ "filePath": "src/new.rs", "content": "fn brand_new_thing() {}\n" }),
+        ),
+        search("brand new thing"),
+        Step::text("done"),
+    ])
+    .await;
+    let home = home();
+    home.write("src/retry.rs", RETRY);
+    home.configure(
+        &model.url(),
+        json!({ "permission": { "*": "allow", "codesearch": "allow" } }),
+    );
+    let run = home.run(["run", "--format", "json", "where?"]).await.success();
+    let outputs: Vec<Value> = run
+        .of_type("tool_use")
+        .iter()
+        .map(|event| event["part"]["state"]["output"].clone())
+        .collect();
+    assert_eq!(
+        outputs[0],
+        "src/retry.rs:1-2  exponential_backoff\n  /// Waits longer after each attempt that failed.\n  fn exponential_backoff(attempt: u32) {}"
+    );
+    assert_eq!(
+        outputs[2],
+        "src/new.rs:1-1  brand_new_thing\n  fn brand_new_thing() {}"
     );
 }

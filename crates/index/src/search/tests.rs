@@ -49,7 +49,7 @@ fn found(index: &Index, text: &str) -> Vec<String> {
         limit: 5,
         ..Question::default()
     };
-    let hits = index.search(&question).unwrap();
+    let hits = index.search(&question, None).unwrap();
     hits.into_iter()
         .map(|hit| format!("{}:{}", hit.path, hit.first))
         .collect()
@@ -96,11 +96,10 @@ fn what_is_meant_is_found() {
     let question = Question {
         text: "title password attempt".into(),
         below: Some("src/".into()),
-        ending: Some("rs".into()),
+        language: Some("Rust".into()),
         limit: 1,
-        ..Question::default()
     };
-    let hits = index.search(&question).unwrap();
+    let hits = index.search(&question, None).unwrap();
     assert_eq!(hits.len(), 1);
     assert!(
         hits[0].path.starts_with("src/") && hits[0].text.contains("pub fn"),
@@ -162,11 +161,10 @@ fn vectors_take_part() {
     for (at, one) in pending.iter().enumerate() {
         let question = Question {
             text: "unheard".into(),
-            vector: Some(axis(at)),
             limit: 1,
             ..Question::default()
         };
-        let hits = index.search(&question).unwrap();
+        let hits = index.search(&question, Some(&axis(at))).unwrap();
         assert!(one.text.starts_with(&hits[0].path), "{hits:?}");
     }
     index.use_model("b").unwrap();

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use opencode_session::{CodeQuestion, IndexStatus};
+use opencode_session::{IndexQuestion, IndexStatus};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(super) struct Asked {
     query: String,
     /// Only below this path.
     path: Option<String>,
-    /// Only files with this ending.
+    /// Only files of this language: its name, or the ending of its files.
     language: Option<String>,
     /// How many, 1 to 100.
     #[serde(default = "usual")]
@@ -43,10 +43,10 @@ pub(super) async fn search(
     if !(1..=100).contains(&asked.limit) {
         return bad("limit is 1 to 100\n  at limit");
     }
-    let question = CodeQuestion {
+    let question = IndexQuestion {
         text: asked.query,
         below: asked.path,
-        ending: asked.language,
+        language: asked.language,
         limit: asked.limit,
     };
     let hits = app.engine.search_code(&location, question).await?;
