@@ -112,19 +112,6 @@ impl Target {
         self.url_for(true)
     }
 
-    /// Another address of the provider: below where its protocol's paths lie.
-    pub(crate) fn url_below(&self, path: &str) -> Result<url::Url, Error> {
-        let (base, _) = self.base()?;
-        let mut url = url::Url::parse(&format!("{base}{path}")).map_err(|error| Error::BadAddress {
-            url: shown_text(base),
-            reason: error.to_string(),
-        })?;
-        if !self.settings.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&self.settings.query);
-        }
-        Ok(url)
-    }
-
     /// The address below which the protocol's paths lie, as text and taken apart.
     fn base(&self) -> Result<(&str, url::Url), Error> {
         let Some(base) = self
@@ -156,25 +143,30 @@ impl Target {
 
     /// The address to send to.
     pub(crate) fn url_for(&self, streaming: bool) -> Result<url::Url, Error> {
+        let path = self.adapter.path;
+        match self.adapter.addressing {
+            Addressing::Model { id, streamed, whole } => {
+                let action = if streaming { streamed } else { whole };
+                self.url_below(&format!("{path}{}{action}", self.model_path(id)))
+            }
+            Addressing::Plain | Addressing::Anthropic | Addressing::Azure => self.url_below(path),
+        }
+    }
+
+    /// An address of the provider, by its path beside that of the protocol.
+    pub(crate) fn url_below(&self, path: &str) -> Result<url::Url, Error> {
         let (base, base_url) = self.base()?;
         let (text, version) = match self.adapter.addressing {
-            Addressing::Plain => (format!("{base}{}", self.adapter.path), None),
+            Addressing::Plain | Addressing::Model { .. } => (format!("{base}{path}"), None),
             Addressing::Anthropic => {
                 let version = if base == "https://api.anthropic.com" {
                     "/v1"
                 } else {
                     ""
                 };
-                (format!("{base}{version}{}", self.adapter.path), None)
+                (format!("{base}{version}{path}"), None)
             }
-            Addressing::Azure => self.azure_url(base, &base_url),
-            Addressing::Model { id, streamed, whole } => {
-                let action = if streaming { streamed } else { whole };
-                (
-                    format!("{base}{}{}{action}", self.adapter.path, self.model_path(id)),
-                    None,
-                )
-            }
+            Addressing::Azure => self.azure_url(base, &base_url, path),
         };
         let mut url = url::Url::parse(&text).map_err(|error| Error::BadAddress {
             url: shown_text(base),
@@ -214,11 +206,10 @@ impl Target {
     }
 
     /// Azure keeps its newer paths below `v1` on its own hosts, and the older ones below the deployment.
-    fn azure_url(&self, base: &str, base_url: &url::Url) -> (String, Option<&str>) {
+    fn azure_url(&self, base: &str, base_url: &url::Url, path: &str) -> (String, Option<&str>) {
         let own_host = base_url
             .host_str()
             .is_some_and(|host| host.ends_with(".openai.azure.com"));
-        let path = self.adapter.path;
         let text = if self.settings.deployment_urls {
             format!("{base}/deployments/{}{path}", self.model_id)
         } else if own_host {

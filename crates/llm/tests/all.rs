@@ -8,6 +8,7 @@
 mod copilot;
 mod decoding;
 mod driver;
+mod embedding;
 mod encoding;
 mod fixtures_answers;
 mod fixtures_requests;
