@@ -15,7 +15,6 @@ mod fixtures_requests;
 mod fold;
 mod gateway;
 mod gitlab;
-mod google_accounts;
 mod google_amazon;
 mod identities;
 mod sap;

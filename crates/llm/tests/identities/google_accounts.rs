@@ -6,7 +6,7 @@ use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::identities::{bearers, client, header, provider, send, surroundings, token, write};
+use super::{bearers, client, header, provider, send, surroundings, token, write};
 use crate::server::{Reply, Seen, Server};
 
 const ALLOW: (&str, &str) = ("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "1");
