@@ -135,6 +135,30 @@ pub enum Message {
     },
 }
 
+/// Who speaks, for protocols in which results of tools come from the user.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    System,
+    User,
+    Assistant,
+}
+
+impl Message {
+    fn side(&self) -> Side {
+        match self {
+            Self::System { .. } => Side::System,
+            Self::User { .. } | Self::Tool { .. } => Side::User,
+            Self::Assistant { .. } => Side::Assistant,
+        }
+    }
+}
+
+/// Neighbouring messages of one side, together.
+pub(crate) fn sides(prompt: &[Message]) -> impl Iterator<Item = (Side, &[Message])> {
+    let groups = prompt.chunk_by(|left, right| left.side() == right.side());
+    groups.filter_map(|group| Some((group.first()?.side(), group)))
+}
+
 /// A piece of a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]

@@ -13,7 +13,7 @@ use super::options::NAMESPACE;
 use crate::error::Error;
 use crate::json::{Body, present, stringify, truthy};
 use crate::media::{Data, File, decode_text};
-use crate::request::{Content, Message, Object, OutputContent, ProviderOptions, ToolOutput};
+use crate::request::{Content, Message, Object, OutputContent, ProviderOptions, Side, ToolOutput, sides};
 
 const PDF: &str = "application/pdf";
 const PDF_BETA: &str = "pdfs-2024-09-25";
@@ -55,44 +55,26 @@ pub(super) struct Converter<'a> {
     pub(super) betas: &'a mut Betas,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    System,
-    User,
-    Assistant,
-}
-
-fn side(message: &Message) -> Side {
-    match message {
-        Message::System { .. } => Side::System,
-        Message::User { .. } | Message::Tool { .. } => Side::User,
-        Message::Assistant { .. } => Side::Assistant,
-    }
-}
-
 impl Converter<'_> {
     /// Converts.
     pub(super) fn convert(&mut self, prompt: &[Message]) -> Result<Conversation, Error> {
         let mut conversation = Conversation::default();
-        let mut groups = prompt
-            .chunk_by(|left, right| side(left) == side(right))
-            .peekable();
-        while let Some(group) = groups.next() {
-            match group.first().map(side) {
-                Some(Side::System) => self.system(group, &mut conversation),
-                Some(Side::User) => {
+        let mut groups = sides(prompt).peekable();
+        while let Some((side, group)) = groups.next() {
+            match side {
+                Side::System => self.system(group, &mut conversation),
+                Side::User => {
                     let content = self.user(group)?;
                     conversation
                         .messages
                         .push(json!({"role": "user", "content": content}));
                 }
-                Some(Side::Assistant) => {
+                Side::Assistant => {
                     let content = self.assistant(group, groups.peek().is_none());
                     conversation
                         .messages
                         .push(json!({"role": "assistant", "content": content}));
                 }
-                None => {}
             }
         }
         Ok(conversation)

@@ -10,7 +10,7 @@ use super::model::call_id;
 use crate::error::Error;
 use crate::json::{Body, stringify, truthy};
 use crate::media::{Data, File};
-use crate::request::{Content, Message, OutputContent, ProviderOptions, ToolOutput};
+use crate::request::{Content, Message, OutputContent, ProviderOptions, Side, ToolOutput, sides};
 
 const IMAGES: [(&str, &str); 4] = [
     ("image/jpeg", "jpeg"),
@@ -43,21 +43,6 @@ pub(super) struct Conversation {
     pub(super) messages: Vec<Value>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    System,
-    User,
-    Assistant,
-}
-
-fn side(message: &Message) -> Side {
-    match message {
-        Message::System { .. } => Side::System,
-        Message::User { .. } | Message::Tool { .. } => Side::User,
-        Message::Assistant { .. } => Side::Assistant,
-    }
-}
-
 struct Converter {
     mistral: bool,
     /// Documents without a name so far.
@@ -69,36 +54,33 @@ pub(super) fn convert(prompt: &[Message], mistral: bool) -> Result<Conversation,
     let mut converter = Converter { mistral, nameless: 0 };
     let mut conversation = Conversation::default();
     let mut last: Option<(Side, Vec<Value>)> = None;
-    let mut groups = prompt
-        .chunk_by(|left, right| side(left) == side(right))
-        .peekable();
-    while let Some(group) = groups.next() {
-        let (role, blocks) = match group.first().map(side) {
-            Some(Side::System) if last.is_some() => {
+    let mut groups = sides(prompt).peekable();
+    while let Some((side, group)) = groups.next() {
+        let blocks = match side {
+            Side::System if last.is_some() => {
                 return Err(Error::Unsupported {
                     message: "this provider takes instructions only at the head of a conversation".to_owned(),
                 });
             }
-            Some(Side::System) => {
+            Side::System => {
                 conversation.system.extend(group.iter().flat_map(system));
                 continue;
             }
-            Some(Side::User) => (Side::User, converter.user(group)?),
-            Some(Side::Assistant) => {
+            Side::User => converter.user(group)?,
+            Side::Assistant => {
                 let blocks = converter.assistant(group, groups.peek().is_none());
                 // Nothing but cache points is nothing.
                 if blocks.iter().all(|block| block.get("cachePoint").is_some()) {
                     continue;
                 }
-                (Side::Assistant, blocks)
+                blocks
             }
-            None => continue,
         };
         match &mut last {
-            Some((before, known)) if *before == role => known.extend(blocks),
+            Some((before, known)) if *before == side => known.extend(blocks),
             _ => {
                 conversation.messages.extend(last.take().map(message));
-                last = Some((role, blocks));
+                last = Some((side, blocks));
             }
         }
     }
