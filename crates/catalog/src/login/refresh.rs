@@ -74,18 +74,42 @@ pub async fn fresh(
     if lasts(&now_stored, source.before) {
         return Ok(Some(now_stored));
     }
-    let _held = hold(paths, &format!("auth-{provider_id}")).await?;
+    let held = hold(paths, &format!("auth-{provider_id}")).await?;
     // Whoever held it before may have done all there was to do.
     let Some(before) = stored() else { return Ok(None) };
     if lasts(&before, source.before) {
         return Ok(Some(before));
     }
+    let (id, paths) = (provider_id.to_owned(), paths.clone());
+    let (http, options) = (http.clone(), options.clone());
+    // The question may use up the old token. So it goes on when whoever asked does not wait any more; the
+    // limit of the call is its end.
+    let renewing = tokio::spawn(async move {
+        let _held = held;
+        renew(&id, &before, &source, &paths, &http, &options).await
+    });
+    renewing.await.unwrap_or_else(|error| {
+        Err(LoginError::Failed {
+            reason: format!("no new token was asked for: {error}"),
+        })
+    })
+}
+
+/// Asks for a new token and stores it.
+async fn renew(
+    provider_id: &str,
+    before: &Credential,
+    source: &Source,
+    paths: &Paths,
+    http: &Http,
+    options: &Options,
+) -> Result<Option<Credential>, LoginError> {
     let Credential::Oauth {
         refresh,
         enterprise_url,
         account_id,
         ..
-    } = &before
+    } = before
     else {
         return Ok(None);
     };
@@ -106,7 +130,7 @@ pub async fn fresh(
     {
         store(paths, provider_id, None).await;
     }
-    let renewed = asked?.credential(source.exchange, Some(&before))?;
+    let renewed = asked?.credential(source.exchange, Some(before))?;
     store(paths, provider_id, Some(renewed.to_entry())).await;
     Ok(Some(renewed))
 }

@@ -488,6 +488,38 @@ async fn of_many_that_need_a_new_token_one_asks_for_it() {
 }
 
 #[tokio::test]
+async fn a_new_token_is_stored_although_nobody_waits_for_it_any_more() {
+    let issuer = Issuer::start(|_, _| {
+        (
+            200,
+            json!({ "access_token": "new", "refresh_token": "r2", "expires_in": 3600 }),
+        )
+    })
+    .await;
+    let world = World::new(&[("https://auth.openai.com", &issuer.url)]);
+    let entry = json!({ "type": "oauth", "refresh": "r1", "access": "old", "expires": 1 });
+    credential::put(&world.paths, "openai", Some(entry)).unwrap();
+    let asked = async {
+        while issuer.got().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = asked => {}
+        _ = world.fresh("openai") => panic!("the answer came before the question was seen"),
+    }
+    let stored = async {
+        while world.stored("openai")["refresh"] != "r2" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), stored)
+        .await
+        .expect("the new token is stored");
+}
+
+#[tokio::test]
 async fn a_login_that_cannot_be_renewed_says_so_and_stays() {
     let issuer = Issuer::start(|_, _| (401, json!({ "error": "revoked" }))).await;
     let world = World::new(&[("https://auth.x.ai", &issuer.url)]);
