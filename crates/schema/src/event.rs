@@ -9,6 +9,7 @@ use crate::permission::{Reply, Request};
 use crate::project::Project;
 use crate::pty::Pty;
 use crate::session::{FileDiff, Status, Todo};
+use crate::session_event::SessionEvent;
 use crate::time::Millis;
 use crate::{
     EventId, Message, MessageError, MessageId, Part, PartId, PermissionId, PtyId, QuestionId, Session,
@@ -66,13 +67,19 @@ macro_rules! events {
                 #[serde(rename = $kind)]
                 $name { $($(#[$field_meta])* $field: $type),* },
             )*
+            /// What happened in a durable session.
+            #[serde(untagged)]
+            Session(Box<SessionEvent>),
         }
 
         impl EventBody {
             /// The name on the wire.
             #[must_use]
             pub fn kind(&self) -> &'static str {
-                match self { $(Self::$name { .. } => $kind,)* }
+                match self {
+                    $(Self::$name { .. } => $kind,)*
+                    Self::Session(event) => event.kind(),
+                }
             }
         }
     };
@@ -420,17 +427,6 @@ events! {
         /// Whether.
         status: Connection,
     }
-    /// A session goes on in another folder.
-    SessionMoved = "session.next.moved" {
-        /// When.
-        timestamp: Millis,
-        /// Which.
-        #[serde(rename = "sessionID")] session_id: SessionId,
-        /// Where it is now.
-        location: Place,
-        /// That folder relative to its worktree.
-        #[serde(default, skip_serializing_if = "Option::is_none")] subdirectory: Option<String>,
-    }
 }
 
 /// A folder, and the workspace that it is in.
@@ -505,10 +501,13 @@ impl EventBody {
             | Self::MessageUpdated { session_id, .. }
             | Self::MessageRemoved { session_id, .. }
             | Self::PartUpdated { session_id, .. }
-            | Self::PartRemoved { session_id, .. }
-            | Self::SessionMoved { session_id, .. } => Some(Durable {
+            | Self::PartRemoved { session_id, .. } => Some(Durable {
                 aggregate: session_id,
                 version: 1,
+            }),
+            Self::Session(event) => Some(Durable {
+                aggregate: event.session_id(),
+                version: event.version()?,
             }),
             _ => None,
         }
@@ -531,15 +530,21 @@ impl EventBody {
             | Self::SessionCompacted { session_id }
             | Self::CommandExecuted { session_id, .. }
             | Self::SessionDiff { session_id, .. }
-            | Self::SessionMoved { session_id, .. }
             | Self::TodoUpdated { session_id, .. }
             | Self::QuestionReplied { session_id, .. }
             | Self::QuestionRejected { session_id, .. }
             | Self::PermissionReplied { session_id, .. } => Some(session_id),
             Self::QuestionAsked { request } => Some(&request.session_id),
             Self::SessionError { session_id, .. } => session_id.as_ref(),
+            Self::Session(event) => Some(event.session_id()),
             Self::PermissionAsked { request } => Some(&request.session_id),
             _ => None,
         }
+    }
+}
+
+impl From<SessionEvent> for EventBody {
+    fn from(event: SessionEvent) -> Self {
+        Self::Session(Box::new(event))
     }
 }

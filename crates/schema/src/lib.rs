@@ -18,9 +18,12 @@ pub mod number;
 pub mod part;
 pub mod permission;
 pub mod project;
+pub mod prompt;
 pub mod pty;
 pub mod question;
 pub mod session;
+pub mod session_event;
+pub mod session_message;
 pub mod skill;
 pub mod time;
 pub mod workspace;
@@ -30,7 +33,10 @@ pub use event::{Event, EventBody};
 pub use id::{EventId, MessageId, PartId, PermissionId, PtyId, QuestionId, SessionId, WorkspaceId};
 pub use message::{AssistantMessage, Message, MessageBody, MessageWithParts, UserMessage};
 pub use part::{Part, PartBody, ToolState};
+pub use prompt::{Prompt, SessionInput};
 pub use session::Session;
+pub use session_event::SessionEvent;
+pub use session_message::{SessionMessage, SessionMessageBody};
 pub use workspace::Workspace;
 
 /// A JSON object with its keys in the order in which they were written.

@@ -119,7 +119,7 @@ pub struct Share {
 }
 
 /// The model of a session; note that the field names differ from those on a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionModel {
     /// Model id within the provider.
     pub id: String,
@@ -147,7 +147,7 @@ pub struct Times {
 }
 
 /// A point to which a session was taken back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Revert {
     /// The first message that is taken back.
     #[serde(rename = "messageID")]
@@ -161,6 +161,9 @@ pub struct Revert {
     /// What reverting changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
+    /// The same by files, for durable sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<FileDiff>>,
 }
 
 /// Tokens by kind; `input` is without cached tokens, `output` without reasoning.

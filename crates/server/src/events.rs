@@ -103,8 +103,8 @@ fn written_event(event: &Event) -> Value {
 
 /// Parity: v2.md §3.1, streams write the times of these events as text, the log as numbers.
 fn write_time(body: &EventBody, properties: &mut Value) {
-    if let EventBody::SessionMoved { timestamp, .. } = body {
-        properties["timestamp"] = json!(iso(*timestamp));
+    if let EventBody::Session(event) = body {
+        properties["timestamp"] = json!(iso(event.timestamp()));
     }
 }
 

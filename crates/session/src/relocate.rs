@@ -7,7 +7,7 @@ use opencode_project::identity::{self, Identity};
 use opencode_project::path::{absolute, relative};
 use opencode_schema::event::Place;
 use opencode_schema::time::now;
-use opencode_schema::{EventBody, SessionId};
+use opencode_schema::{SessionEvent, SessionId};
 
 use crate::worktree::{described, is_folder};
 use crate::{Engine, Error};
@@ -70,7 +70,7 @@ impl Engine {
             true => carry_from(Path::new(&session.directory), &to).await?,
             false => None,
         };
-        let moved = EventBody::SessionMoved {
+        let moved = SessionEvent::Moved {
             timestamp: now(),
             session_id: id.clone(),
             location: Place {
@@ -79,7 +79,7 @@ impl Engine {
             },
             subdirectory: Some(relative(&to.worktree, &destination)),
         };
-        self.inner.store.publish(moved).await?;
+        self.inner.store.publish(moved.into()).await?;
         if let Some((source, work)) = carried {
             let discarded = carry::discard(&source, &work).await;
             discarded.map_err(|error| MoveError::Discard(error.to_string()))?;

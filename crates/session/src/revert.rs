@@ -97,6 +97,7 @@ async fn take_back(
         part_id: target.part_id,
         snapshot,
         diff,
+        files: None,
     };
     let sum = |count: fn(&FileDiff) -> u64| diffs.iter().map(count).sum();
     let summary = Summary {

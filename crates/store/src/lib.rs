@@ -12,10 +12,13 @@
 //! - [`Transaction`] is what a write works on, [`View`] what a read works on.
 //! - [`Subscription`] hears every event, in one order.
 
+mod conversation;
 mod directory;
 mod error;
 mod feed;
+mod history;
 mod import;
+mod inbox;
 mod migration;
 mod permission;
 mod project;
@@ -32,9 +35,11 @@ mod view;
 mod workspace;
 mod writer;
 
+pub use conversation::{ContextEpoch, Direction};
 pub use directory::ProjectFolder;
 pub use error::Error;
 pub use feed::{Lost, Subscription};
+pub use history::Page;
 pub use query::query;
 pub use replay::{ForeignEvent, LogEntry};
 pub use share::SharedSession;

@@ -1,5 +1,7 @@
 //! What durable events change in the tables: the read models (reference `sessions.md` §5).
 
+mod conversation;
+
 use opencode_schema::event::Place;
 use opencode_schema::session::{Session, Tokens};
 use opencode_schema::time::{Millis, now};
@@ -9,8 +11,8 @@ use serde::Serialize;
 
 use crate::Error;
 
-/// Changes the tables as `event` says.
-pub(crate) fn apply(connection: &Connection, event: &EventBody) -> Result<(), Error> {
+/// Changes the tables as the event at the place `seq` of the log says.
+pub(crate) fn apply(connection: &Connection, event: &EventBody, seq: i64) -> Result<(), Error> {
     match event {
         EventBody::SessionCreated { info, .. } => insert_session(connection, info),
         EventBody::SessionUpdated { info, .. } => update_session(connection, info),
@@ -29,18 +31,7 @@ pub(crate) fn apply(connection: &Connection, event: &EventBody) -> Result<(), Er
         EventBody::PartRemoved {
             session_id, part_id, ..
         } => remove_part(connection, session_id, part_id),
-        EventBody::SessionMoved {
-            session_id,
-            location,
-            subdirectory,
-            timestamp,
-        } => move_session(
-            connection,
-            session_id,
-            location,
-            subdirectory.as_deref(),
-            *timestamp,
-        ),
+        EventBody::Session(event) => conversation::apply(connection, event, seq),
         _ => Ok(()),
     }
 }

@@ -147,7 +147,7 @@ impl Transaction<'_> {
             return Err(refused(format!("there is no session {session_id}")));
         }
         self.refuse_foreign_rows(&body, session_id)?;
-        projection::apply(self.raw(), &body).map_err(unfitting)?;
+        projection::apply(self.raw(), &body, event.seq).map_err(unfitting)?;
         self.raw()
             .prepare_cached(
                 "INSERT INTO event_sequence (aggregate_id, seq, owner_id) VALUES (?1, ?2, ?3)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opencode_schema::event::Origin;
 use opencode_schema::session::Todo;
 use opencode_schema::time::now;
-use opencode_schema::{Event, EventBody, EventId, Session, SessionId};
+use opencode_schema::{Event, EventBody, EventId, Session, SessionEvent, SessionId};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::{Error, View, projection};
@@ -50,8 +50,9 @@ impl<'a> Transaction<'a> {
         let id = EventId::new();
         let mut seq = None;
         if let Some(durable) = body.durable() {
-            projection::apply(self.connection, &body)?;
-            seq = Some(self.append(&id, durable.aggregate.as_str(), durable.version, &body)?);
+            let place = self.append(&id, durable.aggregate.as_str(), durable.version, &body)?;
+            projection::apply(self.connection, &body, place)?;
+            seq = Some(place);
         }
         if let EventBody::SessionDeleted { session_id, .. } = &body {
             // Parity: sessions.md §5, the log of a deleted session goes with it.
@@ -170,7 +171,7 @@ fn origin_of(body: &EventBody, own: &Option<Arc<Origin>>) -> Option<Arc<Origin>>
         EventBody::ProjectUpdated { project } => {
             Some(Arc::new(Origin::everywhere(Some(project.id.clone()), None)))
         }
-        EventBody::SessionMoved { .. } => None,
+        EventBody::Session(event) if matches!(**event, SessionEvent::Moved { .. }) => None,
         _ => own.clone(),
     }
 }

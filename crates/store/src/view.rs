@@ -431,7 +431,7 @@ fn conditions(filter: &SessionFilter) -> (String, Vec<SqlValue>) {
 }
 
 /// An event as it is stored: `type` has the version of its shape behind it.
-fn stored_event(id: &str, seq: i64, kind: &str, data: &str) -> Result<Event, Error> {
+pub(crate) fn stored_event(id: &str, seq: i64, kind: &str, data: &str) -> Result<Event, Error> {
     let kind = kind.rsplit_once('.').map_or(kind, |(kind, _)| kind);
     let properties: serde_json::Value = parse("event", id, data)?;
     let body = serde_json::json!({ "type": kind, "properties": properties });

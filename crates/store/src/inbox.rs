@@ -1,0 +1,117 @@
+//! Prompts that wait to be taken into a conversation (reference `v2.md` §4).
+
+use opencode_schema::prompt::{Delivery, SessionInput};
+use opencode_schema::{MessageId, SessionEvent, SessionId};
+use rusqlite::types::FromSqlError;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::{Error, Transaction, View};
+
+const COLUMNS: &str = "id, session_id, prompt, delivery, admitted_seq, promoted_seq, time_created";
+
+impl View<'_> {
+    /// A prompt that was admitted, whether it still waits or not.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn session_input(&self, id: &MessageId) -> Result<Option<SessionInput>, Error> {
+        input(self.raw(), id)
+    }
+
+    /// The prompts that wait to be taken in this way, the oldest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn waiting_inputs(
+        &self,
+        session: &SessionId,
+        delivery: Delivery,
+    ) -> Result<Vec<SessionInput>, Error> {
+        let mut statement = self.raw().prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM session_input
+             WHERE session_id = ?1 AND promoted_seq IS NULL AND delivery = ?2 ORDER BY admitted_seq"
+        ))?;
+        let rows = statement.query_map([session.as_str(), delivery.as_str()], input_of)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Sessions in which a prompt waits.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn sessions_with_inputs(&self) -> Result<Vec<SessionId>, Error> {
+        let mut statement = self
+            .raw()
+            .prepare_cached("SELECT DISTINCT session_id FROM session_input WHERE promoted_seq IS NULL")?;
+        let rows = statement.query_map([], |row| Ok(SessionId::trusted(row.get::<_, String>(0)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+impl Transaction<'_> {
+    /// Admits a prompt, unless one of its id was admitted before: gives the one that is stored.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such session, [`Error::Taken`] when a message has its id.
+    pub fn admit(&mut self, input: SessionInput) -> Result<SessionInput, Error> {
+        self.session(&input.session_id)?;
+        if let Some(known) = self.session_input(&input.id)? {
+            return Ok(known);
+        }
+        let id = input.id.clone();
+        let event = SessionEvent::PromptAdmitted {
+            timestamp: input.time_created,
+            session_id: input.session_id,
+            message_id: input.id,
+            prompt: input.prompt,
+            delivery: input.delivery,
+        };
+        self.publish(event.into())?;
+        self.session_input(&id)?.ok_or_else(|| Error::NotFound {
+            what: "prompt",
+            id: id.to_string(),
+        })
+    }
+
+    /// Takes a waiting prompt into the conversation.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it does not wait any more.
+    pub fn promote(&mut self, input: SessionInput) -> Result<(), Error> {
+        let event = SessionEvent::Prompted {
+            timestamp: input.time_created,
+            session_id: input.session_id,
+            message_id: input.id,
+            prompt: input.prompt,
+            delivery: input.delivery,
+        };
+        self.publish(event.into())
+    }
+}
+
+pub(crate) fn input(connection: &Connection, id: &MessageId) -> Result<Option<SessionInput>, Error> {
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM session_input WHERE id = ?1"))?;
+    Ok(statement.query_row(params![id.as_str()], input_of).optional()?)
+}
+
+fn input_of(row: &Row<'_>) -> Result<SessionInput, rusqlite::Error> {
+    let (prompt, delivery): (String, String) = (row.get(2)?, row.get(3)?);
+    let prompt = serde_json::from_str(&prompt).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error))
+    })?;
+    let delivery = match delivery.as_str() {
+        "steer" => Delivery::Steer,
+        "queue" => Delivery::Queue,
+        _ => return Err(FromSqlError::InvalidType.into()),
+    };
+    Ok(SessionInput {
+        id: MessageId::trusted(row.get::<_, String>(0)?),
+        session_id: SessionId::trusted(row.get::<_, String>(1)?),
+        prompt,
+        delivery,
+        admitted_seq: row.get(4)?,
+        promoted_seq: row.get(5)?,
+        time_created: row.get(6)?,
+    })
+}
