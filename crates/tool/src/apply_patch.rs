@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use self::parse::{Action, Hunk};
 use self::place::Misfit;
-use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments, schema_of};
+use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
 use crate::edit::lines::Effort;
 use crate::write::text::{Decoded, join_mark, with_line_feeds};
 use crate::write::{Existing, MAX_FILE, blocking, load, lock, remove, save};
@@ -50,10 +50,7 @@ impl Tool for ApplyPatch {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: include_str!("descriptions/apply_patch.md").trim_end().into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(include_str!("descriptions/apply_patch.md"))
     }
 
     fn permission(&self) -> &'static str {

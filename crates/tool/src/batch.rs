@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
+use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments};
 
 /// The name of the tool.
 pub const NAME: &str = "batch";
@@ -38,10 +38,7 @@ impl Tool for Batch {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: include_str!("descriptions/batch.md").trim_end().into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(include_str!("descriptions/batch.md"))
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {

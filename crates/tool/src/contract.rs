@@ -47,6 +47,17 @@ pub struct Definition {
     pub parameters: Value,
 }
 
+impl Definition {
+    /// With the arguments that the tool reads.
+    #[must_use]
+    pub fn of<Arguments: JsonSchema>(description: &str) -> Self {
+        Self {
+            description: description.trim_end().to_owned(),
+            parameters: schema_of::<Arguments>(),
+        }
+    }
+}
+
 /// The place that tools work in: a folder and what belongs to it.
 #[derive(Clone, Debug)]
 pub struct Scope {

@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::contract::{Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments, schema_of};
+use crate::contract::{Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
 use crate::write::text::{Decoded, join_mark, split_mark, with_line_feeds};
 use crate::write::{Existing, MAX_FILE, announce, ask_edit, blocking, is_folder, load, lock, save};
 use lines::Effort;
@@ -63,10 +63,7 @@ impl Tool for Edit {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: include_str!("descriptions/edit.md").trim_end().into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(include_str!("descriptions/edit.md"))
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
+use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments};
 
 /// Name of the tool; no model is told of it.
 pub const NAME: &str = "invalid";
@@ -33,10 +33,7 @@ impl Tool for Invalid {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: "Not to be called.".into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>("Not to be called.")
     }
 
     fn run<'a>(&'a self, _call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
+use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments};
 use crate::jobs::{self, Jobs, Page};
 
 /// The name of the tool.
@@ -55,10 +55,7 @@ impl Tool for Job {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: include_str!("descriptions/job.md").trim_end().into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(include_str!("descriptions/job.md"))
     }
 
     /// Who may run no commands has no jobs.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
+use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments};
 use crate::edit::{Replacement, edit};
 
 /// The name of the tool.
@@ -33,10 +33,7 @@ impl Tool for Multiedit {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: include_str!("descriptions/multiedit.md").trim_end().into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(include_str!("descriptions/multiedit.md"))
     }
 
     fn permission(&self) -> &'static str {

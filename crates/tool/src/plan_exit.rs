@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
+use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments};
 
 /// The name that models call.
 pub const NAME: &str = "plan_exit";
@@ -32,10 +32,7 @@ impl Tool for PlanExit {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: DESCRIPTION.trim_end().into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(DESCRIPTION)
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {

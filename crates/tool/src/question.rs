@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
+use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments};
 
 /// The name that models call.
 pub const NAME: &str = "question";
@@ -52,10 +52,7 @@ impl Tool for Question {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: DESCRIPTION.into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(DESCRIPTION)
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {

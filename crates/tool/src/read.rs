@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments, schema_of};
+use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
 
 pub use page::page;
 
@@ -67,10 +67,7 @@ impl Tool for Read {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: include_str!("descriptions/read.md").trim_end().into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(include_str!("descriptions/read.md"))
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments, schema_of};
+use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
 use crate::write::{blocking, lock};
 
 /// The name of the tool.
@@ -37,10 +37,7 @@ impl Tool for Rm {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: include_str!("descriptions/rm.md").trim_end().into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(include_str!("descriptions/rm.md"))
     }
 
     fn permission(&self) -> &'static str {

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
+use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments};
 
 const NAME: &str = "skill";
 const DESCRIPTION: &str = include_str!("descriptions/skill.md");
@@ -35,10 +35,7 @@ impl Tool for Skill {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: DESCRIPTION.into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(DESCRIPTION)
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
@@ -131,6 +128,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::contract::schema_of;
     use crate::testing::Bench;
 
     fn skill(name: &str, location: Option<PathBuf>) -> Entry {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
+use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments};
 
 const NAME: &str = "todowrite";
 const DESCRIPTION: &str = include_str!("descriptions/todowrite.md");
@@ -40,10 +40,7 @@ impl Tool for Todowrite {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: DESCRIPTION.into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(DESCRIPTION)
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
@@ -97,6 +94,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::contract::schema_of;
     use crate::testing::Bench;
 
     #[tokio::test]

@@ -19,9 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::contract::{
-    Ask, Attachment, Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of,
-};
+use crate::contract::{Ask, Attachment, Call, Definition, Failure, Output, Scope, Tool, arguments};
 use fetch::{Fetched, Fetcher};
 
 const NAME: &str = "webfetch";
@@ -87,10 +85,7 @@ impl Tool for Webfetch {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: DESCRIPTION.into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(DESCRIPTION)
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {

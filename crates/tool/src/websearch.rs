@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::service::{Settings, Who};
-use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
+use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments};
 use crate::web::Lazy;
 
 /// The name of the tool.
@@ -124,10 +124,7 @@ impl Tool for Websearch {
 
     fn definition(&self, _scope: &Scope) -> Definition {
         let year = jiff::Zoned::now().year().to_string();
-        Definition {
-            description: DESCRIPTION.trim_end().replace("{year}", &year),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(&DESCRIPTION.replace("{year}", &year))
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {

@@ -22,7 +22,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments, schema_of};
+use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
 use text::{Decoded, join_mark, split_mark};
 
 /// Largest file whose content is compared or edited. What people and models write is far below it; the
@@ -51,10 +51,7 @@ impl Tool for Write {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition {
-            description: include_str!("descriptions/write.md").trim_end().into(),
-            parameters: schema_of::<Arguments>(),
-        }
+        Definition::of::<Arguments>(include_str!("descriptions/write.md"))
     }
 
     fn permission(&self) -> &'static str {

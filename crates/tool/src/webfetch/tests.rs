@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::contract::schema_of;
 use crate::testing::Bench;
 
 /// A server on a port of its own, which ends with the test.

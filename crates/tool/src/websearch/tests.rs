@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::contract::schema_of;
 use crate::testing::Bench;
 
 /// What a search service was sent: path with query, `authorization`, `user-agent`, body.
