@@ -337,33 +337,48 @@ impl Call {
     /// # Errors
     /// Those of [`Call::ask`]; [`Failure::Told`] when links lead nowhere.
     pub async fn reach(&self, path: &Path, kind: PathKind) -> Result<Place, Failure> {
-        self.ask_external(path, kind).await?;
-        let (place, allowed) = {
-            let (path, scope) = (path.to_owned(), Arc::clone(&self.scope));
-            let asked = (!self.is_internal(&path)).then(|| kind.folder(&path).to_owned());
-            blocking(move || {
-                let worktree = Some(&scope.worktree).filter(|worktree| *worktree != Path::new("/"));
-                let allowed = [Some(&scope.directory), worktree, asked.as_ref()];
-                let allowed: Vec<PathBuf> = allowed
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|folder| Some(Place::of(folder).ok()?.target().to_owned()))
-                    .collect();
-                Place::of(&path).map(|place| (place, allowed))
-            })
-            .await??
-        };
-        let is_allowed = |path: &Path| allowed.iter().any(|folder| path.starts_with(folder));
+        let (place, allowed) = self.find(path, kind).await?;
         // Who takes the name away changes its folder, though what it leads to may lie elsewhere.
-        if place.name() != place.target() && !is_allowed(place.name()) {
-            self.ask_for_folder(place.name(), PathKind::File.folder(place.name()))
-                .await?;
+        if place.name() != place.target() {
+            self.ask_unless(&allowed, place.name(), PathKind::File).await?;
         }
-        if !is_allowed(place.target()) {
-            self.ask_for_folder(place.target(), kind.folder(place.target()))
-                .await?;
-        }
+        self.ask_unless(&allowed, place.target(), kind).await?;
         Ok(place)
+    }
+
+    /// As [`Call::reach`], for who moves the name and nothing else: what it leads to, if it is a link, stays and
+    /// is not asked for.
+    ///
+    /// # Errors
+    /// Those of [`Call::reach`].
+    pub async fn reach_name(&self, path: &Path) -> Result<Place, Failure> {
+        let (place, allowed) = self.find(path, PathKind::File).await?;
+        self.ask_unless(&allowed, place.name(), PathKind::File).await?;
+        Ok(place)
+    }
+
+    /// Asks for a path as it is written. Gives where it leads, and the folders that need no further question.
+    async fn find(&self, path: &Path, kind: PathKind) -> Result<(Place, Vec<PathBuf>), Failure> {
+        self.ask_external(path, kind).await?;
+        let (path, scope) = (path.to_owned(), Arc::clone(&self.scope));
+        let asked = (!self.is_internal(&path)).then(|| kind.folder(&path).to_owned());
+        let found = blocking(move || {
+            let worktree = Some(&scope.worktree).filter(|worktree| *worktree != Path::new("/"));
+            let allowed = [Some(&scope.directory), worktree, asked.as_ref()];
+            let allowed = allowed
+                .into_iter()
+                .flatten()
+                .filter_map(|folder| Some(Place::of(folder).ok()?.target().to_owned()));
+            Ok((Place::of(&path)?, allowed.collect()))
+        });
+        found.await?
+    }
+
+    async fn ask_unless(&self, allowed: &[PathBuf], path: &Path, kind: PathKind) -> Result<(), Failure> {
+        if allowed.iter().any(|folder| path.starts_with(folder)) {
+            return Ok(());
+        }
+        self.ask_for_folder(path, kind.folder(path)).await
     }
 
     /// Asks for everything in `folder`, because of `path`.

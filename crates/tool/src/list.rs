@@ -44,7 +44,7 @@ impl Tool for List {
 async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     let Arguments { path } = arguments(NAME, input)?;
     let directory = call.scope.resolve(path.as_deref().unwrap_or_default());
-    call.ask_external(&directory, PathKind::Directory).await?;
+    let place = call.reach(&directory, PathKind::Directory).await?;
     let name = call.scope.relative(&directory);
     let shown = directory.to_string_lossy().into_owned();
     call.ask(Ask {
@@ -58,13 +58,13 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         metadata: Object::from_iter([("path".to_owned(), shown.clone().into())]),
     })
     .await?;
-    match tokio::fs::metadata(&directory).await {
+    match tokio::fs::metadata(place.target()).await {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => return Err(Failure::told(format!("{shown} is a file: use read"))),
         Err(_) => return Err(Failure::told(format!("Folder not found: {shown}"))),
     }
     let query = search::Glob {
-        directory,
+        directory: place.target().to_owned(),
         pattern: String::new(),
         hidden: false,
         limit: LIMIT + 1,
@@ -178,5 +178,19 @@ mod tests {
             let failure = bench.run(&List, json!({ "path": path })).await.unwrap_err();
             assert!(failure.to_string().contains(wanted), "{failure}");
         }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_link_is_asked_for_where_it_leads() {
+        let bench = Bench::asking(|ask| match ask.permission.as_str() {
+            "external_directory" => Err(Failure::told("outside")),
+            _ => Ok(()),
+        });
+        let outside = bench.root().join("outside");
+        fs_err::create_dir(&outside).unwrap();
+        std::os::unix::fs::symlink(&outside, bench.path("link")).unwrap();
+        let failure = bench.run(&List, json!({ "path": "link" })).await.unwrap_err();
+        assert_eq!(failure.to_string(), "outside");
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Whoever may not edit a file may not throw it away either.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use opencode_project::place::Place;
 use opencode_project::trash::Trash;
 use opencode_schema::Object;
 use opencode_schema::event::{EventBody, FileChange};
@@ -13,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
+use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments};
 use crate::write::{blocking, lock};
 
 /// The name of the tool.
@@ -55,14 +56,9 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         return Err(Failure::told("path is required"));
     }
     let path = call.scope.resolve(&path);
-    let real = really(&path).await;
     protect(&call.scope, &path)?;
-    protect(&call.scope, &real)?;
-    call.ask_external(&path, PathKind::File).await?;
-    if real != path {
-        // A folder on the way is a link: what counts is where it leads.
-        call.ask_external(&real, PathKind::File).await?;
-    }
+    let place = call.reach_name(&path).await?;
+    protect(&call.scope, place.name())?;
     let name = call.scope.relative(&path);
     for permission in [NAME, "edit"] {
         call.ask(Ask {
@@ -75,11 +71,19 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     }
     let _lock = lock::lock(&path, &call.cancel).await?;
     let trash = Trash::new(call.scope.trash.clone());
-    let (place, whole) = (path.clone(), recursive == Some(true));
+    let whole = recursive == Some(true);
     let entry = blocking(move || {
-        is_removable(&place, whole)?;
+        let found = place.name();
+        // The answers may have taken long, and what was asked about is nothing else.
+        if Place::of(found)?.name() != found {
+            return Err(Failure::told(format!(
+                "{} is not where it was any more: a folder above it has become a link",
+                found.display()
+            )));
+        }
+        is_removable(found, whole)?;
         trash
-            .discard(&place)
+            .discard(found)
             .map_err(|error| Failure::told(error.to_string()))
     })
     .await??;
@@ -100,17 +104,6 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         ]),
         attachments: Vec::new(),
     })
-}
-
-/// `path` without links in the folders that lead to it.
-async fn really(path: &Path) -> PathBuf {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return path.to_owned();
-    };
-    match tokio::fs::canonicalize(folder).await {
-        Ok(folder) => folder.join(name),
-        Err(_) => path.to_owned(),
-    }
 }
 
 /// What everything hangs on is never removed.
@@ -140,6 +133,9 @@ fn is_removable(path: &Path, whole: bool) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+    use std::sync::{Arc, OnceLock};
+
     use pretty_assertions::assert_eq;
     use serde_json::json;
 
@@ -228,6 +224,32 @@ mod tests {
         assert_eq!(failure.to_string(), "outside");
         // The link itself is inside.
         bench.run(&Rm, json!({ "path": "link" })).await.unwrap();
+        assert!(outside.join("dear").exists());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_folder_that_becomes_a_link_while_somebody_is_asked_keeps_what_is_behind_it() {
+        let places = Arc::new(OnceLock::<[PathBuf; 2]>::new());
+        let of_asker = Arc::clone(&places);
+        let bench = Bench::asking(move |ask| {
+            if ask.permission == "edit" {
+                let [folder, outside] = of_asker.get().unwrap();
+                fs_err::remove_dir_all(folder).unwrap();
+                std::os::unix::fs::symlink(outside, folder).unwrap();
+            }
+            Ok(())
+        });
+        bench.write("folder/dear", "");
+        let outside = bench.root().join("outside");
+        fs_err::create_dir(&outside).unwrap();
+        fs_err::write(outside.join("dear"), "").unwrap();
+        places.set([bench.path("folder"), outside.clone()]).unwrap();
+        let failure = bench
+            .run(&Rm, json!({ "path": "folder/dear" }))
+            .await
+            .unwrap_err();
+        assert!(failure.to_string().contains("has become a link"), "{failure}");
         assert!(outside.join("dear").exists());
     }
 }
