@@ -271,8 +271,9 @@ impl Followed {
             }
         };
         *job.ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending);
-        *job.input.lock().await = None;
         job.news.notify_waiters();
+        // Whoever says something at this moment holds it for a while.
+        *job.input.lock().await = None;
         if job.told.swap(true, Ordering::SeqCst) {
             return None;
         }
