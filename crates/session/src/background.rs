@@ -64,8 +64,8 @@ async fn tell(
 }
 
 impl Engine {
-    /// Ends what a session has in the background, without telling it.
-    pub(crate) fn stop_jobs(&self, session_id: &SessionId) {
+    /// Ends the commands that a session has in the background, without telling it.
+    pub(crate) fn stop_commands(&self, session_id: &SessionId) {
         for location in self.locations() {
             location.jobs.stop(session_id);
         }

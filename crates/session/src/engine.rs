@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::compaction::kept::KeptWords;
 use crate::coordinator::Coordinator;
-use crate::jobs::Jobs;
+use crate::delegations::Delegations;
 use crate::location::Surroundings;
 use crate::spending::Runs;
 use crate::{Error, Location, housekeeping, share};
@@ -55,7 +55,7 @@ pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) coordinator: Coordinator,
     /// Tasks that agents gave to others.
-    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) delegations: Arc<Delegations>,
     /// Everything that runs beside the caller.
     pub(crate) tasks: TaskTracker,
     /// Stops what runs in the background.
@@ -164,7 +164,7 @@ impl Engine {
             store,
             client,
             coordinator: Coordinator::default(),
-            jobs: Arc::default(),
+            delegations: Arc::default(),
             tasks: TaskTracker::new(),
             housekeeping: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -368,7 +368,7 @@ impl Engine {
             let terminals = opened.iter().map(|location| location.terminals.close());
             tokio::join!(
                 join_all(terminals),
-                self.inner.jobs.close(),
+                self.inner.delegations.close(),
                 self.inner.coordinator.stop_all()
             );
             self.inner.tasks.wait().await;

@@ -60,7 +60,7 @@ impl Engine {
 
     /// Waits until no task that the session gave to others goes on, and it has answered to the ends of all.
     pub async fn tasks_ended(&self, session_id: &SessionId) {
-        self.inner.jobs.none_of(session_id).await;
+        self.inner.delegations.none_of(session_id).await;
     }
 
     /// What the sessions that do something do.
@@ -93,11 +93,11 @@ impl Engine {
     /// Stops the session's turn, its commands in the background and the tasks that it gave away, and waits until
     /// all is in order. False when no turn ran.
     pub async fn abort(&self, session_id: &SessionId) -> bool {
-        self.stop_jobs(session_id);
-        let tasks = self.inner.jobs.stop(session_id);
+        self.stop_commands(session_id);
+        let tasks = self.inner.delegations.stop(session_id);
         let (stopped, ()) = tokio::join!(self.inner.coordinator.stop(session_id), tasks);
         // What the turn gave away in its last moment.
-        self.inner.jobs.stop(session_id).await;
+        self.inner.delegations.stop(session_id).await;
         stopped
     }
 
@@ -105,7 +105,7 @@ impl Engine {
     /// that is not switched on.
     #[must_use]
     pub fn send_to_background(&self, session_id: &SessionId) -> bool {
-        self.has_background() && self.inner.jobs.detach(session_id)
+        self.has_background() && self.inner.delegations.detach(session_id)
     }
 
     /// Whether tasks may run in the background.

@@ -18,7 +18,7 @@ use opencode_tool::{Call, Failure, task};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::jobs::{After, End, Entered, Waited, Work};
+use crate::delegations::{After, End, Entered, Waited, Work};
 use crate::lifecycle::{NewSession, SessionChange};
 use crate::prompt::Prompt;
 use crate::{Engine, Error, Location, command};
@@ -42,14 +42,14 @@ pub(crate) async fn run(
     call: &Call,
     task: Task,
 ) -> Result<Delegated, Failure> {
-    let job = begin(engine, location, caller, &task).await?;
+    let prepared = begin(engine, location, caller, &task).await?;
     call.host
-        .progress(call, Some(task.description.clone()), job.metadata.clone());
-    job.finish(engine, location, &call.cancel).await
+        .progress(call, Some(task.description.clone()), prepared.metadata.clone());
+    prepared.finish(engine, location, &call.cancel).await
 }
 
 /// A task that has its session.
-struct Job {
+struct Prepared {
     /// Who gave it.
     parent: SessionId,
     /// The agent that gave it, and the variant of its model.
@@ -66,7 +66,7 @@ async fn begin(
     location: &Arc<Location>,
     caller: &Caller,
     task: &Task,
-) -> Result<Job, Failure> {
+) -> Result<Prepared, Failure> {
     let agent = location
         .agents
         .get(&task.subagent)
@@ -126,7 +126,7 @@ async fn begin(
     prompt.agent = Some(agent.name.clone());
     prompt.model = Some(model);
     prompt.variant = variant;
-    Ok(Job {
+    Ok(Prepared {
         parent: caller.session.id.clone(),
         agent: caller.session.agent.clone(),
         variant: caller.variant.clone(),
@@ -151,7 +151,12 @@ async fn resumed(
         return Ok(None);
     };
     let is_task = session.parent_id.is_some() && session.directory == location.directory_text();
-    if !is_task || engine.inner.jobs.waits_for(&caller.session.id, &session.id) {
+    if !is_task
+        || engine
+            .inner
+            .delegations
+            .waits_for(&caller.session.id, &session.id)
+    {
         return Ok(None);
     }
     let known = session.permission.as_deref().unwrap_or_default();
@@ -171,7 +176,7 @@ async fn resumed(
     changed.await.map(Some).map_err(told)
 }
 
-impl Job {
+impl Prepared {
     /// Sees to it that the task is worked on, and waits for its end as long as anybody is to wait.
     async fn finish(
         self,
@@ -192,7 +197,7 @@ impl Job {
             return Err(Failure::Aborted);
         }
         let session_id = prompt.session_id.clone();
-        let entered = engine.inner.jobs.enter(&parent, prompt, background);
+        let entered = engine.inner.delegations.enter(&parent, prompt, background);
         let waited = match entered {
             Entered::Closed => return Err(Failure::Aborted),
             Entered::Full => {
@@ -216,7 +221,7 @@ impl Job {
                     tokio::select! {
                         waited = begun.wait.ended() => Some(waited),
                         () = cancel.cancelled() => {
-                            engine.inner.jobs.stop(&session_id).await;
+                            engine.inner.delegations.stop(&session_id).await;
                             return Err(Failure::Aborted);
                         }
                     }
@@ -256,17 +261,17 @@ fn work(engine: Engine, location: Arc<Location>, mut work: Work, giver: Giver) -
     // Boxed: a task may give tasks away in its turn.
     async move {
         let id = work.prompt.session_id.clone();
-        let jobs = Arc::clone(&engine.inner.jobs);
-        let _guard = work.guard(&jobs, &id);
+        let delegations = Arc::clone(&engine.inner.delegations);
+        let _guard = work.guard(&delegations, &id);
         loop {
             let end = piece(&engine, &location, &work.prompt, &work.cancel).await;
-            match jobs.conclude(&id, &work, &end) {
+            match delegations.conclude(&id, &work, &end) {
                 After::Next(prompt) => work.prompt = *prompt,
                 After::Told => return,
                 After::Tell => {
                     let parent = giver.session_id.clone();
                     tell(&engine, &location, &id, giver, &end).await;
-                    return jobs.told(&parent);
+                    return delegations.told(&parent);
                 }
             }
         }

@@ -56,10 +56,10 @@ pub(crate) async fn run(
         background: false,
     };
     let result = match begin(engine, location, &caller, &wanted).await {
-        Ok(job) => {
-            work.show(location, &task.description, job.metadata.clone())
+        Ok(prepared) => {
+            work.show(location, &task.description, prepared.metadata.clone())
                 .await?;
-            job.finish(engine, location, &running.cancel).await
+            prepared.finish(engine, location, &running.cancel).await
         }
         Err(failure) => Err(failure),
     };

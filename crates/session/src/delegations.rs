@@ -27,7 +27,7 @@ pub(crate) enum End {
 
 /// The tasks of this process that have not ended.
 #[derive(Default)]
-pub(crate) struct Jobs {
+pub(crate) struct Delegations {
     inner: Mutex<Inner>,
     /// Told when a task has ended, and when its giver has been told.
     changed: watch::Sender<()>,
@@ -36,14 +36,14 @@ pub(crate) struct Jobs {
 #[derive(Default)]
 struct Inner {
     /// By the session that works on it.
-    running: HashMap<SessionId, Job>,
+    running: HashMap<SessionId, Delegation>,
     /// The sessions that are being told of an end.
     told: Vec<SessionId>,
     /// The program ends: nothing begins any more.
     closed: bool,
 }
 
-struct Job {
+struct Delegation {
     parent: SessionId,
     /// Nobody waits for it: its end is told to the session that gave it.
     background: bool,
@@ -119,7 +119,7 @@ impl Wait {
     }
 }
 
-impl Jobs {
+impl Delegations {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,16 +130,16 @@ impl Jobs {
         if inner.closed {
             return Entered::Closed;
         }
-        if let Some(job) = inner.running.get_mut(&prompt.session_id) {
-            if job.queue.len() >= QUEUE {
+        if let Some(delegation) = inner.running.get_mut(&prompt.session_id) {
+            if delegation.queue.len() >= QUEUE {
                 return Entered::Full;
             }
-            job.queue.push_back(prompt);
+            delegation.queue.push_back(prompt);
             return Entered::Added;
         }
         let (sender, end) = watch::channel(None);
         let (detached, cancel) = (CancellationToken::new(), CancellationToken::new());
-        let job = Job {
+        let delegation = Delegation {
             parent: parent.clone(),
             background,
             detached: detached.clone(),
@@ -147,7 +147,7 @@ impl Jobs {
             queue: VecDeque::new(),
             end: end.clone(),
         };
-        inner.running.insert(prompt.session_id.clone(), job);
+        inner.running.insert(prompt.session_id.clone(), delegation);
         let work = Work {
             prompt,
             cancel,
@@ -163,18 +163,20 @@ impl Jobs {
     pub(crate) fn conclude(&self, id: &SessionId, work: &Work, end: &End) -> After {
         let tell = {
             let mut inner = self.inner();
-            let job = inner.running.get_mut(id);
-            let next = job.and_then(|job| match end {
-                End::Answer(_) => job.queue.pop_front(),
+            let delegation = inner.running.get_mut(id);
+            let next = delegation.and_then(|delegation| match end {
+                End::Answer(_) => delegation.queue.pop_front(),
                 End::Failure(_) | End::Stopped => None,
             });
             if let Some(next) = next {
                 return After::Next(Box::new(next));
             }
-            let job = inner.running.remove(id);
+            let delegation = inner.running.remove(id);
             let quiet = inner.closed || *end == End::Stopped;
-            let tell = job.filter(|job| job.background && !quiet);
-            inner.told.extend(tell.iter().map(|job| job.parent.clone()));
+            let tell = delegation.filter(|delegation| delegation.background && !quiet);
+            inner
+                .told
+                .extend(tell.iter().map(|delegation| delegation.parent.clone()));
             tell.is_some()
         };
         work.end.send_replace(Some(end.clone()));
@@ -206,7 +208,11 @@ impl Jobs {
     /// Whether tasks of a session run, or it is being told of one.
     fn any_of(&self, parent: &SessionId) -> bool {
         let inner = self.inner();
-        let mut parents = inner.running.values().map(|job| &job.parent).chain(&inner.told);
+        let mut parents = inner
+            .running
+            .values()
+            .map(|delegation| &delegation.parent)
+            .chain(&inner.told);
         parents.any(|id| id == parent)
     }
 
@@ -220,7 +226,7 @@ impl Jobs {
                 return true;
             }
             match inner.running.get(at) {
-                Some(job) => at = &job.parent,
+                Some(delegation) => at = &delegation.parent,
                 None => return false,
             }
         }
@@ -231,10 +237,10 @@ impl Jobs {
     pub(crate) fn detach(&self, parent: &SessionId) -> bool {
         let mut inner = self.inner();
         let mut any = false;
-        for job in inner.running.values_mut() {
-            if job.parent == *parent && !job.background {
-                job.background = true;
-                job.detached.cancel();
+        for delegation in inner.running.values_mut() {
+            if delegation.parent == *parent && !delegation.background {
+                delegation.background = true;
+                delegation.detached.cancel();
                 any = true;
             }
         }
@@ -248,24 +254,27 @@ impl Jobs {
         let mut concerned = vec![id.clone()];
         let mut at = 0;
         while let Some(parent) = concerned.get(at).cloned() {
-            let children = inner.running.iter().filter(|(_, job)| job.parent == parent);
+            let children = inner
+                .running
+                .iter()
+                .filter(|(_, delegation)| delegation.parent == parent);
             let new = children.map(|(id, _)| id).filter(|id| !concerned.contains(id));
             concerned.extend(new.cloned().collect::<Vec<_>>());
             at += 1;
         }
-        let jobs = concerned.iter().filter_map(|id| inner.running.get(id));
-        all(jobs.map(Job::stop).collect())
+        let delegations = concerned.iter().filter_map(|id| inner.running.get(id));
+        all(delegations.map(Delegation::stop).collect())
     }
 
     /// Stops all tasks for good; the answer waits until they have ended.
     pub(crate) fn close(&self) -> impl Future<Output = ()> + use<> {
         let mut inner = self.inner();
         inner.closed = true;
-        all(inner.running.values().map(Job::stop).collect())
+        all(inner.running.values().map(Delegation::stop).collect())
     }
 }
 
-impl Job {
+impl Delegation {
     /// Stops it; the end is still to come.
     fn stop(&self) -> watch::Receiver<Option<End>> {
         self.cancel.cancel();
@@ -283,16 +292,16 @@ async fn all(ends: Vec<watch::Receiver<Option<End>>>) {
 
 /// A task whose work breaks down does not keep its place.
 pub(crate) struct Guard {
-    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) delegations: Arc<Delegations>,
     pub(crate) id: SessionId,
     pub(crate) end: watch::Receiver<Option<End>>,
 }
 
 impl Work {
     /// Sees to it that the task has an end whatever happens to its work.
-    pub(crate) fn guard(&self, jobs: &Arc<Jobs>, id: &SessionId) -> Guard {
+    pub(crate) fn guard(&self, delegations: &Arc<Delegations>, id: &SessionId) -> Guard {
         Guard {
-            jobs: Arc::clone(jobs),
+            delegations: Arc::clone(delegations),
             id: id.clone(),
             end: self.end.subscribe(),
         }
@@ -301,13 +310,13 @@ impl Work {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let mut inner = self.jobs.inner();
-        let own = |job: &Job| job.end.same_channel(&self.end);
+        let mut inner = self.delegations.inner();
+        let own = |delegation: &Delegation| delegation.end.same_channel(&self.end);
         if inner.running.get(&self.id).is_some_and(own) {
             inner.running.remove(&self.id);
         }
         drop(inner);
-        self.jobs.changed.send_replace(());
+        self.delegations.changed.send_replace(());
     }
 }
 
@@ -323,8 +332,8 @@ mod tests {
         Prompt::new(id(child), Vec::new())
     }
 
-    fn begun(jobs: &Jobs, parent: &str, child: &str, background: bool) -> Begun {
-        match jobs.enter(&id(parent), prompt(child), background) {
+    fn begun(delegations: &Delegations, parent: &str, child: &str, background: bool) -> Begun {
+        match delegations.enter(&id(parent), prompt(child), background) {
             Entered::Begun(begun) => *begun,
             _ => panic!("nothing runs there"),
         }
@@ -336,73 +345,94 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_gets_the_end() {
-        let jobs = Jobs::default();
-        let Begun { work, wait } = begun(&jobs, "a", "b", false);
-        assert!(matches!(jobs.conclude(&id("b"), &work, &answer()), After::Told));
+        let delegations = Delegations::default();
+        let Begun { work, wait } = begun(&delegations, "a", "b", false);
+        assert!(matches!(
+            delegations.conclude(&id("b"), &work, &answer()),
+            After::Told
+        ));
         assert_eq!(wait.ended().await, Waited::Ended(answer()));
-        assert!(!jobs.detach(&id("a")), "it has ended");
-        begun(&jobs, "a", "b", false);
+        assert!(!delegations.detach(&id("a")), "it has ended");
+        begun(&delegations, "a", "b", false);
     }
 
     #[tokio::test]
     async fn what_was_sent_to_the_background_is_told_once() {
-        let jobs = Jobs::default();
-        let Begun { work, wait } = begun(&jobs, "a", "b", false);
-        assert!(!jobs.detach(&id("b")), "it gave none");
-        assert!(jobs.detach(&id("a")));
-        assert!(!jobs.detach(&id("a")));
-        assert!(matches!(jobs.conclude(&id("b"), &work, &answer()), After::Tell));
+        let delegations = Delegations::default();
+        let Begun { work, wait } = begun(&delegations, "a", "b", false);
+        assert!(!delegations.detach(&id("b")), "it gave none");
+        assert!(delegations.detach(&id("a")));
+        assert!(!delegations.detach(&id("a")));
+        assert!(matches!(
+            delegations.conclude(&id("b"), &work, &answer()),
+            After::Tell
+        ));
         assert_eq!(wait.ended().await, Waited::Detached);
         let giver = id("a");
-        let resting = jobs.none_of(&giver);
+        let resting = delegations.none_of(&giver);
         tokio::pin!(resting);
         assert!(futures_util::poll!(&mut resting).is_pending(), "it is being told");
-        jobs.told(&id("a"));
+        delegations.told(&id("a"));
         resting.await;
     }
 
     #[tokio::test]
     async fn what_is_added_comes_one_after_the_other_until_one_fails() {
-        let jobs = Jobs::default();
-        let Begun { work, .. } = begun(&jobs, "a", "b", true);
+        let delegations = Delegations::default();
+        let Begun { work, .. } = begun(&delegations, "a", "b", true);
         for _ in 0..QUEUE {
-            assert!(matches!(jobs.enter(&id("c"), prompt("b"), false), Entered::Added));
+            assert!(matches!(
+                delegations.enter(&id("c"), prompt("b"), false),
+                Entered::Added
+            ));
         }
-        assert!(matches!(jobs.enter(&id("c"), prompt("b"), false), Entered::Full));
         assert!(matches!(
-            jobs.conclude(&id("b"), &work, &answer()),
+            delegations.enter(&id("c"), prompt("b"), false),
+            Entered::Full
+        ));
+        assert!(matches!(
+            delegations.conclude(&id("b"), &work, &answer()),
             After::Next(_)
         ));
         let failure = End::Failure("no".to_owned());
-        assert!(matches!(jobs.conclude(&id("b"), &work, &failure), After::Tell));
+        assert!(matches!(
+            delegations.conclude(&id("b"), &work, &failure),
+            After::Tell
+        ));
     }
 
     #[tokio::test]
     async fn stopping_reaches_what_was_given_on_and_is_not_told() {
-        let jobs = Jobs::default();
-        let b = begun(&jobs, "a", "b", true).work;
-        let c = begun(&jobs, "b", "c", true).work;
-        let other = begun(&jobs, "x", "y", true).work;
-        let stopping = jobs.stop(&id("a"));
+        let delegations = Delegations::default();
+        let b = begun(&delegations, "a", "b", true).work;
+        let c = begun(&delegations, "b", "c", true).work;
+        let other = begun(&delegations, "x", "y", true).work;
+        let stopping = delegations.stop(&id("a"));
         assert!(b.cancel.is_cancelled() && c.cancel.is_cancelled() && !other.cancel.is_cancelled());
         for (name, work) in [("b", &b), ("c", &c)] {
             assert!(matches!(
-                jobs.conclude(&id(name), work, &End::Stopped),
+                delegations.conclude(&id(name), work, &End::Stopped),
                 After::Told
             ));
         }
         stopping.await;
-        let closing = jobs.close();
-        assert!(matches!(jobs.conclude(&id("y"), &other, &answer()), After::Told));
+        let closing = delegations.close();
+        assert!(matches!(
+            delegations.conclude(&id("y"), &other, &answer()),
+            After::Told
+        ));
         closing.await;
-        assert!(matches!(jobs.enter(&id("a"), prompt("b"), true), Entered::Closed));
+        assert!(matches!(
+            delegations.enter(&id("a"), prompt("b"), true),
+            Entered::Closed
+        ));
     }
 
     #[test]
     fn nobody_waits_for_himself() {
-        let jobs = Jobs::default();
-        let _b = begun(&jobs, "a", "b", false);
-        let _c = begun(&jobs, "b", "c", false);
+        let delegations = Delegations::default();
+        let _b = begun(&delegations, "a", "b", false);
+        let _c = begun(&delegations, "b", "c", false);
         for (caller, wanted, itself) in [
             ("c", "a", true),
             ("c", "b", true),
@@ -412,7 +442,7 @@ mod tests {
             ("c", "z", false),
         ] {
             assert_eq!(
-                jobs.waits_for(&id(caller), &id(wanted)),
+                delegations.waits_for(&id(caller), &id(wanted)),
                 itself,
                 "{caller} {wanted}"
             );
@@ -421,11 +451,11 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_breaks_down_ends_its_task() {
-        let jobs = Arc::new(Jobs::default());
-        let Begun { work, wait } = begun(&jobs, "a", "b", false);
-        drop(work.guard(&jobs, &id("b")));
+        let delegations = Arc::new(Delegations::default());
+        let Begun { work, wait } = begun(&delegations, "a", "b", false);
+        drop(work.guard(&delegations, &id("b")));
         drop(work);
         assert_eq!(wait.ended().await, Waited::Ended(End::Stopped));
-        begun(&jobs, "a", "b", false);
+        begun(&delegations, "a", "b", false);
     }
 }
