@@ -93,11 +93,13 @@ impl Engine {
     /// Stops the session's turn, its commands in the background and the tasks that it gave away, and waits until
     /// all is in order. False when no turn ran.
     pub async fn abort(&self, session_id: &SessionId) -> bool {
-        self.stop_commands(session_id);
-        let tasks = self.inner.delegations.stop(session_id);
-        let (stopped, ()) = tokio::join!(self.inner.coordinator.stop(session_id), tasks);
-        // What the turn gave away in its last moment.
-        self.inner.delegations.stop(session_id).await;
+        let stop_rest = || {
+            self.stop_commands(session_id);
+            self.inner.delegations.stop(session_id)
+        };
+        let (stopped, ()) = tokio::join!(self.inner.coordinator.stop(session_id), stop_rest());
+        // What the turn began in its last moment.
+        stop_rest().await;
         stopped
     }
 
