@@ -6,8 +6,6 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use opencode_catalog::Choice;
 use opencode_schema::SessionId;
-use opencode_schema::input::{PartInput, PartInputBody};
-use opencode_schema::part::TextPart;
 
 use crate::prompt::{DEFAULT_VARIANT, Prompt};
 use crate::{Engine, Error, Location};
@@ -40,17 +38,7 @@ async fn tell(
     text: String,
 ) -> Result<(), Error> {
     let session = engine.session(session_id).await?;
-    let mut prompt = Prompt::new(
-        session_id.clone(),
-        vec![PartInput {
-            id: None,
-            body: PartInputBody::Text(TextPart {
-                text,
-                synthetic: Some(true),
-                ..TextPart::default()
-            }),
-        }],
-    );
+    let mut prompt = Prompt::notice(session_id.clone(), text);
     // Whoever is at work in the session goes on.
     prompt.agent = session.agent;
     if let Some(model) = session.model {

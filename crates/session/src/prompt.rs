@@ -71,6 +71,17 @@ impl Prompt {
             parts,
         }
     }
+
+    /// A prompt of the program's own: it tells a session something that came up meanwhile.
+    pub(crate) fn notice(session_id: SessionId, text: String) -> Self {
+        let text = TextPart {
+            text,
+            synthetic: Some(true),
+            ..TextPart::default()
+        };
+        let body = PartInputBody::Text(text);
+        Self::new(session_id, vec![PartInput { id: None, body }])
+    }
 }
 
 impl Engine {

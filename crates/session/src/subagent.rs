@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use opencode_catalog::Choice;
 use opencode_schema::agent::{Agent, AgentModel, Mode};
-use opencode_schema::input::{PartInput, PartInputBody};
-use opencode_schema::part::{TextPart, ToolPart};
+use opencode_schema::input::PartInput;
+use opencode_schema::part::ToolPart;
 use opencode_schema::permission::{Action, Rule, Ruleset};
 use opencode_schema::session::Session;
 use opencode_schema::{MessageWithParts, Object, PartBody, SessionId, ToolState, WorkspaceId};
@@ -323,16 +323,7 @@ async fn tell(engine: &Engine, location: &Arc<Location>, id: &SessionId, giver: 
         Ok(session) => session,
         Err(error) => return tracing::debug!(%error, "nobody is left to be told of a task"),
     };
-    let text = TextPart {
-        text: notice,
-        synthetic: Some(true),
-        ..TextPart::default()
-    };
-    let part = PartInput {
-        id: None,
-        body: PartInputBody::Text(text),
-    };
-    let mut prompt = Prompt::new(giver.session_id, vec![part]);
+    let mut prompt = Prompt::notice(giver.session_id, notice);
     prompt.agent = session.agent.or(giver.agent);
     prompt.variant = giver.variant;
     // A failure has been told to whoever listens.

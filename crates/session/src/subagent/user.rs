@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{Caller, begin};
 use crate::coordinator::Running;
-use crate::prompt::synthetic;
+use crate::prompt::{say, synthetic};
 use crate::{Engine, Error, Location};
 
 /// Runs a task that the user gave, without asking the model: a message that holds one call of the task tool.
@@ -226,37 +226,11 @@ impl UserTask {
 
 /// After a command's task the model is asked to tell what came of it.
 async fn ask_to_go_on(location: &Location, session_id: &SessionId, user: &UserMessage) -> Result<(), Error> {
-    let mut next = UserMessage {
+    let next = UserMessage {
         agent: user.agent.clone(),
         model: user.model.clone(),
         ..UserMessage::default()
     };
-    next.time.created = now();
-    let message = Message {
-        id: MessageId::new(),
-        session_id: session_id.clone(),
-        body: MessageBody::User(Box::new(next)),
-    };
-    let part = Part {
-        id: PartId::new(),
-        session_id: session_id.clone(),
-        message_id: message.id.clone(),
-        body: synthetic("Summarize the output of the task above, then go on with what you were doing."),
-    };
-    let id = session_id.clone();
-    location
-        .store
-        .write(move |transaction| {
-            transaction.publish(EventBody::MessageUpdated {
-                session_id: id.clone(),
-                info: Box::new(message),
-            })?;
-            transaction.publish(EventBody::PartUpdated {
-                session_id: id,
-                part: Box::new(part),
-                time: now(),
-            })
-        })
-        .await?;
-    Ok(())
+    let words = "Summarize the output of the task above, then go on with what you were doing.";
+    say(location, session_id, next, vec![synthetic(words)]).await
 }
