@@ -208,17 +208,13 @@ impl Location {
     /// like those for bash, else bash, else sh.
     pub(crate) fn shell(&self) -> PathBuf {
         let usual = |path: &str| {
-            let name = Path::new(path)
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            !matches!(name.as_str(), "fish" | "nu")
+            let name = Path::new(path).file_name().and_then(|name| name.to_str());
+            !matches!(name, Some("fish" | "nu"))
         };
         self.shell_if(usual)
     }
 
-    /// The shell for what the user types: the configured one, else the user's, else bash, else sh.
+    /// The shell for what the user types, and for terminals: the configured one, else the user's, else bash, else sh.
     pub(crate) fn user_shell(&self) -> PathBuf {
         self.shell_if(|_| true)
     }
@@ -228,16 +224,6 @@ impl Location {
         let users = self.environment.get("SHELL").filter(|path| users_will_do(path));
         let wanted = configured.or(users).and_then(|path| self.program(path));
         wanted
-            .or_else(|| self.program("bash"))
-            .unwrap_or_else(|| PathBuf::from("/bin/sh"))
-    }
-
-    /// The shell that a terminal is opened with: the configured one, else the user's, else bash, else sh.
-    pub(crate) fn terminal_shell(&self) -> PathBuf {
-        let configured = self.config.shell.as_deref();
-        let wanted = configured.or_else(|| self.environment.get("SHELL"));
-        wanted
-            .and_then(|path| self.program(path))
             .or_else(|| self.program("bash"))
             .unwrap_or_else(|| PathBuf::from("/bin/sh"))
     }

@@ -154,7 +154,7 @@ impl Engine {
     pub async fn open_terminal(&self, location: &Arc<Location>, new: NewTerminal) -> Result<Pty, Error> {
         let id = PtyId::new();
         let command = new.command.filter(|command| !command.is_empty());
-        let command = command.unwrap_or_else(|| location.terminal_shell().to_string_lossy().into_owned());
+        let command = command.unwrap_or_else(|| location.user_shell().to_string_lossy().into_owned());
         let mut arguments = new.arguments;
         if shells::can_log_in(&command) {
             arguments.push("-l".to_owned());
