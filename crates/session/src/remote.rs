@@ -12,7 +12,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use crate::web::Web;
+use crate::web::{self, Web};
 
 /// How long one answer may take, how long it may be, and how often it is asked for again after which pause.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -140,8 +140,9 @@ async fn answer(login: &Login, web: &Web, request: &Request) -> Result<(String, 
                     .and_then(|kind| kind.to_str().ok())
                     .unwrap_or_default()
                     .to_owned();
-                match text(response).await {
-                    Ok(text) => return Ok((kind, text)),
+                match Web::body(response, BYTES).await.map(String::from_utf8) {
+                    Ok(Ok(text)) => return Ok((kind, text)),
+                    Ok(Err(_)) => "its answer is no text".to_owned(),
                     Err(error) => error,
                 }
             }
@@ -149,29 +150,13 @@ async fn answer(login: &Login, web: &Web, request: &Request) -> Result<(String, 
                 return Err(failed(login, &format!("it answers {}", response.status())));
             }
             Ok(response) => format!("it answers {}", response.status()),
-            // Addresses may hold what is not for everybody.
-            Err(error) => error.without_url().to_string(),
+            Err(error) => web::told(error),
         };
         match pauses.next() {
             Some(pause) => tokio::time::sleep(*pause).await,
             None => return Err(failed(login, &error)),
         }
     }
-}
-
-async fn text(mut response: reqwest::Response) -> Result<String, String> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| error.without_url().to_string())?
-    {
-        if body.len() + chunk.len() > BYTES {
-            return Err("its answer is too long".to_owned());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    String::from_utf8(body).map_err(|_| "its answer is no text".to_owned())
 }
 
 fn failed(login: &Login, reason: &dyn std::fmt::Display) -> Error {

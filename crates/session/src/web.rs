@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, Response};
 
 /// Asks web services. Clones share their connections; nothing is made before the first request, since that
 /// reads the system's certificates.
@@ -29,12 +29,15 @@ impl Web {
         time: Duration,
         bytes: usize,
     ) -> Result<Vec<u8>, String> {
-        // Addresses may hold what is not for everybody.
-        let told = |error: reqwest::Error| error.without_url().to_string();
-        let mut response = request.timeout(time).send().await.map_err(told)?;
+        let response = request.timeout(time).send().await.map_err(told)?;
         if !response.status().is_success() {
             return Err(format!("it answers {}", response.status()));
         }
+        Self::body(response, bytes).await
+    }
+
+    /// The body of an answer, if it has at most `bytes`.
+    pub(crate) async fn body(mut response: Response, bytes: usize) -> Result<Vec<u8>, String> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(told)? {
             if body.len() + chunk.len() > bytes {
@@ -44,4 +47,9 @@ impl Web {
         }
         Ok(body)
     }
+}
+
+/// Addresses may hold what is not for everybody.
+pub(crate) fn told(error: reqwest::Error) -> String {
+    error.without_url().to_string()
 }
