@@ -39,6 +39,8 @@ pub(crate) struct Kept {
     filled: Arc<tokio::sync::Mutex<Option<(Instant, Duration)>>>,
     /// Tells what changes meanwhile.
     events: Mutex<Subscription>,
+    /// Held while vectors are made: who makes them makes all that are missing, and each costs once.
+    vectors: tokio::sync::Mutex<()>,
 }
 
 impl Kept {
@@ -115,7 +117,9 @@ impl Engine {
         let cancel = self.inner.housekeeping.clone();
         *filled = Some(fill(location, &kept.index, cancel.clone(), progress).await?);
         drop(filled);
+        let making = kept.vectors.lock().await;
         self.make_vectors(location, &kept.index, cancel).await?;
+        drop(making);
         let index = Arc::clone(&kept.index);
         beside(move || index.status()).await
     }
@@ -137,7 +141,7 @@ impl Engine {
     }
 
     /// Fills the index beside whoever asks, and waits a little for it.
-    async fn freshen(&self, location: &Arc<Location>, kept: &Kept, at_once: bool) -> Result<(), Error> {
+    async fn freshen(&self, location: &Arc<Location>, kept: &Arc<Kept>, at_once: bool) -> Result<(), Error> {
         let Ok(filled) = Arc::clone(&kept.filled).try_lock_owned() else {
             // Somebody fills it.
             return Ok(());
@@ -156,19 +160,22 @@ impl Engine {
         } else {
             FIRST_PATIENCE
         };
-        let (engine, of_task, index) = (self.clone(), Arc::clone(location), Arc::clone(&kept.index));
+        let (engine, of_task, kept) = (self.clone(), Arc::clone(location), Arc::clone(kept));
         let mut filled = filled;
         let (done, waiting) = tokio::sync::oneshot::channel();
         self.inner.tasks.spawn(async move {
             let cancel = engine.inner.housekeeping.clone();
-            match fill(&of_task, &index, cancel.clone(), |_| {}).await {
+            match fill(&of_task, &kept.index, cancel.clone(), |_| {}).await {
                 Ok(took) => *filled = Some(took),
                 Err(error) => return tracing::warn!(%error, "the search index is not filled"),
             }
             drop(filled);
             // Whoever waited may have gone.
             let _ = done.send(());
-            if let Err(error) = engine.make_vectors(&of_task, &index, cancel).await {
+            let Ok(_making) = kept.vectors.try_lock() else {
+                return;
+            };
+            if let Err(error) = engine.make_vectors(&of_task, &kept.index, cancel).await {
                 tracing::warn!(%error, "the search index has no vectors for some of its chunks");
             }
         });
@@ -269,6 +276,7 @@ async fn kept(location: &Arc<Location>) -> Result<Arc<Kept>, Error> {
         index: Arc::new(index),
         filled: Arc::default(),
         events: Mutex::new(location.store.subscribe()),
+        vectors: tokio::sync::Mutex::default(),
     });
     *place = Some(Arc::clone(&kept));
     Ok(kept)
