@@ -31,6 +31,7 @@ use self::budget::is_request;
 pub(crate) use self::prune::prune;
 use crate::coordinator::Running;
 use crate::prompt::say;
+use crate::spending::Held;
 use crate::step::{self, Billed, StepInput, Verdict};
 use crate::{Engine, Error, Location, revert};
 
@@ -207,22 +208,25 @@ impl Work<'_> {
     /// that is too long is summarised in pieces, which get smaller as long as the provider refuses them.
     async fn summarise(self, text: String, prior: Option<&MessageWithParts>) -> Result<bool, Error> {
         let mut billed = Billed::default();
+        let mut held = None;
         let mut rest = text;
         let mut prior = prior.map(text_of).filter(|prior| !prior.is_empty());
         let mut room = self.location.budget(&self.model).question();
         loop {
             let mut pieces = pieces::split(&rest, room);
-            let failed = if pieces.len() > 1 {
-                self.pieces(&mut pieces, &mut prior, &mut billed).await
-            } else {
-                None
+            let failed = self
+                .pieces(&mut pieces, &mut prior, &mut billed, &mut held)
+                .await?;
+            let failed = match failed {
+                None => self.refused().await?,
+                failed => failed,
             };
             rest = pieces.concat();
             let is_too_long = match failed {
                 Some(error) => {
                     let is_too_long = matches!(error, MessageError::ContextOverflow { .. });
                     if !(is_too_long && room > LEAST_PIECE) {
-                        step::refuse(&self.step(None, Billed::default()), error).await?;
+                        step::refuse(&self.step(None, billed), error).await?;
                         return Ok(false);
                     }
                     is_too_long
@@ -231,6 +235,8 @@ impl Work<'_> {
                     let asked = question(&rest, prior.as_deref());
                     let step = self.step(Some(asked), std::mem::take(&mut billed));
                     let outcome = Box::pin(step::run(step)).await?;
+                    // It is stored now.
+                    held = None;
                     if !outcome.failed {
                         return Ok(true);
                     }
@@ -251,7 +257,8 @@ impl Work<'_> {
         pieces: &mut Vec<String>,
         prior: &mut Option<String>,
         billed: &mut Billed,
-    ) -> Option<MessageError> {
+        held: &mut Option<Held>,
+    ) -> Result<Option<MessageError>, Error> {
         let asker = pieces::Asker {
             engine: self.engine,
             location: self.location,
@@ -263,14 +270,25 @@ impl Work<'_> {
             cancel: &self.running.cancel,
         };
         while pieces.len() > 1 {
+            if let Some(refused) = self.refused().await? {
+                return Ok(Some(refused));
+            }
             let asked = question(&pieces[0], prior.as_deref());
-            match asker.ask(&asked, billed).await {
+            let summary = asker.ask(&asked, billed).await;
+            *held = Some(self.engine.inner.runs.hold(&self.session.id, billed.spent()));
+            match summary {
                 Ok(summary) => *prior = Some(summary),
-                Err(error) => return Some(error),
+                Err(error) => return Ok(Some(error)),
             }
             pieces.remove(0);
         }
-        None
+        Ok(None)
+    }
+
+    /// Why the model is not asked, if a limit is reached by what was asked before.
+    async fn refused(&self) -> Result<Option<MessageError>, Error> {
+        let refused = self.engine.refused_spending(self.location, &self.session.id);
+        Ok(refused.await?.map(MessageError::unknown))
     }
 
     fn step(&self, question: Option<String>, billed: Billed) -> StepInput<'_> {

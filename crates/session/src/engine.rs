@@ -65,7 +65,7 @@ pub(crate) struct Inner {
     /// Held while a name for a worktree is chosen and taken.
     pub(crate) worktrees: tokio::sync::Mutex<()>,
     /// What runs may spend.
-    pub(crate) runs: Runs,
+    pub(crate) runs: Arc<Runs>,
     /// What stays beside summaries, as it was found last.
     pub(crate) kept: KeptWords,
     /// New worktrees whose files may be written at the same time.
@@ -168,7 +168,7 @@ impl Engine {
             tasks: TaskTracker::new(),
             housekeeping: CancellationToken::new(),
             ending: CancellationToken::new(),
-            runs: Runs::default(),
+            runs: Arc::default(),
             kept: KeptWords::default(),
             worktrees: tokio::sync::Mutex::default(),
             checkouts: tokio::sync::Semaphore::new(CHECKOUTS),

@@ -43,20 +43,24 @@ pub struct Spending {
 pub(crate) struct Runs {
     begun: Mutex<HashMap<SessionId, Begun>>,
     /// What sessions spent that is not stored yet.
-    held: Mutex<HashMap<SessionId, Spent>>,
+    held: Mutex<Vec<(SessionId, Spent)>>,
     /// Dollars that each run of this program may cost.
     cap: OnceLock<f64>,
 }
 
-/// What a step spent that is not stored yet, because its tools still work. It is forgotten when it is dropped.
+/// What a session spent that is not stored yet: because tools of the step still work, or because the summary is
+/// made of more pieces. It is forgotten when it is dropped.
 pub(crate) struct Held {
-    engine: Engine,
-    session: SessionId,
+    runs: Arc<Runs>,
+    what: (SessionId, Spent),
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.engine.inner.runs.held().remove(&self.session);
+        let mut held = self.runs.held();
+        if let Some(place) = held.iter().position(|what| *what == self.what) {
+            held.swap_remove(place);
+        }
     }
 }
 
@@ -77,7 +81,17 @@ impl Runs {
         entry.before
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<SessionId, Spent>> {
+    /// Counts what a session spent until that is stored.
+    pub(crate) fn hold(self: &Arc<Self>, session: &SessionId, spent: Spent) -> Held {
+        let what = (session.clone(), spent);
+        self.held().push(what.clone());
+        Held {
+            runs: Arc::clone(self),
+            what,
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<(SessionId, Spent)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -99,16 +113,6 @@ impl Engine {
     pub fn cap_runs(&self, dollars: f64) {
         // Who says it twice means the first.
         let _ = self.inner.runs.cap.set(dollars);
-    }
-
-    /// Counts what a step spent until its tools have ended and it is stored.
-    pub(crate) fn hold_spending(&self, session: &SessionId, cost: f64, tokens: u64) -> Held {
-        let spent = Spent { cost, tokens };
-        self.inner.runs.held().insert(session.clone(), spent);
-        Held {
-            engine: self.clone(),
-            session: session.clone(),
-        }
     }
 
     /// What the tree of a session spent and what all sessions spent today, if that is wanted, and who stands
@@ -311,6 +315,19 @@ mod tests {
             assert_eq!(told.is_some(), wanted.is_some(), "{told:?}");
             assert!(told.unwrap_or_default().ends_with(wanted.unwrap_or_default()));
         }
+    }
+
+    #[test]
+    fn what_is_held_anew_outlives_what_was_held_before() {
+        let runs = Arc::new(Runs::default());
+        let session = SessionId::trusted("ses_a");
+        let spent = |cost| Spent { cost, tokens: 1 };
+        let before = runs.hold(&session, spent(1.0));
+        let after = runs.hold(&session, spent(2.0));
+        drop(before);
+        assert_eq!(*runs.held(), [(session, spent(2.0))]);
+        drop(after);
+        assert!(runs.held().is_empty());
     }
 
     #[test]

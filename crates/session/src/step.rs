@@ -25,6 +25,7 @@ use opencode_schema::time::now;
 use opencode_schema::{
     EventBody, Message, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, UserMessage,
 };
+use opencode_store::Spent;
 use opencode_tool::{Scope, Tool};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -89,6 +90,27 @@ impl Billed {
             .map(|(own, more)| own + more)
             .or(tokens.total);
         self.cost += cost.0;
+    }
+
+    /// The cost and the tokens, as messages hold them.
+    fn into_parts(self) -> (Cost, Tokens) {
+        (Cost(self.cost), self.tokens)
+    }
+
+    /// All of it, as limits count it.
+    pub(crate) fn spent(&self) -> Spent {
+        let tokens = &self.tokens;
+        let all = [
+            tokens.input,
+            tokens.output,
+            tokens.reasoning,
+            tokens.cache.read,
+            tokens.cache.write,
+        ];
+        Spent {
+            cost: self.cost,
+            tokens: all.into_iter().fold(0, u64::saturating_add),
+        }
     }
 }
 
@@ -214,7 +236,8 @@ pub(crate) async fn refuse(input: &StepInput<'_>, error: MessageError) -> Result
         assistant.time.completed = Some(now());
         assistant.error = Some(error);
     }
-    Draft::begin(input.location.store.clone(), message).await?;
+    let mut draft = Draft::begin(input.location.store.clone(), message).await?;
+    draft.bill(input.billed.clone()).await?;
     Ok(StepOutcome {
         verdict: Verdict::Stop,
         tree: None,
@@ -412,15 +435,9 @@ impl Step<'_> {
             StreamPart::Finish(finish) => {
                 let tokens = tokens_of(&finish);
                 let price = self.price(&finish, &tokens);
-                let all = [
-                    tokens.input,
-                    tokens.output,
-                    tokens.reasoning,
-                    tokens.cache.read,
-                    tokens.cache.write,
-                ];
-                let count = all.into_iter().fold(0, u64::saturating_add);
-                self.held = Some(self.engine.hold_spending(&self.session.id, price.0, count));
+                let mut spent = Billed::default();
+                spent.add(&tokens, price);
+                self.held = Some(self.engine.inner.runs.hold(&self.session.id, spent.spent()));
                 self.finish = Some(finish);
             }
             StreamPart::Error(error) => return Ok(Some(Ended::Failed(failure::of_stream(&error)))),

@@ -4,7 +4,7 @@ use opencode_testkit::{Finished, Home, ScriptedModel, Step};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::{home, only_session, stored, stored_calls};
+use crate::{home, new_session, only_session, stored, stored_calls};
 
 /// Each answer costs 10 cents and uses 1100 tokens.
 async fn with_prices(limits: Value, steps: impl IntoIterator<Item = Step>) -> (Home, ScriptedModel) {
@@ -231,4 +231,37 @@ async fn so_many_calls_run_at_the_same_time() {
             .count(),
         2
     );
+}
+
+#[tokio::test]
+async fn a_summary_in_pieces_ends_when_its_money_is_spent() {
+    let (home, model) = with_prices(json!({ "cost": { "session": 0.15 } }), []).await;
+    let path = home.project().join("opencode.json");
+    let mut config: Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    config["compaction"] = json!({ "tail_turns": 0 });
+    config["provider"]["scripted"]["models"]["scripted"]["limit"] = json!({ "context": 4000, "output": 100 });
+    home.write("opencode.json", config.to_string());
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    for _ in 0..40 {
+        let text = json!({ "type": "text", "text": "word ".repeat(200) });
+        let body = json!({ "noReply": true, "parts": [text] });
+        let path = format!("/session/{session}/message");
+        assert_eq!(server.send("POST", &path, Some(body)).await.status, 200);
+    }
+    let usage = json!({ "input": 1000, "output": 100 });
+    model.now_answers((0..9).map(|_| Step::text("A piece.").usage(usage.clone())));
+    let body = json!({ "providerID": "scripted", "modelID": "scripted" });
+    let path = format!("/session/{session}/summarize");
+    assert_eq!(server.send("POST", &path, Some(body)).await.status, 200);
+    assert_eq!(model.requests().len(), 2);
+    let messages = stored(&home, &session);
+    let summary = messages
+        .iter()
+        .map(|(message, _)| message)
+        .find(|message| message["summary"] == true);
+    let summary = summary.unwrap();
+    let told = summary["error"]["data"]["message"].as_str().unwrap_or_default();
+    assert!(told.contains("(limits.cost.session)"), "{messages:?}");
+    assert_eq!(summary["tokens"]["output"], 200, "what was made is paid for");
 }

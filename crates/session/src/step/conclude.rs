@@ -70,7 +70,7 @@ impl Step<'_> {
         let used = tokens.clone();
         let mut all = std::mem::take(&mut self.billed);
         all.add(&tokens, price);
-        let (tokens, price) = (all.tokens, Cost(all.cost));
+        let (price, tokens) = all.into_parts();
         let finish_part = StepFinishPart {
             reason: reason.clone(),
             snapshot: after.clone(),
@@ -175,6 +175,7 @@ impl Step<'_> {
         self.stop_calls(STOP_LIMIT).await?;
         let after = self.tree_after(before.clone()).await;
         self.add_patch(before.as_deref(), after.as_deref()).await?;
+        self.draft.bill(std::mem::take(&mut self.billed)).await?;
         let finish = (is_overflow && self.is_summary).then(|| FinishReason::Error.as_str().to_owned());
         self.draft
             .change(|message| {

@@ -3,16 +3,17 @@
 
 use std::time::Duration;
 
-use opencode_llm::stream::ProviderMetadata;
-use opencode_schema::part::{ReasoningPart, Span, TextPart, ToolPart};
+use opencode_llm::stream::{FinishReason, ProviderMetadata};
+use opencode_schema::part::{ReasoningPart, Span, StepFinishPart, TextPart, ToolPart};
 use opencode_schema::time::now;
 use opencode_schema::{
     AssistantMessage, EventBody, Message, MessageBody, Object, Part, PartBody, PartId, ToolState,
 };
-use opencode_store::Store;
+use opencode_store::{Spent, Store};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::Billed;
 use crate::Error;
 
 /// How long text is collected before listeners are told: short enough to look immediate.
@@ -83,6 +84,23 @@ impl Draft {
             info: Box::new(self.message.clone()),
         };
         Ok(self.store.publish(event).await?)
+    }
+
+    /// Counts what was used for a message that comes to nothing, if anything was.
+    pub(crate) async fn bill(&mut self, billed: Billed) -> Result<(), Error> {
+        if billed.spent() == Spent::default() {
+            return Ok(());
+        }
+        let (cost, tokens) = billed.into_parts();
+        self.add(PartBody::StepFinish(StepFinishPart {
+            reason: FinishReason::Error.as_str().to_owned(),
+            snapshot: None,
+            cost,
+            tokens: tokens.clone(),
+        }))
+        .await?;
+        self.change(|message| (message.cost, message.tokens) = (cost, tokens))
+            .await
     }
 
     /// Adds a part and gives its place.
