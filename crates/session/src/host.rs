@@ -12,7 +12,7 @@ use opencode_schema::{EventBody, Object, SessionId, question};
 use opencode_tool::contract::{Delegated, Task};
 use opencode_tool::{Ask, Call, Failure, Host, Output};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::step::Step;
 use crate::{Engine, Hit, IndexQuestion, Location, background, plan, subagent};
@@ -41,10 +41,39 @@ pub(crate) struct StepHost {
     /// Rules files that the model has seen.
     seen: Arc<Mutex<Vec<PathBuf>>>,
     caller: subagent::Caller,
+    slot: Arc<Slot>,
+}
+
+/// The place of a call among those that run at the same time.
+pub(crate) struct Slot {
+    all: Arc<Semaphore>,
+    own: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Slot {
+    /// None yet.
+    pub(crate) fn among(all: &Arc<Semaphore>) -> Self {
+        Self {
+            all: Arc::clone(all),
+            own: Mutex::default(),
+        }
+    }
+
+    /// Waits for a place and takes it.
+    pub(crate) async fn take(&self) {
+        // The semaphore is never closed.
+        let permit = Arc::clone(&self.all).acquire_owned().await.ok();
+        *self.own.lock().unwrap_or_else(PoisonError::into_inner) = permit;
+    }
+
+    /// Gives the place to others.
+    fn leave(&self) {
+        drop(self.own.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 impl StepHost {
-    pub(crate) fn new(step: &Step<'_>, reporter: mpsc::Sender<Progress>) -> Self {
+    pub(crate) fn new(step: &Step<'_>, reporter: mpsc::Sender<Progress>, slot: Arc<Slot>) -> Self {
         Self {
             engine: step.engine.clone(),
             location: Arc::clone(step.location),
@@ -55,6 +84,7 @@ impl StepHost {
             offered: Arc::clone(&step.offered),
             seen: Arc::clone(&step.seen_rules),
             caller: step.caller(),
+            slot,
         }
     }
 }
@@ -149,9 +179,17 @@ impl Host for StepHost {
                     self.offered.join(", ")
                 )));
             };
+            // Whoever calls others only waits for them from now on.
+            self.slot.leave();
+            let slot = Arc::new(Slot::among(&self.slot.all));
+            tokio::select! {
+                () = slot.take() => {}
+                () = call.cancel.cancelled() => return Err(Failure::Aborted),
+            }
             let mut inner = call.clone();
             inner.host = Arc::new(Self {
                 reporter: None,
+                slot,
                 ..self.clone()
             });
             let output = tool.run(&inner, input).await?;

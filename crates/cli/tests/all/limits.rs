@@ -234,6 +234,33 @@ async fn so_many_calls_run_at_the_same_time() {
 }
 
 #[tokio::test]
+async fn calls_of_calls_take_turns_with_all_others() {
+    let command = |at: usize| {
+        format!("mkdir -p on; touch on/{at}; ls on | wc -l >> at-once.txt; sleep 0.05; rm on/{at}")
+    };
+    for most in [1, 2] {
+        let calls: Vec<Value> = (0..6)
+            .map(|at| json!({ "tool": "bash", "parameters": { "command": command(at) } }))
+            .collect();
+        let steps = [
+            Step::tool("batch", json!({ "tool_calls": calls })),
+            Step::text("Done."),
+        ];
+        let model = ScriptedModel::start(steps).await;
+        let home = home();
+        home.configure(
+            &model.url(),
+            json!({ "tools": { "batch": true }, "limits": { "parallel_calls": most } }),
+        );
+        home.run(["run", "first"]).await.success();
+        let written = fs_err::read_to_string(home.project().join("at-once.txt")).unwrap();
+        let at_once: Vec<u32> = written.lines().map(|line| line.trim().parse().unwrap()).collect();
+        assert_eq!(at_once.len(), 6, "{at_once:?}");
+        assert!(at_once.iter().all(|count| *count <= most), "{at_once:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_summary_in_pieces_ends_when_its_money_is_spent() {
     let (home, model) = with_prices(json!({ "cost": { "session": 0.15 } }), []).await;
     let path = home.project().join("opencode.json");

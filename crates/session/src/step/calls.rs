@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use super::Step;
 use super::draft::stored_metadata;
-use crate::host::{Progress, StepHost};
+use crate::host::{Progress, Slot, StepHost};
 use crate::{Error, attachment, image};
 
 /// Identical calls in one message after which the user is asked whether this is a loop.
@@ -248,7 +248,8 @@ impl Step<'_> {
         let Some(tool) = of_prompt.or_else(|| self.location.tools.get(name)).cloned() else {
             return;
         };
-        let host = StepHost::new(self, self.calls.reporter.clone());
+        let slot = Arc::new(Slot::among(&self.calls.slots));
+        let host = StepHost::new(self, self.calls.reporter.clone(), Arc::clone(&slot));
         let call = Call {
             session_id: self.session.id.clone(),
             message_id: self.draft.message().id.clone(),
@@ -263,17 +264,16 @@ impl Step<'_> {
         let pictures = image::Limits::of(&self.location.config);
         let may_delegate = self.offered.iter().any(|tool| tool == "task");
         let recorded = self.snapshot.recorded();
-        let slots = Arc::clone(&self.calls.slots);
         let work = async move {
             let ready = async {
                 recorded.await;
-                slots.acquire_owned().await
+                slot.take().await;
             };
-            let _slot = tokio::select! {
+            tokio::select! {
                 biased;
                 () = call.cancel.cancelled() => return Done { call_id, result: Err(Failure::Aborted) },
-                slot = ready => slot,
-            };
+                () = ready => {}
+            }
             let run = AssertUnwindSafe(tool.run(&call, input)).catch_unwind().await;
             let result = match run
                 .unwrap_or_else(|_| Err(Failure::told("The tool broke down. This is a bug in it.")))
