@@ -318,21 +318,10 @@ impl Call {
         self.host.ask(self, ask).await
     }
 
-    /// Asks for `external_directory` if `path` lies outside the session's folder and worktree
-    /// (reference `tools.md` §2, «External directory check»).
-    ///
-    /// # Errors
-    /// Those of [`Call::ask`].
-    pub async fn ask_external(&self, path: &Path, kind: PathKind) -> Result<(), Failure> {
-        if self.is_internal(path) {
-            return Ok(());
-        }
-        self.ask_for_folder(path, kind.folder(path)).await
-    }
-
-    /// Asks as [`Call::ask_external`] does, and then for what `path` really leads to, if that is neither in the
-    /// project nor in the folder that was asked for. What is allowed is the place that is given back; it stays
-    /// what it is whatever becomes of the path.
+    /// Asks for `external_directory` if `path` lies outside the session's folder and worktree (reference `tools.md`
+    /// §2, «External directory check»), and then for what it really leads to, if that is neither in the project
+    /// nor in the folder that was asked for. What is allowed is the place that is given back; it stays what it is
+    /// whatever becomes of the path.
     ///
     /// # Errors
     /// Those of [`Call::ask`]; [`Failure::Told`] when links lead nowhere.
@@ -359,9 +348,13 @@ impl Call {
 
     /// Asks for a path as it is written. Gives where it leads, and the folders that need no further question.
     async fn find(&self, path: &Path, kind: PathKind) -> Result<(Place, Vec<PathBuf>), Failure> {
-        self.ask_external(path, kind).await?;
+        let mut asked = None;
+        if !self.is_internal(path) {
+            let folder = kind.folder(path);
+            self.ask_for_folder(path, folder).await?;
+            asked = Some(folder.to_owned());
+        }
         let (path, scope) = (path.to_owned(), Arc::clone(&self.scope));
-        let asked = (!self.is_internal(&path)).then(|| kind.folder(&path).to_owned());
         let found = blocking(move || {
             let worktree = Some(&scope.worktree).filter(|worktree| *worktree != Path::new("/"));
             let allowed = [Some(&scope.directory), worktree, asked.as_ref()];
@@ -410,7 +403,7 @@ pub fn external_pattern(directory: &Path) -> String {
     directory.join("*").to_string_lossy().into_owned()
 }
 
-/// What a path is, for [`Call::ask_external`].
+/// What a path is, for [`Call::reach`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathKind {
     /// A file: its parent is asked for.
