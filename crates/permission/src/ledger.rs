@@ -2,12 +2,15 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use opencode_schema::SessionId;
 use opencode_schema::permission::Decision;
 
 /// Bytes that a file may have before its older half is forgotten.
 const LIMIT: u64 = 2 << 20;
+/// What is added while the older half is forgotten would be lost.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// Where the file of a session is. Ids come from outside: one that could lead elsewhere has no file.
 fn path(folder: &Path, session_id: &SessionId) -> Option<PathBuf> {
@@ -23,13 +26,12 @@ pub(crate) fn append(folder: &Path, session_id: &SessionId, decision: &Decision)
     };
     let mut line = serde_json::to_vec(decision)?;
     line.push(b'\n');
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     if fs_err::metadata(&path).is_ok_and(|about| about.len() + line.len() as u64 > LIMIT) {
         shorten(&path)?;
     }
-    let mut options = fs_err::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut options = private();
+    options.append(true);
     let mut file = match options.open(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             fs_err::create_dir_all(folder)?;
@@ -50,8 +52,19 @@ fn shorten(path: &Path) -> std::io::Result<()> {
         .position(|byte| *byte == b'\n')
         .map_or(half.len(), |at| at + 1);
     let beside = path.with_extension("half");
-    fs_err::write(&beside, half.get(start..).unwrap_or_default())?;
+    let mut options = private();
+    let mut file = options.write(true).truncate(true).open(&beside)?;
+    file.write_all(half.get(start..).unwrap_or_default())?;
     fs_err::rename(&beside, path)
+}
+
+/// A new file is for the user alone: command lines may hold secrets.
+fn private() -> fs_err::OpenOptions {
+    let mut options = fs_err::OpenOptions::new();
+    options.create(true);
+    #[cfg(unix)]
+    fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// The decisions of a session, the oldest first. Lines that cannot be read are left out. Blocks.
@@ -95,6 +108,12 @@ mod tests {
         }
         let file = folder.join("ses_1.jsonl");
         assert!(fs_err::metadata(&file).unwrap().len() <= LIMIT);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs_err::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "only for the user, shortened or not");
+        }
         let kept = read(&folder, &id);
         assert_eq!(kept.last().unwrap().time, 199);
         assert!(kept.windows(2).all(|pair| pair[0].time + 1 == pair[1].time));
