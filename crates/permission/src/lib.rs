@@ -8,10 +8,12 @@
 mod desk;
 mod ledger;
 mod questions;
+mod read_only;
 pub mod rules;
 mod suggestion;
 mod wildcard;
 
-pub use desk::{Answer, Ground, Permissions, Question, Refusal, UnknownRequest, changes_nothing};
+pub use desk::{Answer, Ground, Permissions, Question, Refusal, UnknownRequest};
 pub use questions::{Dismissed, Questions, UnknownQuestion};
+pub use read_only::changes_nothing;
 pub use wildcard::matches;
