@@ -13,7 +13,7 @@ use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 use serde_json::{Map, Value};
 
 use crate::text::{self, Source};
-use crate::{Environment, Error, Issue, Paths, load, merge, resolve, schema};
+use crate::{Environment, Error, Issue, Paths, merge, resolve, schema, source};
 
 /// The file of a folder that changes go to.
 const PROJECT_FILE: &str = "config.json";
@@ -88,7 +88,7 @@ pub fn project(
 /// The file cannot be read, is wrong, or cannot be written: then it is as it was.
 pub fn global(change: &Change, paths: &Paths, environment: &Environment) -> Result<Changed, Error> {
     let files = || {
-        let notations = load::GLOBAL_FILES.iter().rev();
+        let notations = source::GLOBAL_FILES.iter().rev();
         notations.map(|name| paths.config.join(name))
     };
     let first_there = files().find(|path| path.is_file());
@@ -105,13 +105,13 @@ pub fn global(change: &Change, paths: &Paths, environment: &Environment) -> Resu
 /// The global file that is changed: the one that counts most of those that are there.
 #[must_use]
 pub fn global_file(paths: &Paths) -> PathBuf {
-    of_folder(&paths.config, &load::GLOBAL_FILES)
+    of_folder(&paths.config, &source::GLOBAL_FILES)
 }
 
 /// The file of a folder that is changed: the one that counts most of those that are there.
 #[must_use]
 pub fn project_file(directory: &Path) -> PathBuf {
-    of_folder(directory, &load::PROJECT_FILES)
+    of_folder(directory, &source::PROJECT_FILES)
 }
 
 fn of_folder(folder: &Path, names: &[&str]) -> PathBuf {

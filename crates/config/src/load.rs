@@ -1,15 +1,17 @@
 //! All sources of a folder, in their order, merged and resolved (reference `config.md` §2).
 
+mod sandbox;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
-use opencode_schema::config::{Config, SandboxConfig};
+use opencode_schema::config::Config;
 use serde_json::{Value, json};
 
 use crate::environment::variable;
 use crate::schema::Ignored;
+use crate::source::{self, GLOBAL_FILES, OLDEST_FILE, Part, Writer};
 use crate::text::{self, Source};
 use crate::{
     Environment, Error, Paths, Place, managed, markdown, merge, newer, older, plugin, profile, remote,
@@ -29,20 +31,11 @@ pub struct Loaded {
     pub layers: Vec<Layer>,
 }
 
-/// The global files, of which the later wins.
-pub(crate) const GLOBAL_FILES: [&str; 4] =
-    ["opencode.toml", "config.json", "opencode.json", "opencode.jsonc"];
 /// What a file is taken to name when it names none. Parity: config.md §2.2, where it is written into the
 /// file; here the user's files stay as they are.
 const SCHEMA: &str = "https://opencode.ai/config.json";
-/// The key of the sandbox.
-const SANDBOX: &str = "sandbox";
-/// The files of a project folder, of which the later wins.
-pub(crate) const PROJECT_FILES: [&str; 3] = ["opencode.toml", "opencode.json", "opencode.jsonc"];
 /// Keys that the terminal's configuration took over.
 const OF_THE_TERMINAL: [&str; 3] = ["theme", "keybinds", "tui"];
-/// The global file of the first days.
-const OLDEST_FILE: &str = "config";
 
 /// One source of a configuration.
 #[derive(Clone, Debug)]
@@ -51,6 +44,7 @@ pub struct Layer {
     pub name: String,
     /// What it says, in today's form.
     pub value: Value,
+    writer: Writer,
     /// Keys that it has and nobody knows.
     ignored: Vec<Ignored>,
     /// The files that it was put together from, where it is more than one.
@@ -64,8 +58,7 @@ pub struct Layer {
 /// # Errors
 /// The first file that cannot be read or is wrong.
 pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> Result<Loaded, Error> {
-    let project = !environment.is_on(variable::DISABLE_PROJECT_CONFIG);
-    let directories = directories(place, paths, environment, project);
+    let directories = source::directories(place, paths, environment);
     let layers = layers(place, paths, environment, &directories)?;
     let mut merged = json!({});
     for layer in &layers {
@@ -99,7 +92,6 @@ fn layers(
     environment: &Environment,
     directories: &[PathBuf],
 ) -> Result<Vec<Layer>, Error> {
-    let project = !environment.is_on(variable::DISABLE_PROJECT_CONFIG);
     let logins = remote::logins(paths, environment);
     // Tokens are known to what is written in files, and to nothing else.
     let with_tokens = &remote::with_tokens(environment, &logins);
@@ -108,44 +100,19 @@ fn layers(
         layers.push(of_login(login, paths, with_tokens)?);
     }
     layers.push(global_layer(paths, with_tokens)?);
-    let file = |layers: &mut Vec<Layer>, path: &Path| -> Result<(), Error> {
-        let read = read(path, with_tokens, paths)?;
-        layers.extend(read.map(|checked| Layer::checked(path.to_string_lossy(), checked)));
-        Ok(())
-    };
-    if let Some(path) = environment.get(variable::CONFIG) {
-        let path = place.directory.join(path);
-        file(&mut layers, &path)?;
-    }
-    let trusted = layers.len();
-    if project {
-        let mut folders: Vec<&Path> = place.upward().collect();
-        folders.reverse();
-        for folder in folders {
-            for name in PROJECT_FILES {
-                file(&mut layers, &folder.join(name))?;
+    for part in source::parts(place, paths, environment, directories) {
+        match part {
+            Part::File { path, writer } => {
+                let read = read(&path, with_tokens, paths)?;
+                let layer = read.map(|checked| Layer::checked(path.to_string_lossy(), checked));
+                layers.extend(layer.map(|layer| Layer { writer, ..layer }));
+            }
+            Part::Folder { path, writer } => {
+                let said = of_folder(path)?.into_iter();
+                layers.extend(said.map(|layer| Layer { writer, ..layer }));
             }
         }
     }
-    for directory in directories {
-        let chosen = environment
-            .get(variable::CONFIG_DIR)
-            .is_some_and(|chosen| *directory == place.directory.join(chosen));
-        if chosen || directory.file_name().is_some_and(|name| name == ".opencode") {
-            for name in PROJECT_FILES {
-                file(&mut layers, &directory.join(name))?;
-            }
-        }
-        for (path, described) in markdown::described(directory)? {
-            layers.push(Layer::new(path.to_string_lossy(), described));
-        }
-        let plugins = plugin::in_folder(directory);
-        if !plugins.is_empty() {
-            let value = json!({ "plugin": plugins });
-            layers.push(Layer::new(directory.to_string_lossy(), value));
-        }
-    }
-    keep_sandbox(&mut layers, trusted);
     if let Some(content) = environment.get(variable::CONFIG_CONTENT) {
         let path = Path::new(variable::CONFIG_CONTENT);
         let source = Source {
@@ -157,14 +124,36 @@ fn layers(
         let checked = checked(content, &source)?;
         layers.push(Layer::checked(path.to_string_lossy(), checked));
     }
-    if let Some(name) = environment.get(variable::PROFILE) {
+    // Nobody is above the administrator.
+    let managed = managed_layers(paths, environment)?;
+    let profile = environment.get(variable::PROFILE);
+    sandbox::keep(&mut layers, &managed, profile);
+    if let Some(name) = profile {
         let chosen = profile::chosen(name, &layers)?;
         layers.push(chosen);
     }
-    // Nobody is above the administrator.
-    let managed = managed::folder(environment);
-    for name in PROJECT_FILES {
-        let path = managed.join(name);
+    layers.extend(managed);
+    Ok(layers)
+}
+
+/// What the Markdown files and the scripts in a folder of configuration say.
+fn of_folder(directory: &Path) -> Result<Vec<Layer>, Error> {
+    let described = markdown::described(directory)?.into_iter();
+    let mut layers: Vec<Layer> = described
+        .map(|(path, described)| Layer::new(path.to_string_lossy(), described))
+        .collect();
+    let plugins = plugin::in_folder(directory);
+    if !plugins.is_empty() {
+        let value = json!({ "plugin": plugins });
+        layers.push(Layer::new(directory.to_string_lossy(), value));
+    }
+    Ok(layers)
+}
+
+/// What the administrator prescribes.
+fn managed_layers(paths: &Paths, environment: &Environment) -> Result<Vec<Layer>, Error> {
+    let mut layers = Vec::new();
+    for path in managed::files(environment) {
         let read = read(&path, environment, paths)?;
         layers.extend(read.map(|checked| Layer::checked(path.to_string_lossy(), checked)));
     }
@@ -186,6 +175,7 @@ impl Layer {
         Self {
             name: name.into(),
             value,
+            writer: Writer::User,
             ignored: Vec::new(),
             parts: Vec::new(),
         }
@@ -240,27 +230,6 @@ fn of_login(login: &remote::Login, paths: &Paths, environment: &Environment) -> 
     };
     let checked = checked(&kept.config.to_string(), &source)?;
     Ok(Layer::checked(name, checked))
-}
-
-/// The sandbox that the user wants stays as he wants it: a project may want one of its own, but who writes the
-/// project's files is just whom it is against.
-fn keep_sandbox(layers: &mut [Layer], trusted: usize) {
-    let (users, projects) = layers.split_at_mut(trusted);
-    let mut wanted = Value::Null;
-    for layer in users {
-        if let Some(value) = layer.value.get(SANDBOX) {
-            merge::deep(&mut wanted, value.clone());
-        }
-    }
-    let wanted: Option<SandboxConfig> = serde_json::from_value(wanted).ok();
-    if wanted.is_none_or(|wanted| wanted.settings().is_none()) {
-        return;
-    }
-    for layer in projects {
-        if let Some(object) = layer.value.as_object_mut() {
-            object.shift_remove(SANDBOX);
-        }
-    }
 }
 
 /// What the global files say together.
@@ -371,27 +340,4 @@ pub fn server_safety(paths: &Paths, environment: &Environment) -> Result<ServerS
         audit: server["audit"].as_bool().unwrap_or(true),
         insecure: server["insecure"].as_bool().unwrap_or(false),
     })
-}
-
-/// Folders that hold agents, skills and so on (reference `config.md` §2.1).
-fn directories(place: Place<'_>, paths: &Paths, environment: &Environment, project: bool) -> Vec<PathBuf> {
-    let mut all = vec![paths.config.clone()];
-    if project {
-        all.extend(
-            place
-                .upward()
-                .map(|folder| folder.join(".opencode"))
-                .filter(|folder| folder.is_dir()),
-        );
-    }
-    all.push(paths.home.join(".opencode"));
-    let chosen = environment.get(variable::CONFIG_DIR);
-    all.extend(chosen.map(|chosen| place.directory.join(chosen)));
-    let mut kept: Vec<PathBuf> = Vec::new();
-    for directory in all {
-        if directory.is_dir() && !kept.contains(&directory) {
-            kept.push(directory);
-        }
-    }
-    kept
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::Environment;
 use crate::environment::variable;
+use crate::source::PROJECT_FILES;
 
 /// How long the program that reads preferences may take.
 const PREFERENCES_LIMIT: Duration = Duration::from_secs(5);
@@ -25,8 +26,14 @@ const NOT_OURS: [&str; 6] = [
     "_manualProfile",
 ];
 
+/// The administrator's files, of which the later wins.
+pub(crate) fn files(environment: &Environment) -> impl Iterator<Item = PathBuf> + use<> {
+    let folder = folder(environment);
+    PROJECT_FILES.into_iter().map(move |name| folder.join(name))
+}
+
 /// The administrator's folder.
-pub(crate) fn folder(environment: &Environment) -> PathBuf {
+fn folder(environment: &Environment) -> PathBuf {
     if let Some(folder) = environment.get(variable::MANAGED_DIR) {
         return PathBuf::from(folder);
     }

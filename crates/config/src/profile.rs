@@ -56,7 +56,7 @@ fn below(name: &str, mut issue: Issue) -> Issue {
 ///
 /// # Errors
 /// No source defines it.
-pub(crate) fn chosen(name: &str, layers: &[Layer]) -> Result<Layer, Error> {
+pub(crate) fn chosen<'a>(name: &str, layers: impl IntoIterator<Item = &'a Layer>) -> Result<Layer, Error> {
     let mut profiles = json!({});
     for layer in layers {
         if let Some(more) = layer.value.get(KEY) {

@@ -18,16 +18,18 @@ impl Tree {
         tree
     }
 
+    fn environment(&self, variables: &[(&str, &str)]) -> Environment {
+        let root = self.0.path().display().to_string();
+        let home = [("HOME", "ROOT/home")];
+        home.iter()
+            .chain(variables)
+            .map(|(name, value)| ((*name).to_owned(), value.replace("ROOT", &root)))
+            .collect()
+    }
+
     fn load(&self, variables: &[(&str, &str)]) -> Result<Loaded, Error> {
         let root = self.0.path();
-        let mut all = vec![("HOME".to_owned(), root.join("home").display().to_string())];
-        all.extend(variables.iter().map(|(name, value)| {
-            (
-                (*name).to_owned(),
-                value.replace("ROOT", &root.display().to_string()),
-            )
-        }));
-        let environment: Environment = all.into_iter().collect();
+        let environment = self.environment(variables);
         let place = Place {
             directory: &root.join("project/folder"),
             worktree: &root.join("project"),
@@ -127,6 +129,101 @@ fn a_project_does_not_weaken_the_sandbox() {
         let config = tree.config(variables.unwrap_or_default());
         assert_eq!(config["sandbox"], wanted, "{global} {project}");
     }
+}
+
+#[test]
+fn a_project_does_not_weaken_the_sandbox_by_a_profile() {
+    let profile = [("OPENCODE_PROFILE", "p")];
+    let weak = r#"{"profile": {"p": {"sandbox": {"network": true}}}, "sandbox": {"write": ["/"]}}"#;
+    let users = r#"{"profile": {"p": {"sandbox": {"read": ["/r"]}}}}"#;
+    for (name, global, project, wanted) in [
+        ("the user wants one", r#"{"sandbox": true}"#, weak, json!(true)),
+        (
+            "the user's profile wants one",
+            users,
+            weak,
+            json!({ "read": ["/r"] }),
+        ),
+        (
+            "the user's profile wants none",
+            r#"{"sandbox": true, "profile": {"p": {"sandbox": false}}}"#,
+            "{}",
+            json!(false),
+        ),
+        (
+            "the project's profile wants one",
+            "{}",
+            r#"{"profile": {"p": {"sandbox": true}}}"#,
+            json!(true),
+        ),
+    ] {
+        let tree = Tree::new(&[(GLOBAL, global), ("project/.opencode/opencode.json", project)]);
+        assert_eq!(tree.config(&profile)["sandbox"], wanted, "{name}");
+    }
+}
+
+#[test]
+fn a_project_does_not_weaken_the_sandbox_of_the_administrator_or_of_the_home() {
+    let project = r#"{"sandbox": {"network": true, "write": ["/"]}}"#;
+    let wanted = json!({ "read": ["/r"] });
+    let managed = [("OPENCODE_TEST_MANAGED_CONFIG_DIR", "ROOT/managed")];
+    for (file, variables) in [
+        ("managed/opencode.json", &managed[..]),
+        ("home/.opencode/opencode.json", &[]),
+    ] {
+        let stricter = json!({ "sandbox": wanted }).to_string();
+        let tree = Tree::new(&[(file, &stricter), ("project/opencode.json", project)]);
+        assert_eq!(tree.config(variables)["sandbox"], wanted, "{file}");
+    }
+}
+
+#[test]
+fn files_are_those_that_are_read() {
+    let texts = [
+        (GLOBAL, true),
+        ("custom.json", true),
+        ("project/opencode.toml", false),
+        ("project/folder/.opencode/opencode.json", false),
+        ("project/.opencode/opencode.json", false),
+        ("home/.opencode/opencode.jsonc", true),
+        ("chosen/opencode.json", true),
+        ("managed/opencode.json", true),
+    ];
+    let tree = Tree::new(&texts.map(|(path, _)| (path, if path.ends_with("toml") { "" } else { "{}" })));
+    let variables = [
+        ("OPENCODE_CONFIG", "ROOT/custom.json"),
+        ("OPENCODE_CONFIG_DIR", "ROOT/chosen"),
+        ("OPENCODE_TEST_MANAGED_CONFIG_DIR", "ROOT/managed"),
+    ];
+    let root = tree.0.path();
+    let environment = tree.environment(&variables);
+    let place = Place {
+        directory: &root.join("project/folder"),
+        worktree: &root.join("project"),
+    };
+    let found = source::files(place, &Paths::new(&environment), &environment);
+    let found: Vec<(&str, bool)> = found
+        .iter()
+        .map(|file| {
+            (
+                file.path.strip_prefix(root).unwrap().to_str().unwrap(),
+                file.is_global,
+            )
+        })
+        .collect();
+    assert_eq!(found, texts);
+    let read: Vec<String> = tree
+        .load(&variables)
+        .unwrap()
+        .layers
+        .iter()
+        .map(|layer| layer.name.clone())
+        .collect();
+    let listed: Vec<String> = texts[1..]
+        .iter()
+        .map(|(path, _)| root.join(path).display().to_string())
+        .collect();
+    assert_eq!(read[1..], listed);
 }
 
 #[test]
