@@ -54,6 +54,11 @@ const KINDS: [Kind; 3] = [
     },
 ];
 
+/// Names of the folders that hold them.
+pub(crate) fn folders() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().flat_map(|kind| kind.folders)
+}
+
 /// What the Markdown files of a configuration folder describe, in the order in which it is merged. Files
 /// that cannot be read are logged and left out.
 ///

@@ -17,6 +17,12 @@ use crate::{Environment, Paths, Place, front_matter};
 /// mistake is not.
 const WALK_LIMIT: usize = 20_000;
 
+/// Folders of other programs, in homes and projects, that may have skills.
+pub(crate) const OTHERS: [&str; 2] = [CLAUDE, ".agents"];
+const CLAUDE: &str = ".claude";
+/// The folders in a folder of configuration that hold skills.
+pub(crate) const FOLDERS: [&str; 2] = ["skill", "skills"];
+
 /// All skills of a place, by name in the order in which they were found; of two with the same name the
 /// later found counts.
 #[must_use]
@@ -46,22 +52,9 @@ fn folders(
     directories: &[PathBuf],
     config: &Config,
 ) -> Vec<PathBuf> {
-    let mut others = Vec::new();
-    if !environment.is_on(variable::DISABLE_EXTERNAL_SKILLS) {
-        let claude = !environment.is_on(variable::DISABLE_CLAUDE_CODE)
-            && !environment.is_on(variable::DISABLE_CLAUDE_CODE_SKILLS);
-        others.extend(claude.then_some(".claude"));
-        others.push(".agents");
-    }
-    let mut all: Vec<PathBuf> = others
-        .iter()
-        .map(|name| paths.home.join(name).join("skills"))
-        .collect();
-    for folder in place.upward() {
-        all.extend(others.iter().map(|name| folder.join(name).join("skills")));
-    }
+    let mut all = of_others(place, paths, environment);
     for directory in directories {
-        all.extend(["skill", "skills"].map(|name| directory.join(name)));
+        all.extend(FOLDERS.map(|name| directory.join(name)));
     }
     let configured = config
         .skills
@@ -72,6 +65,29 @@ fn folders(
     all.extend(remote::folders(paths, urls.unwrap_or_default()));
     all.retain(|folder| folder.is_dir());
     all
+}
+
+/// The folders of other programs that may have skills, whether or not they are there.
+#[must_use]
+pub fn of_others(place: Place<'_>, paths: &Paths, environment: &Environment) -> Vec<PathBuf> {
+    if environment.is_on(variable::DISABLE_EXTERNAL_SKILLS) {
+        return Vec::new();
+    }
+    let without_claude = [
+        variable::DISABLE_CLAUDE_CODE,
+        variable::DISABLE_CLAUDE_CODE_SKILLS,
+    ]
+    .iter()
+    .any(|name| environment.is_on(name));
+    let others = || {
+        OTHERS
+            .into_iter()
+            .filter(|name| !without_claude || *name != CLAUDE)
+    };
+    let folders = std::iter::once(paths.home.as_path()).chain(place.upward());
+    folders
+        .flat_map(|folder| others().map(|name| folder.join(name).join("skills")))
+        .collect()
 }
 
 fn in_folder(folder: &Path) -> Vec<Skill> {

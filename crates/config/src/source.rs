@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::environment::variable;
-use crate::{Environment, Paths, Place, managed};
+use crate::{Environment, Paths, Place, managed, markdown, skill};
 
 /// The global files, of which the later wins.
 pub(crate) const GLOBAL_FILES: [&str; 4] =
@@ -129,4 +129,18 @@ fn of_project<'a>(place: Place<'a>, environment: &Environment) -> impl Iterator<
 fn chosen(place: Place<'_>, environment: &Environment) -> Option<PathBuf> {
     let chosen = environment.get(variable::CONFIG_DIR)?;
     Some(place.directory.join(chosen))
+}
+
+/// Whether what has this name may configure a folder wherever it is, rules files aside.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    GLOBAL_FILES.contains(&name)
+        || PROJECT_FILES.contains(&name)
+        || name == FOLDER
+        || skill::OTHERS.contains(&name)
+}
+
+/// The folders in a folder of configuration that are read with all that is below them.
+pub fn deep_folders() -> impl Iterator<Item = &'static str> {
+    markdown::folders().chain(skill::FOLDERS)
 }
