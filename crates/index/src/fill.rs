@@ -179,8 +179,6 @@ impl Index {
             insert(&transaction, &name, stamp, text.as_deref().unwrap_or_default())?;
         }
         transaction.commit()?;
-        drop(writer);
-        self.forget_signs();
         Ok(count)
     }
 
@@ -194,8 +192,6 @@ impl Index {
             remove(&transaction, *id)?;
         }
         transaction.commit()?;
-        drop(writer);
-        self.forget_signs();
         Ok(())
     }
 }

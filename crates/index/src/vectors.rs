@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use crate::store::{fact, set_fact};
 use crate::{Error, Index, chunk, fill};
@@ -28,6 +28,8 @@ pub struct Pending {
 /// The signs of all vectors.
 #[derive(Debug, Default)]
 pub(crate) struct Signs {
+    /// Of the data that they were read from.
+    version: i64,
     ids: Vec<i64>,
     words: Vec<[u64; WORDS]>,
 }
@@ -46,8 +48,6 @@ impl Index {
         transaction.execute("DELETE FROM vector", [])?;
         set_fact(&transaction, "model", model)?;
         transaction.commit()?;
-        drop(writer);
-        self.forget_signs();
         Ok(())
     }
 
@@ -93,23 +93,22 @@ impl Index {
                 .execute(params![id, small(vector)])?;
         }
         transaction.commit()?;
-        drop(writer);
-        self.forget_signs();
         Ok(())
-    }
-
-    pub(crate) fn forget_signs(&self) {
-        *self.signs.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn signs(&self) -> Result<Arc<Signs>, Error> {
         let mut kept = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(signs) = &*kept {
+        let reader = self.reader();
+        // Another one whenever something was written, by other programs too.
+        let version = reader.query_row("PRAGMA data_version", [], |row| row.get(0))?;
+        if let Some(signs) = kept.as_ref().filter(|signs| signs.version == version) {
             return Ok(Arc::clone(signs));
         }
-        let mut signs = Signs::default();
+        let mut signs = Signs {
+            version,
+            ..Signs::default()
+        };
         {
-            let reader = self.reader();
             let mut statement = reader.prepare("SELECT chunk_id, data FROM vector")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
@@ -144,8 +143,9 @@ impl Index {
         let mut statement = reader.prepare_cached("SELECT data FROM vector WHERE chunk_id = ?1")?;
         let mut ranked: Vec<(i64, i64)> = Vec::with_capacity(near.len());
         for (_, id) in near {
-            let data: Vec<u8> = statement.query_row([id], |row| row.get(0))?;
-            ranked.push((-likeness(&data, &wanted), id));
+            let data: Option<Vec<u8>> = statement.query_row([id], |row| row.get(0)).optional()?;
+            // It may have gone meanwhile.
+            ranked.extend(data.map(|data| (-likeness(&data, &wanted), id)));
         }
         ranked.sort_unstable();
         ranked.truncate(limit);

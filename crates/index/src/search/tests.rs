@@ -173,6 +173,35 @@ fn vectors_take_part() {
 }
 
 #[test]
+fn what_another_program_changes_is_followed() {
+    let folder = Folder::new(&FILES);
+    let (index, other) = (folder.open(), folder.open());
+    fill(&index);
+    let near = || {
+        let question = Question {
+            limit: 5,
+            ..Question::default()
+        };
+        let hits = index.search(&question, Some(&[1.0, 0.0])).unwrap();
+        hits.into_iter().map(|hit| hit.path).collect::<Vec<_>>()
+    };
+    let put = |by: &Index| {
+        let pending = by.pending(100).unwrap();
+        let vectors: Vec<_> = pending.into_iter().map(|one| (one.id, vec![1.0, 0.0])).collect();
+        by.put_vectors(&vectors).unwrap();
+    };
+    put(&index);
+    assert!(near().contains(&"src/retry.rs".to_owned()));
+    fs_err::remove_file(folder.root().join("src/retry.rs")).unwrap();
+    folder.write("src/new.rs", "fn brand_new_thing() {}\n");
+    fill(&other);
+    put(&other);
+    let found = near();
+    assert!(found.contains(&"src/new.rs".to_owned()), "{found:?}");
+    assert!(!found.contains(&"src/retry.rs".to_owned()), "{found:?}");
+}
+
+#[test]
 fn a_damaged_index_is_made_anew_and_a_stopped_one_goes_on() {
     let folder = Folder::new(&FILES);
     fs_err::create_dir_all(folder.path().parent().unwrap()).unwrap();
