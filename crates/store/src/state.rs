@@ -2,6 +2,7 @@
 //! commit changes (<https://www.sqlite.org/walformat.html>, «The WAL-Index File Format»).
 
 use std::fs::File;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -15,7 +16,9 @@ pub struct State([u8; HEAD]);
 /// Looks at the head.
 #[derive(Default)]
 pub(crate) struct Shared {
-    file: OnceLock<Option<File>>,
+    /// Never closed: that would take from this process all locks that SQLite has on the file
+    /// (<https://www.sqlite.org/howtocorrupt.html>, §2.2), perhaps while the writer still ends its work.
+    file: OnceLock<Option<ManuallyDrop<File>>>,
 }
 
 impl Shared {
@@ -26,7 +29,7 @@ impl Shared {
             let mut path = database.as_os_str().to_owned();
             path.push("-shm");
             fs_err::File::open(PathBuf::from(path))
-                .map(|file| file.into_parts().0)
+                .map(|file| ManuallyDrop::new(file.into_parts().0))
                 .map_err(|error| tracing::debug!(%error, "whether anything was stored cannot be told"))
                 .ok()
         });
@@ -48,4 +51,34 @@ fn head_of(file: &File) -> Option<[u8; HEAD]> {
 #[cfg(not(unix))]
 fn head_of(_: &File) -> Option<[u8; HEAD]> {
     None
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn looking_takes_no_lock_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("a.db");
+        let connection = Connection::open(&database).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        connection.execute_batch("CREATE TABLE t (a)").unwrap();
+        let inode = fs_err::metadata(folder.path().join("a.db-shm")).unwrap().ino();
+        let locks = || {
+            let all = fs_err::read_to_string("/proc/locks").unwrap_or_default();
+            let ours = format!(":{inode} ");
+            all.lines().filter(|line| line.contains(&ours)).count()
+        };
+        let before = locks();
+        let shared = Shared::default();
+        assert!(shared.state(&database).is_some());
+        drop(shared);
+        assert_eq!(locks(), before);
+    }
 }
