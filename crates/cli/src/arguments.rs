@@ -1,10 +1,19 @@
 //! The command line: what can be typed (reference `cli.md`). Nothing is done here.
 
+mod config;
+mod debug;
+mod permission;
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use self::config::{Config, ConfigAction, ConfigPlace, Notation};
+pub(crate) use self::debug::{Debug, DebugAgent, DebugFile, DebugRg, DebugSnapshot};
+pub(crate) use self::permission::{Permission, PermissionExplain};
 use crate::remote::Access;
 
 /// An agent that works on software from a terminal.
@@ -74,78 +83,6 @@ pub(crate) enum IndexAction {
     },
     /// Take it away; the next search makes it anew
     Clear,
-}
-
-/// `opencode config`
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct Config {
-    /// Print keys, values and sources as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(subcommand)]
-    pub(crate) action: Option<ConfigAction>,
-}
-
-/// What is done with the configuration.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigAction {
-    /// Print one value that is in force
-    Get {
-        /// The key, such as agent.build.model
-        key: String,
-    },
-    /// Set a key of a file; its comments stay
-    Set {
-        /// The key, such as agent.build.model
-        key: String,
-        /// The value as JSON, or a text
-        value: String,
-        #[command(flatten)]
-        place: ConfigPlace,
-    },
-    /// Remove a key from a file; its comments stay
-    Unset {
-        /// The key, such as agent.build.model
-        key: String,
-        #[command(flatten)]
-        place: ConfigPlace,
-    },
-    /// Print a file in another notation, with older keys in today's words
-    Convert {
-        /// The file: .json, .jsonc or .toml
-        file: PathBuf,
-        /// The notation; that of the file when it is not said
-        #[arg(long, value_enum, value_name = "NOTATION")]
-        to: Option<Notation>,
-        /// Write it beside the file, which is kept as a copy that is not read
-        #[arg(long)]
-        write: bool,
-    },
-    /// Print the JSON Schema of configuration files
-    Schema,
-}
-
-/// Which file is changed; that of this folder when nothing is said.
-#[derive(Debug, Args)]
-pub(crate) struct ConfigPlace {
-    /// Change the file that counts for every folder
-    #[arg(long, conflicts_with = "file")]
-    pub(crate) global: bool,
-    /// Change this file
-    #[arg(long, value_name = "PATH")]
-    pub(crate) file: Option<PathBuf>,
-}
-
-/// Notations of configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Notation {
-    /// Without comments.
-    Json,
-    /// JSON with comments.
-    Jsonc,
-    /// TOML.
-    Toml,
 }
 
 /// How much is logged.
@@ -506,65 +443,6 @@ pub(crate) enum AgentMode {
     Subagent,
 }
 
-/// `opencode permission`
-#[derive(Debug, Subcommand)]
-pub(crate) enum Permission {
-    /// List what is allowed for good in this project
-    #[command(alias = "ls")]
-    List {
-        /// A table, or JSON
-        #[arg(long, value_enum, default_value_t = ListFormat::Table)]
-        format: ListFormat,
-    },
-    /// Allow something for good in this project; what configuration denies stays denied
-    Add {
-        /// The permission, such as bash or edit
-        #[arg(value_name = "PERMISSION")]
-        permission: String,
-        /// What of it, such as "git status *"
-        #[arg(value_name = "PATTERN", required = true)]
-        patterns: Vec<String>,
-    },
-    /// No longer allow something for good
-    #[command(alias = "rm")]
-    Remove {
-        /// The id that `list` shows
-        #[arg(value_name = "ID")]
-        id: String,
-    },
-    /// Show why something is allowed, asked or denied: the rules, and where they come from
-    Explain(PermissionExplain),
-    /// Show what was allowed and denied in a session, and by which rule
-    Audit {
-        /// The session
-        #[arg(value_name = "SESSION")]
-        session: String,
-        /// A table, or JSON
-        #[arg(long, value_enum, default_value_t = ListFormat::Table)]
-        format: ListFormat,
-    },
-}
-
-/// `opencode permission explain`
-#[derive(Debug, Args)]
-pub(crate) struct PermissionExplain {
-    /// The permission, such as bash or edit
-    #[arg(value_name = "PERMISSION")]
-    pub(crate) permission: String,
-    /// What of it, such as "git push"
-    #[arg(value_name = "PATTERN")]
-    pub(crate) pattern: Option<String>,
-    /// The agent that asks
-    #[arg(long, value_name = "NAME")]
-    pub(crate) agent: Option<String>,
-    /// The session that asks
-    #[arg(short, long, value_name = "ID")]
-    pub(crate) session: Option<String>,
-    /// Text, or JSON
-    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
-    pub(crate) format: ListFormat,
-}
-
 /// `opencode stats`
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
@@ -612,115 +490,6 @@ pub(crate) enum RowFormat {
     Json,
 }
 
-/// `opencode debug`
-#[derive(Debug, Subcommand)]
-pub(crate) enum Debug {
-    /// Print the configuration as it takes effect, without secrets
-    Config,
-    /// Print the folders that are used
-    Paths,
-    /// Print what a report of a bug should say
-    Info,
-    /// Print an agent with its tools, or run one of them
-    Agent(DebugAgent),
-    /// Print the skills
-    Skill,
-    /// Print all known projects
-    Scrap,
-    /// Look at the trees of files that are kept for undo
-    #[command(subcommand, arg_required_else_help = true)]
-    Snapshot(DebugSnapshot),
-    /// Look at files as the program does
-    #[command(subcommand, arg_required_else_help = true)]
-    File(DebugFile),
-    /// Search as the program does
-    #[command(subcommand, arg_required_else_help = true)]
-    Rg(DebugRg),
-    /// Print how long the start took, in milliseconds
-    Startup,
-    /// Wait until a signal comes
-    Wait,
-}
-
-/// `opencode debug agent`
-#[derive(Debug, Args)]
-pub(crate) struct DebugAgent {
-    /// The agent
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    /// A tool to run as this agent
-    #[arg(long, value_name = "TOOL")]
-    pub(crate) tool: Option<String>,
-    /// What it is given, as JSON
-    #[arg(long, value_name = "JSON", requires = "tool")]
-    pub(crate) params: Option<String>,
-}
-
-/// `opencode debug snapshot`
-#[derive(Debug, Subcommand)]
-pub(crate) enum DebugSnapshot {
-    /// Keep the files as they are now, and print under which name
-    Track,
-    /// Print which files have changed since
-    Patch {
-        /// What `track` printed
-        hash: String,
-    },
-    /// Print how files have changed since
-    Diff {
-        /// What `track` printed
-        hash: String,
-    },
-}
-
-/// `opencode debug file`
-#[derive(Debug, Subcommand)]
-pub(crate) enum DebugFile {
-    /// Print a file as JSON
-    Read {
-        /// The file, from here
-        path: String,
-    },
-    /// List a folder
-    List {
-        /// The folder, from here
-        path: String,
-    },
-    /// Search files by parts of their names
-    Search {
-        /// Some letters of the name, in their order
-        query: String,
-    },
-}
-
-/// `opencode debug rg`
-#[derive(Debug, Subcommand)]
-pub(crate) enum DebugRg {
-    /// List files
-    Files {
-        /// Only those with this in their path
-        #[arg(long, value_name = "TEXT")]
-        query: Option<String>,
-        /// Only those that fit this pattern
-        #[arg(long, value_name = "PATTERN")]
-        glob: Option<String>,
-        /// So many at most
-        #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
-        limit: usize,
-    },
-    /// Search in files
-    Search {
-        /// A regular expression
-        pattern: String,
-        /// Only in files that fit this pattern
-        #[arg(long, value_name = "PATTERN")]
-        glob: Option<String>,
-        /// So many lines at most
-        #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
-        limit: usize,
-    },
-}
-
 /// `opencode completion`
 #[derive(Debug, Args)]
 pub(crate) struct Completion {
@@ -739,59 +508,5 @@ fn dollars(text: &str) -> Result<f64, String> {
         Ok(amount)
     } else {
         Err("it cannot be less than nothing".to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(arguments: &[&str]) -> Run {
-        let all = ["opencode", "run"].into_iter().chain(arguments.iter().copied());
-        match Arguments::try_parse_from(all).unwrap().command {
-            Some(Command::Run(run)) => run,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_definitions_are_sound() {
-        use clap::CommandFactory;
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn messages_and_options_mix() {
-        let parsed = run(&[
-            "do",
-            "--format=json",
-            "this",
-            "-m",
-            "a/b",
-            "--",
-            "--not-an-option",
-        ]);
-        assert_eq!(parsed.message, ["do", "this", "--not-an-option"]);
-        assert_eq!(
-            (parsed.format, parsed.model.as_deref()),
-            (Format::Json, Some("a/b"))
-        );
-    }
-
-    #[test]
-    fn a_title_may_be_empty() {
-        assert_eq!(run(&["x"]).title, None);
-        assert_eq!(run(&["x", "--title"]).title.as_deref(), Some(""));
-        assert_eq!(
-            run(&["x", "--title", "My title"]).title.as_deref(),
-            Some("My title")
-        );
-    }
-
-    #[test]
-    fn older_names_of_auto_are_understood() {
-        for name in ["--auto", "--yolo", "--dangerously-skip-permissions"] {
-            assert!(run(&["x", name]).auto, "{name}");
-        }
     }
 }
