@@ -27,6 +27,10 @@ async fn list(context: &Context, format: ListFormat) -> Result<(), Failure> {
     if format == ListFormat::Json {
         return context.output.data(serde_json::to_string_pretty(&saved)?);
     }
+    if saved.is_empty() {
+        context.output.say("Nothing is kept for this project");
+        return Ok(());
+    }
     let width = saved.iter().map(|one| one.action.chars().count()).max();
     for one in &saved {
         let width = width.unwrap_or_default();
@@ -155,6 +159,10 @@ async fn audit(context: &Context, session: &str, format: ListFormat) -> Result<(
     engine.shutdown().await;
     if format == ListFormat::Json {
         return context.output.data(serde_json::to_string_pretty(&decisions)?);
+    }
+    if decisions.is_empty() {
+        context.output.say("Nothing was decided in this session");
+        return Ok(());
     }
     for decision in &decisions {
         context.output.data(line(decision))?;

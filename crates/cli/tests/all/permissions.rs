@@ -80,7 +80,11 @@ async fn approvals_are_kept_listed_used_and_removed() {
     let id = listed.stdout.split_whitespace().next().unwrap().to_owned();
     assert_eq!(listed.stdout, format!("{id}  bash  echo *\n"));
     home.run(["permission", "remove", &id]).await.success();
-    assert_eq!(home.run(["permission", "list"]).await.success().stdout, "");
+    let listed = home.run(["permission", "list"]).await.success();
+    assert_eq!(
+        (listed.stdout.as_str(), listed.stderr.trim()),
+        ("", "Nothing is kept for this project")
+    );
     assert_eq!(home.run(["permission", "remove", &id]).await.code(), Some(1));
     model.now_answers([echo("three"), Step::text("Done.")]);
     let run = home.run(["run", "go"]).await.success();
