@@ -10,7 +10,7 @@ use sha1::{Digest as _, Sha1};
 use crate::vectors::Signs;
 
 /// Of the tables below. An index of another version is made anew.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How long one waits for another program that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -20,8 +20,9 @@ const TABLES: &str = "
         id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, modified INTEGER NOT NULL
     );
     CREATE TABLE chunk (
-        id INTEGER PRIMARY KEY, file_id INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-        names TEXT NOT NULL
+        -- Never given again: a vector may come when its chunk is gone.
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        file_id INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, names TEXT NOT NULL
     );
     CREATE INDEX chunk_of_file ON chunk (file_id);
     CREATE TABLE vector (chunk_id INTEGER PRIMARY KEY, data BLOB NOT NULL);

@@ -202,6 +202,23 @@ fn what_another_program_changes_is_followed() {
 }
 
 #[test]
+fn a_vector_that_comes_late_is_of_no_other_chunk() {
+    let folder = Folder::new(&[("a.rs", "fn one() {}\n")]);
+    let index = folder.open();
+    fill(&index);
+    let late: Vec<_> = index
+        .pending(10)
+        .unwrap()
+        .into_iter()
+        .map(|one| (one.id, vec![1.0]))
+        .collect();
+    folder.write("a.rs", "fn another_thing() {}\n");
+    fill(&index);
+    index.put_vectors(&late).unwrap();
+    assert_eq!(index.pending(10).unwrap().len(), 1);
+}
+
+#[test]
 fn a_damaged_index_is_made_anew_and_a_stopped_one_goes_on() {
     let folder = Folder::new(&FILES);
     fs_err::create_dir_all(folder.path().parent().unwrap()).unwrap();
