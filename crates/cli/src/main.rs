@@ -120,7 +120,7 @@ async fn perform(context: &Context, command: Option<Command>) -> Result<(), Fail
         Command::Run(arguments) => run::run(context, arguments).await,
         Command::Serve(arguments) => serve::run(context, arguments).await,
         Command::Web(arguments) => web::run(context, arguments).await,
-        Command::Attach(arguments) => attach::run(context, arguments).await,
+        Command::Attach(arguments) => Box::pin(attach::run(context, arguments)).await,
         Command::Session(command) => session::run(context, command).await,
         Command::Export(arguments) => export::run(context, arguments).await,
         Command::Import(arguments) => import::run(context, arguments).await,
