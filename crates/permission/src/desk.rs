@@ -93,6 +93,8 @@ pub struct Question {
     pub metadata: Object,
     /// The call that asks.
     pub tool: Option<ToolReference>,
+    /// Whether the session is a durable one.
+    pub is_durable: bool,
 }
 
 /// Why something is not allowed. The text is what the model is told.
@@ -295,6 +297,7 @@ impl Permissions {
                 metadata: question.metadata,
                 always: question.always,
                 tool: question.tool,
+                is_durable: question.is_durable,
             };
             let (sender, answer) = oneshot::channel();
             state.pending.push(Pending {
@@ -308,12 +311,7 @@ impl Permissions {
             id: request.id.clone(),
         };
         // A listener may answer before this returns; the answer is kept for us.
-        let asked = self
-            .store
-            .announce(EventBody::PermissionAsked {
-                request: Box::new(request),
-            })
-            .await;
+        let asked = self.store.announce(asked(request)).await;
         if asked.is_err() {
             return Err(Refusal::Cancelled);
         }
@@ -409,12 +407,7 @@ impl Permissions {
             tracing::warn!(%error, "an approval could not be kept for the project");
         }
         for (request, reply) in answered {
-            let event = EventBody::PermissionReplied {
-                session_id: request.session_id,
-                request_id: request.id,
-                reply,
-            };
-            if self.store.announce(event).await.is_err() {
+            if self.store.announce(replied(request, reply)).await.is_err() {
                 break;
             }
         }
@@ -454,6 +447,37 @@ fn settle(
         .collect()
 }
 
+/// A request as it is told.
+fn asked(request: Request) -> EventBody {
+    if request.is_durable {
+        EventBody::PermissionV2Asked {
+            request: Box::new(request.into()),
+        }
+    } else {
+        EventBody::PermissionAsked {
+            request: Box::new(request),
+        }
+    }
+}
+
+/// An answer as it is told.
+fn replied(request: Request, reply: Reply) -> EventBody {
+    let (session_id, request_id) = (request.session_id, request.id);
+    if request.is_durable {
+        EventBody::PermissionV2Replied {
+            session_id,
+            request_id,
+            reply,
+        }
+    } else {
+        EventBody::PermissionReplied {
+            session_id,
+            request_id,
+            reply,
+        }
+    }
+}
+
 /// Takes a request off the desk when the one who asked stops waiting, however that comes.
 struct Waiting<'a> {
     desk: &'a Permissions,
@@ -471,11 +495,7 @@ impl Drop for Waiting<'_> {
             at.map(|at| state.pending.remove(at).request)
         };
         if let Some(request) = left {
-            self.desk.store.announce_now(EventBody::PermissionReplied {
-                session_id: request.session_id,
-                request_id: request.id,
-                reply: Reply::Reject,
-            });
+            self.desk.store.announce_now(replied(request, Reply::Reject));
         }
     }
 }

@@ -67,7 +67,20 @@ impl Questions {
             session_id,
             questions,
             tool,
+            is_durable: false,
         };
+        self.wait_for(request, cancel).await
+    }
+
+    /// [`Questions::ask`] for a request that is made already.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn wait_for(
+        &self,
+        request: Request,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<Answer>, Dismissed> {
         let id = request.id.clone();
         let (sender, answer) = oneshot::channel();
         self.pending_mut().push(Pending {
@@ -76,8 +89,12 @@ impl Questions {
         });
         let waiting = Waiting { desk: self, id };
         // A listener may answer before this returns; the answer is kept for us.
-        let asked = self.store.announce(EventBody::QuestionAsked {
-            request: Box::new(request),
+        let is_durable = request.is_durable;
+        let request = Box::new(request);
+        let asked = self.store.announce(if is_durable {
+            EventBody::QuestionV2Asked { request }
+        } else {
+            EventBody::QuestionAsked { request }
         });
         if asked.await.is_err() {
             return Err(Dismissed::Cancelled);
@@ -95,11 +112,20 @@ impl Questions {
     /// # Errors
     /// [`UnknownQuestion`].
     pub async fn reply(&self, id: &QuestionId, answers: Vec<Answer>) -> Result<(), UnknownQuestion> {
-        let session_id = self.settle(id, Ok(answers.clone()))?;
-        self.tell(EventBody::QuestionReplied {
-            session_id,
-            request_id: id.clone(),
-            answers,
+        let request = self.settle(id, Ok(answers.clone()))?;
+        let (session_id, request_id) = (request.session_id, request.id);
+        self.tell(if request.is_durable {
+            EventBody::QuestionV2Replied {
+                session_id,
+                request_id,
+                answers,
+            }
+        } else {
+            EventBody::QuestionReplied {
+                session_id,
+                request_id,
+                answers,
+            }
         })
         .await;
         Ok(())
@@ -110,12 +136,8 @@ impl Questions {
     /// # Errors
     /// [`UnknownQuestion`].
     pub async fn reject(&self, id: &QuestionId) -> Result<(), UnknownQuestion> {
-        let session_id = self.settle(id, Err(Dismissed::ByUser))?;
-        self.tell(EventBody::QuestionRejected {
-            session_id,
-            request_id: id.clone(),
-        })
-        .await;
+        let request = self.settle(id, Err(Dismissed::ByUser))?;
+        self.tell(rejected(request)).await;
         Ok(())
     }
 
@@ -123,7 +145,7 @@ impl Questions {
         &self,
         id: &QuestionId,
         outcome: Result<Vec<Answer>, Dismissed>,
-    ) -> Result<SessionId, UnknownQuestion> {
+    ) -> Result<Request, UnknownQuestion> {
         let mut pending = self.pending_mut();
         let at = pending.iter().position(|one| one.request.id == *id);
         let Some(at) = at else {
@@ -132,7 +154,7 @@ impl Questions {
         let one = pending.remove(at);
         // The one who asked may have gone meanwhile.
         let _ = one.answer.send(outcome);
-        Ok(one.request.session_id)
+        Ok(one.request)
     }
 
     async fn tell(&self, event: EventBody) {
@@ -156,11 +178,24 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let Ok(session_id) = self.desk.settle(&self.id, Err(Dismissed::Cancelled)) {
-            self.desk.store.announce_now(EventBody::QuestionRejected {
-                session_id,
-                request_id: self.id.clone(),
-            });
+        if let Ok(request) = self.desk.settle(&self.id, Err(Dismissed::Cancelled)) {
+            self.desk.store.announce_now(rejected(request));
+        }
+    }
+}
+
+/// What is told of a request that gets no answer.
+fn rejected(request: Request) -> EventBody {
+    let (session_id, request_id) = (request.session_id, request.id);
+    if request.is_durable {
+        EventBody::QuestionV2Rejected {
+            session_id,
+            request_id,
+        }
+    } else {
+        EventBody::QuestionRejected {
+            session_id,
+            request_id,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::permission::{Reply, Request};
+use crate::permission::{DurableRequest, Reply, Request};
 use crate::project::Project;
 use crate::pty::Pty;
 use crate::session::{FileDiff, Status, Todo};
@@ -214,6 +214,41 @@ events! {
         #[serde(rename = "requestID")] request_id: PermissionId,
         /// How.
         reply: Reply,
+    }
+    /// The user is asked for a durable session.
+    PermissionV2Asked = "permission.v2.asked" {
+        /// The question.
+        #[serde(flatten)] request: Box<DurableRequest>,
+    }
+    /// The user answered for a durable session.
+    PermissionV2Replied = "permission.v2.replied" {
+        /// In which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// Which question.
+        #[serde(rename = "requestID")] request_id: PermissionId,
+        /// How.
+        reply: Reply,
+    }
+    /// The model of a durable session asks the user.
+    QuestionV2Asked = "question.v2.asked" {
+        /// The questions.
+        #[serde(flatten)] request: Box<question::Request>,
+    }
+    /// The user answered in a durable session.
+    QuestionV2Replied = "question.v2.replied" {
+        /// In which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// What was asked.
+        #[serde(rename = "requestID")] request_id: QuestionId,
+        /// One answer to each question.
+        answers: Vec<question::Answer>,
+    }
+    /// The user of a durable session does not answer, or nobody waits for it any more.
+    QuestionV2Rejected = "question.v2.rejected" {
+        /// In which session.
+        #[serde(rename = "sessionID")] session_id: SessionId,
+        /// What was asked.
+        #[serde(rename = "requestID")] request_id: QuestionId,
     }
     /// The model asks the user.
     QuestionAsked = "question.asked" {
@@ -532,9 +567,13 @@ impl EventBody {
             | Self::SessionDiff { session_id, .. }
             | Self::TodoUpdated { session_id, .. }
             | Self::QuestionReplied { session_id, .. }
+            | Self::QuestionV2Replied { session_id, .. }
+            | Self::QuestionV2Rejected { session_id, .. }
+            | Self::PermissionV2Replied { session_id, .. }
             | Self::QuestionRejected { session_id, .. }
             | Self::PermissionReplied { session_id, .. } => Some(session_id),
-            Self::QuestionAsked { request } => Some(&request.session_id),
+            Self::QuestionAsked { request } | Self::QuestionV2Asked { request } => Some(&request.session_id),
+            Self::PermissionV2Asked { request } => Some(&request.session_id),
             Self::SessionError { session_id, .. } => session_id.as_ref(),
             Self::Session(event) => Some(event.session_id()),
             Self::PermissionAsked { request } => Some(&request.session_id),

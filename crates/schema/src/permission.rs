@@ -65,6 +65,54 @@ pub struct Request {
     /// The call that asks, when a tool does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<ToolReference>,
+    /// Whether a durable session asks: then it is told as a [`DurableRequest`].
+    #[serde(skip)]
+    pub is_durable: bool,
+}
+
+/// A question to the user in a durable session, as in `permission.v2.asked` and `GET /api/permission/request`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DurableRequest {
+    /// Its id.
+    pub id: PermissionId,
+    /// The session that asks.
+    #[serde(rename = "sessionID")]
+    pub session_id: SessionId,
+    /// Which permission.
+    pub action: String,
+    /// All objects that need it.
+    pub resources: Vec<String>,
+    /// The patterns that the answer «always» keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub save: Option<Vec<String>>,
+    /// What a person wants to know before answering.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Object>,
+    /// Who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<RequestSource>,
+}
+
+/// Who asks for a permission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum RequestSource {
+    /// A call of a tool.
+    Tool(ToolReference),
+}
+
+impl From<Request> for DurableRequest {
+    fn from(request: Request) -> Self {
+        Self {
+            id: request.id,
+            session_id: request.session_id,
+            action: request.permission,
+            resources: request.patterns,
+            save: (!request.always.is_empty()).then_some(request.always),
+            metadata: (!request.metadata.is_empty()).then_some(request.metadata),
+            source: request.tool.map(RequestSource::Tool),
+        }
+    }
 }
 
 /// The tool call that a request belongs to.

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::time::Millis;
-use crate::{MessageId, SessionId};
+use crate::{MessageId, PartBody, SessionId};
 
 /// What a user says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Prompt {
     /// In words.
     pub text: String,
@@ -18,10 +18,22 @@ pub struct Prompt {
     pub agents: Option<Vec<PromptAgent>>,
 }
 
+impl Prompt {
+    /// The prompt as it was given, without what was read of its files.
+    #[must_use]
+    pub fn without_content(&self) -> Self {
+        let mut given = self.clone();
+        for file in given.files.iter_mut().flatten() {
+            file.content = Vec::new();
+        }
+        given
+    }
+}
+
 /// A file of a prompt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PromptFile {
-    /// `data:` address, or path of a folder.
+    /// Its address: `file:`, `data:`, `http:` or `https:`.
     pub uri: String,
     /// Media type.
     pub mime: String,
@@ -34,10 +46,13 @@ pub struct PromptFile {
     /// Where the text names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PromptSource>,
+    /// What was read of it when the prompt was admitted, as a model is told it; not in the reference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub content: Vec<PartBody>,
 }
 
 /// An agent that a prompt names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PromptAgent {
     /// Its name.
     pub name: String,
@@ -47,7 +62,7 @@ pub struct PromptAgent {
 }
 
 /// A piece of the text of a prompt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PromptSource {
     /// Its first character, from 0.
     pub start: u64,
@@ -80,7 +95,7 @@ impl Delivery {
 }
 
 /// A prompt that was admitted to a session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionInput {
     /// Its place in the log.

@@ -47,4 +47,7 @@ pub struct Request {
     /// The call that asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<ToolReference>,
+    /// Whether a durable session asks: its events have names of their own.
+    #[serde(skip)]
+    pub is_durable: bool,
 }

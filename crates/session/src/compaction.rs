@@ -301,6 +301,7 @@ impl Work<'_> {
             user_id: self.request.message.info.id.clone(),
             user: self.user,
             history: &[],
+            durable: None,
             summary_of: Some(question.unwrap_or_default()),
             billed,
             answer_tool: None,

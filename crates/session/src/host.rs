@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use opencode_permission::{Dismissed, Question, Refusal};
 use opencode_schema::permission::{Ruleset, ToolReference};
 use opencode_schema::session::Todo;
-use opencode_schema::{EventBody, Object, SessionId, question};
+use opencode_schema::{EventBody, Object, QuestionId, SessionId, question};
 use opencode_tool::contract::{Delegated, Task};
 use opencode_tool::{Ask, Call, Failure, Host, Output};
 use serde_json::Value;
@@ -41,6 +41,8 @@ pub(crate) struct StepHost {
     /// Rules files that the model has seen.
     seen: Arc<Mutex<Vec<PathBuf>>>,
     caller: subagent::Caller,
+    /// The session is a durable one.
+    is_durable: bool,
     slot: Arc<Slot>,
 }
 
@@ -84,6 +86,7 @@ impl StepHost {
             offered: Arc::clone(&step.offered),
             seen: Arc::clone(&step.seen_rules),
             caller: step.caller(),
+            is_durable: step.is_durable(),
             slot,
         }
     }
@@ -105,6 +108,7 @@ impl Host for StepHost {
                     message_id: call.message_id.clone(),
                     call_id: call.call_id.clone(),
                 }),
+                is_durable: self.is_durable,
             };
             let answer = self
                 .location
@@ -173,7 +177,12 @@ impl Host for StepHost {
     ) -> BoxFuture<'a, Result<Output, Failure>> {
         async move {
             let offered = self.offered.iter().any(|name| name == tool);
-            let Some(tool) = self.location.tools.get(tool).filter(|_| offered) else {
+            let Some(tool) = self
+                .location
+                .tools_of(self.is_durable)
+                .get(tool)
+                .filter(|_| offered)
+            else {
                 return Err(Failure::Told(format!(
                     "There is no tool by the name '{tool}' here. Available tools: {}.",
                     self.offered.join(", ")
@@ -209,10 +218,14 @@ impl Host for StepHost {
             call_id: call.call_id.clone(),
         };
         async move {
-            let asked =
-                self.location
-                    .questions
-                    .ask(self.session_id.clone(), questions, Some(tool), &call.cancel);
+            let request = question::Request {
+                id: QuestionId::new(),
+                session_id: self.session_id.clone(),
+                questions,
+                tool: Some(tool),
+                is_durable: self.is_durable,
+            };
+            let asked = self.location.questions.wait_for(request, &call.cancel);
             asked.await.map_err(|dismissed| match dismissed {
                 Dismissed::ByUser => Failure::Rejected("The user dismissed this question".to_owned()),
                 Dismissed::Cancelled => Failure::Aborted,

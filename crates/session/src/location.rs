@@ -56,6 +56,8 @@ pub struct Location {
     pub catalog: Arc<Catalog>,
     /// Its tools.
     pub tools: Registry,
+    /// Those of its durable sessions.
+    pub durable_tools: Registry,
     pub(crate) sharing: Arc<Sharing>,
     pub(crate) truncation: Truncation,
     /// Folders that hold agents, skills and so on.
@@ -90,6 +92,15 @@ impl Location {
     #[must_use]
     pub fn ground(&self) -> &Arc<Ground> {
         &self.ground
+    }
+
+    /// The tools of its durable sessions, or of the others.
+    pub(crate) fn tools_of(&self, is_durable: bool) -> &Registry {
+        if is_durable {
+            &self.durable_tools
+        } else {
+            &self.tools
+        }
     }
 
     /// The trees of files that are kept for undo, if any are.

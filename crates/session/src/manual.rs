@@ -218,6 +218,7 @@ impl Host for ManualHost {
                 always: ask.always,
                 metadata: ask.metadata,
                 tool: None,
+                is_durable: false,
             };
             let answer = self
                 .location

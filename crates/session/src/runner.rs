@@ -12,7 +12,8 @@ use opencode_schema::model::Model;
 use opencode_schema::part::SubtaskPart;
 use opencode_schema::session::{Session, Status, Tokens};
 use opencode_schema::{
-    EventBody, MessageBody, MessageError, MessageId, MessageWithParts, Part, PartBody, SessionId, ToolState,
+    EventBody, Message, MessageBody, MessageError, MessageId, MessageWithParts, Part, PartBody, SessionId,
+    ToolState,
 };
 use opencode_store::Role;
 use opencode_tool::Tool;
@@ -22,7 +23,9 @@ use tokio_util::sync::CancellationToken;
 use crate::compaction::kept;
 use crate::coordinator::{Outcome, Running};
 use crate::step::{self, Billed, StepInput, UNKNOWN, Verdict};
-use crate::{Engine, Error, Location, compaction, history, recovery, reminder, subagent, summary, title};
+use crate::{
+    Engine, Error, Location, compaction, durable, history, recovery, reminder, subagent, summary, title,
+};
 
 /// Calls of the model in one turn when configuration does not say: what loops for ever is ended, and nothing else.
 const MOST_STEPS: u32 = 1_000;
@@ -149,7 +152,28 @@ impl Engine {
 
     async fn drive(&self, location: &Arc<Location>, session_id: &SessionId, mut running: Running) {
         loop {
-            let turn = Turn::new(self, location, session_id).run(&running);
+            let result = Box::pin(self.work(location, session_id, &running)).await;
+            let outcome = match result {
+                Ok(()) => self.last_answer(session_id).await,
+                Err(error) => Err(error),
+            };
+            self.inner.runs.end(session_id);
+            match self.inner.coordinator.finish(running, outcome) {
+                Some(woken) => running = woken,
+                None => return,
+            }
+        }
+    }
+
+    /// Does what the session's messages ask for, and then what waits in its inbox.
+    async fn work(
+        &self,
+        location: &Arc<Location>,
+        session_id: &SessionId,
+        running: &Running,
+    ) -> Result<(), Error> {
+        if self.newest_prompt(session_id).await?.is_some() {
+            let turn = Turn::new(self, location, session_id).run(running);
             let result = Box::pin(turn).await;
             if let Err(error) = &result {
                 self.tell_run_failure(location, session_id, error).await;
@@ -158,16 +182,20 @@ impl Engine {
             if let Err(error) = compaction::prune(location, session_id).await {
                 tracing::warn!(%error, "old results could not be left out");
             }
-            let outcome = match (result, rested) {
-                (Err(error), _) | (Ok(()), Err(error)) => Err(error),
-                (Ok(()), Ok(())) => self.last_answer(session_id).await,
-            };
-            self.inner.runs.end(session_id);
-            match self.inner.coordinator.finish(running, outcome) {
-                Some(woken) => running = woken,
-                None => return,
-            }
+            result.and(rested)?;
         }
+        let drained = Box::pin(durable::drain(self, location, session_id, running)).await;
+        if let Err(error) = &drained {
+            self.tell_run_failure(location, session_id, error).await;
+        }
+        drained
+    }
+
+    /// The newest message of the user; none in a session that is only a durable one.
+    async fn newest_prompt(&self, session_id: &SessionId) -> Result<Option<Message>, Error> {
+        let id = session_id.clone();
+        let newest = self.inner.store.read(move |view| view.newest_of(&id, Role::User));
+        Ok(newest.await?)
     }
 
     async fn tell_run_failure(&self, location: &Location, session_id: &SessionId, error: &Error) {
@@ -391,6 +419,7 @@ impl<'a> Turn<'a> {
             user_id: situation.user_id.clone(),
             user: situation.user,
             history: &[],
+            durable: None,
             summary_of: None,
             billed: Billed::default(),
             answer_tool: answer_tool(situation.user),

@@ -7,6 +7,7 @@ mod draft;
 mod prefix;
 pub(crate) mod request;
 mod snapshot;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -23,9 +24,11 @@ use opencode_schema::permission::Ruleset;
 use opencode_schema::session::{CacheTokens, Cost, Session, Status, Tokens};
 use opencode_schema::time::now;
 use opencode_schema::{
-    EventBody, Message, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, UserMessage,
+    EventBody, Message, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, SessionEvent,
+    UserMessage,
 };
 use opencode_store::Spent;
+use opencode_tool::registry::Registry;
 use opencode_tool::{Scope, Tool};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +56,8 @@ pub(crate) struct StepInput<'a> {
     pub(crate) user_id: MessageId,
     pub(crate) user: &'a UserMessage,
     pub(crate) history: &'a [MessageWithParts],
+    /// Of a durable session: what stands before the conversation.
+    pub(crate) durable: Option<&'a str>,
     /// Instead of the conversation: what is asked to get a summary of it.
     pub(crate) summary_of: Option<String>,
     /// What was used for the step before it began.
@@ -126,6 +131,10 @@ pub(crate) struct StepOutcome {
     pub(crate) failed: bool,
     /// What was asked did not fit into the model's context.
     pub(crate) overflowed: bool,
+    /// Tools of this program were called.
+    pub(crate) called: bool,
+    /// The user refused a call, or stopped the step.
+    pub(crate) declined: bool,
 }
 
 /// Whether the conversation goes on by itself.
@@ -162,6 +171,7 @@ pub(crate) struct Step<'a> {
     finish: Option<Finish>,
     /// The answer is a summary.
     is_summary: bool,
+    is_durable: bool,
     billed: Billed,
     /// What the answer cost, until that is stored.
     held: Option<Held>,
@@ -193,7 +203,7 @@ pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
         &input.engine.inner.tasks,
         input.known_tree.clone(),
     );
-    let draft = Draft::begin(input.location.store.clone(), message).await?;
+    let draft = Draft::begin(input.location.store.clone(), message, input.durable.is_some()).await?;
     let mut step = Step {
         engine: input.engine,
         location: input.location,
@@ -211,6 +221,7 @@ pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
         start_part: None,
         finish: None,
         is_summary: input.summary_of.is_some(),
+        is_durable: input.durable.is_some(),
         billed: input.billed,
         held: None,
         answer_tool: input.answer_tool,
@@ -236,7 +247,7 @@ pub(crate) async fn refuse(input: &StepInput<'_>, error: MessageError) -> Result
         assistant.time.completed = Some(now());
         assistant.error = Some(error);
     }
-    let mut draft = Draft::begin(input.location.store.clone(), message).await?;
+    let mut draft = Draft::begin(input.location.store.clone(), message, input.durable.is_some()).await?;
     draft.bill(input.billed.clone()).await?;
     Ok(StepOutcome {
         verdict: Verdict::Stop,
@@ -244,6 +255,8 @@ pub(crate) async fn refuse(input: &StepInput<'_>, error: MessageError) -> Result
         broke_off: false,
         failed: true,
         overflowed: false,
+        called: false,
+        declined: false,
     })
 }
 
@@ -299,7 +312,38 @@ impl Step<'_> {
         }
     }
 
+    /// Whether its session is a durable one, which is told in words of its own.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.is_durable
+    }
+
+    /// The tools of its session.
+    pub(crate) fn tools(&self) -> &Registry {
+        self.location.tools_of(self.is_durable)
+    }
+
+    /// Says that a durable session asks again.
+    async fn tell_retry(&self, attempt: u32, error: &MessageError) -> Result<(), Error> {
+        if !self.is_durable {
+            return Ok(());
+        }
+        let event = SessionEvent::Retried {
+            timestamp: now(),
+            session_id: self.session.id.clone(),
+            attempt,
+            error: told::retry(error),
+        };
+        Ok(self.location.store.publish(event.into()).await?)
+    }
+
     async fn status(&self, status: Status) -> Result<(), Error> {
+        if self.is_durable {
+            self.engine
+                .inner
+                .coordinator
+                .set_status(&self.session.id, &status);
+            return Ok(());
+        }
         self.engine
             .tell_status(self.location, &self.session.id, status)
             .await
@@ -316,9 +360,10 @@ impl Step<'_> {
             };
             attempt += 1;
             let reason = failure::retry_reason(&error).filter(|_| attempt <= failure::MAX_RETRIES);
-            let Some(message) = reason else {
+            let Some(message) = reason.filter(|_| !self.draft.is_bound()) else {
                 return Ok(Ended::Failed(error));
             };
+            self.tell_retry(attempt, &error).await?;
             let acted = self.calls.any();
             let pause = failure::pause(&error, attempt);
             let next = failure::ends_at(pause);
@@ -360,7 +405,15 @@ impl Step<'_> {
             Err(opencode_llm::Error::Cancelled) => return Ok(Ended::Stopped),
             Err(error) => return Ok(Ended::Failed(failure::of_call(&error, &self.model.provider_id))),
         };
-        let tree = self.snapshot.soon().await;
+        let tree = if self.is_durable {
+            // What is told of its beginning is not told again.
+            tokio::select! {
+                tree = self.snapshot.tree() => tree,
+                () = self.cancel.cancelled() => return Ok(Ended::Stopped),
+            }
+        } else {
+            self.snapshot.soon().await
+        };
         let start = self
             .draft
             .add(PartBody::StepStart(StepStartPart { snapshot: tree }))
@@ -441,8 +494,8 @@ impl Step<'_> {
                 self.finish = Some(finish);
             }
             StreamPart::Error(error) => return Ok(Some(Ended::Failed(failure::of_stream(&error)))),
-            StreamPart::ToolInputDelta { .. }
-            | StreamPart::ToolInputEnd { .. }
+            StreamPart::ToolInputDelta { id, delta, .. } => self.write_call(&id, delta).await?,
+            StreamPart::ToolInputEnd { .. }
             | StreamPart::Source(_)
             | StreamPart::File { .. }
             | StreamPart::ResponseMetadata { .. } => {}

@@ -92,24 +92,42 @@ pub(crate) struct Sources<'a> {
 
 /// The system prompt as one text.
 pub(crate) fn prompt(sources: &Sources<'_>) -> String {
-    let base = sources
-        .agent
-        .prompt
-        .clone()
-        .unwrap_or_else(|| base_prompt(sources.model));
-    let mut pieces = vec![base, environment(sources)];
+    let date = format!("  Today's date: {}\n", sources.date);
+    let model = format!("{}\n", model(sources));
+    let mut pieces = vec![base(sources), model + &environment(sources, &date)];
     pieces.extend(references(sources.references));
-    pieces.extend(
-        sources
-            .instructions
-            .iter()
-            .map(|one| format!("Instructions from: {}\n{}", one.path.display(), one.text)),
-    );
+    pieces.extend(instructions(sources));
     pieces.extend(skills(sources));
     pieces.extend(sources.structured.then(|| STRUCTURED.to_owned()));
     pieces.extend(sources.user.map(str::to_owned));
     pieces.retain(|piece| !piece.is_empty());
     pieces.join("\n")
+}
+
+/// The prompt of the agent, or that of the model.
+pub(crate) fn base(sources: &Sources<'_>) -> String {
+    let own = sources.agent.prompt.clone();
+    own.unwrap_or_else(|| base_prompt(sources.model))
+}
+
+/// What a model is told of its surroundings, piece by piece under the names of the pieces
+/// (reference `v2.md` §8).
+pub(crate) fn surroundings(sources: &Sources<'_>) -> Vec<(&'static str, String)> {
+    let instructions: Vec<String> = instructions(sources).collect();
+    let pieces = [
+        ("core/environment", Some(environment(sources, ""))),
+        ("core/date", Some(format!("Today's date: {}", sources.date))),
+        ("core/references", references(sources.references)),
+        ("core/instructions", Some(instructions.join("\n"))),
+        ("core/skills", skills(sources)),
+    ];
+    let told = pieces.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    told.filter(|(_, text)| !text.is_empty()).collect()
+}
+
+fn instructions(sources: &Sources<'_>) -> impl Iterator<Item = String> {
+    let all = sources.instructions.iter();
+    all.map(|one| format!("Instructions from: {}\n{}", one.path.display(), one.text))
 }
 
 /// The prompt of a model for agents that have none of their own.
@@ -127,13 +145,20 @@ fn base_prompt(model: &Model) -> String {
     format!("{COMMON}\n{}", text.replace("{name}", name).trim_end())
 }
 
-fn environment(sources: &Sources<'_>) -> String {
+fn model(sources: &Sources<'_>) -> String {
+    format!(
+        "The model behind you is {api}, with the exact id {provider}/{api}.",
+        api = sources.model.api.id,
+        provider = sources.model.provider_id,
+    )
+}
+
+/// Where the agent works; `more` is said with it, as whole lines.
+fn environment(sources: &Sources<'_>, more: &str) -> String {
     let Sources {
-        model,
         directory,
         worktree,
         is_git,
-        date,
         ..
     } = sources;
     let platform = match std::env::consts::OS {
@@ -142,20 +167,16 @@ fn environment(sources: &Sources<'_>) -> String {
         other => other,
     };
     format!(
-        "The model behind you is {api}, with the exact id {provider}/{api}.\n\
-         This is where you work:\n\
+        "This is where you work:\n\
          <env>\n  \
          Working directory: {}\n  \
          Workspace root folder: {}\n  \
          Is directory a git repo: {}\n  \
-         Platform: {platform}\n  \
-         Today's date: {date}\n\
-         </env>",
+         Platform: {platform}\n\
+         {more}</env>",
         directory.display(),
         worktree.display(),
         if *is_git { "yes" } else { "no" },
-        api = model.api.id,
-        provider = model.provider_id,
     )
 }
 

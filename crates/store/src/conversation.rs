@@ -68,6 +68,14 @@ impl View<'_> {
         read(self.raw(), statement, params![session.as_str(), from, limit])
     }
 
+    /// The newest answer of a model.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn newest_answer(&self, session: &SessionId) -> Result<Option<SessionMessage>, Error> {
+        newest(self.raw(), session, "assistant", |_| true)
+    }
+
     /// What a model is told of a durable session: its newest summary and what came after it, the oldest first.
     ///
     /// # Errors

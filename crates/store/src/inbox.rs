@@ -35,6 +35,19 @@ impl View<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Whether any prompt waits in a session.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn has_waiting_inputs(&self, session: &SessionId) -> Result<bool, Error> {
+        Ok(self
+            .raw()
+            .prepare_cached(
+                "SELECT 1 FROM session_input WHERE session_id = ?1 AND promoted_seq IS NULL LIMIT 1",
+            )?
+            .exists([session.as_str()])?)
+    }
+
     /// Sessions in which a prompt waits.
     ///
     /// # Errors
@@ -82,7 +95,8 @@ impl Transaction<'_> {
             timestamp: input.time_created,
             session_id: input.session_id,
             message_id: input.id,
-            prompt: input.prompt,
+            // What was read of its files is kept by the inbox until here.
+            prompt: input.prompt.without_content(),
             delivery: input.delivery,
         };
         self.publish(event.into())

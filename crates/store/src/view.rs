@@ -71,7 +71,7 @@ pub struct SessionFilter {
     pub offset: Option<u32>,
 }
 
-const SESSION_COLUMNS: &str =
+pub(crate) const SESSION_COLUMNS: &str =
     "id, project_id, workspace_id, parent_id, slug, directory, path, title, version, share_url,
     summary_additions, summary_deletions, summary_files, summary_diffs, metadata,
     cost, tokens_input, tokens_output, tokens_reasoning, tokens_cache_read, tokens_cache_write,
@@ -387,7 +387,7 @@ impl<'a> View<'a> {
 }
 
 /// What a filter means in SQL, with its values.
-fn conditions(filter: &SessionFilter) -> (String, Vec<SqlValue>) {
+pub(crate) fn conditions(filter: &SessionFilter) -> (String, Vec<SqlValue>) {
     let mut conditions: Vec<&str> = Vec::new();
     let mut values: Vec<SqlValue> = Vec::new();
     let mut with = |condition: &'static str, value: Option<SqlValue>| {
@@ -490,7 +490,7 @@ fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, Error> {
     })
 }
 
-fn session_of(row: &Row<'_>) -> Result<Session, Error> {
+pub(crate) fn session_of(row: &Row<'_>) -> Result<Session, Error> {
     let id: String = row.get(column::ID)?;
     let additions: Option<i64> = row.get(column::SUMMARY_ADDITIONS)?;
     let summary = match additions {

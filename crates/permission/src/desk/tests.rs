@@ -11,6 +11,7 @@ fn question(session: &str, patterns: &[&str]) -> Question {
         always: vec!["git *".into()],
         metadata: Object::new(),
         tool: None,
+        is_durable: false,
     }
 }
 

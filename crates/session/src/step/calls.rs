@@ -141,6 +141,7 @@ impl Step<'_> {
         let Some(place) = self.calls.places.get(&call.id).copied() else {
             return Ok(());
         };
+        self.draft.arguments_end(place, &call.input).await?;
         let mut metadata = stored_metadata(&call.metadata);
         let (name, input) = if call.provider_executed {
             metadata
@@ -148,7 +149,13 @@ impl Step<'_> {
                 .insert("providerExecuted".to_owned(), Value::Bool(true));
             (
                 call.name.clone(),
-                serde_json::from_str(&call.input).unwrap_or(Value::String(call.input)),
+                serde_json::from_str(&call.input).unwrap_or_else(|_| Value::String(call.input.clone())),
+            )
+        } else if self.is_durable() {
+            // Parity: v2.md §6, what a call says is stored as it is, and what is wrong with it is its failure.
+            (
+                call.name.clone(),
+                serde_json::from_str(&call.input).unwrap_or_else(|_| json!({})),
             )
         } else {
             repaired(&call, &self.offered, self.location.tools.names())
@@ -180,9 +187,22 @@ impl Step<'_> {
             );
             return Ok(self.settle(place, Err(Failure::Told(told))).await?);
         }
+        if self.is_durable()
+            && let Err(told) = callable(&call, &self.offered)
+        {
+            return Ok(self.settle(place, Err(Failure::Told(told))).await?);
+        }
         self.check_doom(&name, &input).await?;
         self.start(call.id, &name, input);
         Ok(())
+    }
+
+    /// The arguments of a call grow.
+    pub(crate) async fn write_call(&mut self, id: &str, delta: String) -> Result<(), Error> {
+        match self.calls.places.get(id).copied() {
+            Some(place) => self.draft.arguments_grow(place, delta).await,
+            None => Ok(()),
+        }
     }
 
     /// A tool that the provider ran itself has a result.
@@ -232,6 +252,7 @@ impl Step<'_> {
             always: vec![name.to_owned()],
             metadata: metadata.as_object().cloned().unwrap_or_default(),
             tool: None,
+            is_durable: self.is_durable(),
         };
         let rules = self.rules();
         Ok(self
@@ -245,7 +266,7 @@ impl Step<'_> {
     fn start(&mut self, call_id: String, name: &str, input: Value) {
         self.calls.any_ran = true;
         let of_prompt = self.answer_tool.as_ref().filter(|tool| tool.name() == name);
-        let Some(tool) = of_prompt.or_else(|| self.location.tools.get(name)).cloned() else {
+        let Some(tool) = of_prompt.or_else(|| self.tools().get(name)).cloned() else {
             return;
         };
         let slot = Arc::new(Slot::among(&self.calls.slots));
@@ -463,6 +484,16 @@ fn repaired<'a>(call: &ToolCall, offered: &[String], all: impl Iterator<Item = &
             call.input
         )),
     }
+}
+
+/// Whether a call of a durable session can be run, else why not.
+fn callable(call: &ToolCall, offered: &[String]) -> Result<(), String> {
+    if !offered.contains(&call.name) {
+        return Err(format!("Unknown tool: {}", call.name));
+    }
+    serde_json::from_str::<Object>(&call.input)
+        .map(drop)
+        .map_err(|error| format!("The arguments of {} are no JSON object: {error}", call.name))
 }
 
 fn started(state: &ToolState) -> i64 {

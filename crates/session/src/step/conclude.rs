@@ -122,6 +122,8 @@ impl Step<'_> {
             broke_off,
             failed: filtered,
             overflowed: false,
+            called: self.calls.any_ran,
+            declined: refused,
         })
     }
 
@@ -161,16 +163,19 @@ impl Step<'_> {
         tracing::warn!(session = %self.session.id, error = error.message(), "a step failed");
         self.tell_error(error.clone()).await?;
         let is_overflow = matches!(error, MessageError::ContextOverflow { .. });
+        let is_stopped = matches!(error, MessageError::Aborted { .. });
         if is_overflow && !self.is_summary && self.location.budget(&self.model).is_automatic() {
             return self.conclude_overflow(before).await;
         }
         // Parity: agent-loop.md §7, listeners are told at once that the session rests, before what is left
         // of the step is put in order.
         self.status(Status::Idle).await?;
-        let idle = EventBody::SessionIdle {
-            session_id: self.session.id.clone(),
-        };
-        self.location.store.announce(idle).await?;
+        if !self.is_durable {
+            let idle = EventBody::SessionIdle {
+                session_id: self.session.id.clone(),
+            };
+            self.location.store.announce(idle).await?;
+        }
         self.draft.end_all(&[Kind::Text, Kind::Reasoning]).await?;
         self.stop_calls(STOP_LIMIT).await?;
         let after = self.tree_after(before.clone()).await;
@@ -190,6 +195,8 @@ impl Step<'_> {
             broke_off: false,
             failed: true,
             overflowed: is_overflow,
+            called: false,
+            declined: is_stopped,
         })
     }
 
@@ -208,10 +215,16 @@ impl Step<'_> {
             broke_off: false,
             failed: true,
             overflowed: true,
+            called: false,
+            declined: false,
         })
     }
 
     async fn tell_error(&self, error: MessageError) -> Result<(), Error> {
+        if self.is_durable {
+            // The end of the step says it.
+            return Ok(());
+        }
         let event = EventBody::SessionError {
             session_id: Some(self.session.id.clone()),
             error: Some(error),

@@ -7,13 +7,15 @@ use opencode_llm::stream::{FinishReason, ProviderMetadata};
 use opencode_schema::part::{ReasoningPart, Span, StepFinishPart, TextPart, ToolPart};
 use opencode_schema::time::now;
 use opencode_schema::{
-    AssistantMessage, EventBody, Message, MessageBody, Object, Part, PartBody, PartId, ToolState,
+    AssistantMessage, EventBody, Message, MessageBody, Object, Part, PartBody, PartId, SessionEvent,
+    ToolState,
 };
 use opencode_store::{Spent, Store};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Billed;
+use super::told::Told;
 use crate::Error;
 
 /// How long text is collected before listeners are told: short enough to look immediate.
@@ -29,6 +31,8 @@ pub(crate) struct Draft {
     open: Vec<Open>,
     /// When listeners are told at the latest what was added.
     tell_at: Option<Instant>,
+    /// Of a durable session: what was told in its words. Others are told message and parts themselves.
+    told: Option<Told>,
 }
 
 /// A text or thought that grows. What is stored is its beginning and its end; between them listeners are
@@ -53,14 +57,15 @@ pub(crate) enum Kind {
 }
 
 impl Draft {
-    /// Stores a new message.
-    pub(crate) async fn begin(store: Store, message: Message) -> Result<Self, Error> {
+    /// Stores a new message; that of a durable session with the first that is told of it.
+    pub(crate) async fn begin(store: Store, message: Message, is_durable: bool) -> Result<Self, Error> {
         let mut draft = Self {
             store,
             message,
             parts: Vec::new(),
             open: Vec::new(),
             tell_at: None,
+            told: is_durable.then(Told::default),
         };
         draft.change(|_| {}).await?;
         Ok(draft)
@@ -78,6 +83,10 @@ impl Draft {
     pub(crate) async fn change(&mut self, change: impl FnOnce(&mut AssistantMessage)) -> Result<(), Error> {
         if let MessageBody::Assistant(assistant) = &mut self.message.body {
             change(assistant);
+        }
+        if let Some(told) = &mut self.told {
+            let events = told.message(&self.message);
+            return self.store_all(events).await;
         }
         let event = EventBody::MessageUpdated {
             session_id: self.message.session_id.clone(),
@@ -133,13 +142,52 @@ impl Draft {
         };
         part.body = body;
         self.tell().await?;
+        if self.told.is_some() {
+            return Ok(());
+        }
         let event = self.updated(place);
         Ok(self.store.announce(event).await?)
+    }
+
+    /// Whether something was told that cannot be taken back.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.told.as_ref().is_some_and(Told::has_begun)
+    }
+
+    async fn store_all(&self, events: Vec<SessionEvent>) -> Result<(), Error> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let stored = self.store.write(move |transaction| {
+            let mut events = events.into_iter();
+            events.try_for_each(|event| transaction.publish(event.into()))
+        });
+        Ok(stored.await?)
+    }
+
+    /// The arguments of a call grow.
+    pub(crate) async fn arguments_grow(&mut self, place: usize, delta: String) -> Result<(), Error> {
+        let Some(told) = &self.told else { return Ok(()) };
+        match told.delta(&self.message, place, &self.parts[place], delta) {
+            Some(event) => Ok(self.store.announce(event.into()).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// The arguments of a call are whole, as the model wrote them.
+    pub(crate) async fn arguments_end(&mut self, place: usize, text: &str) -> Result<(), Error> {
+        let Some(told) = &self.told else { return Ok(()) };
+        let event = told.written(&self.message, place, text.to_owned());
+        self.store_all(event.into_iter().collect()).await
     }
 
     async fn publish(&mut self, place: usize) -> Result<(), Error> {
         // What was said before goes before.
         self.tell().await?;
+        if let Some(told) = &mut self.told {
+            let events = told.part(&self.message, place, &self.parts[place]);
+            return self.store_all(events).await;
+        }
         Ok(self.store.publish(self.updated(place)).await?)
     }
 
@@ -155,6 +203,10 @@ impl Draft {
     /// Takes back all parts from `place` on.
     pub(crate) async fn take_back(&mut self, place: usize) -> Result<(), Error> {
         self.open.clear();
+        if self.told.is_some() {
+            self.parts.truncate(place);
+            return Ok(());
+        }
         for part in self.parts.split_off(place.min(self.parts.len())) {
             let (session_id, message_id) = (part.session_id, part.message_id);
             let event = EventBody::PartRemoved {
@@ -279,14 +331,23 @@ impl Draft {
     pub(crate) async fn tell(&mut self) -> Result<(), Error> {
         self.tell_at = None;
         for open in self.open.iter_mut().filter(|open| !open.untold.is_empty()) {
-            let event = EventBody::PartDelta {
-                session_id: self.message.session_id.clone(),
-                message_id: self.message.id.clone(),
-                part_id: self.parts[open.part].id.clone(),
-                field: "text".to_owned(),
-                delta: std::mem::take(&mut open.untold),
+            let part = &self.parts[open.part];
+            let delta = std::mem::take(&mut open.untold);
+            let event = match &self.told {
+                Some(told) => told
+                    .delta(&self.message, open.part, part, delta)
+                    .map(EventBody::from),
+                None => Some(EventBody::PartDelta {
+                    session_id: self.message.session_id.clone(),
+                    message_id: self.message.id.clone(),
+                    part_id: part.id.clone(),
+                    field: "text".to_owned(),
+                    delta,
+                }),
             };
-            self.store.announce(event).await?;
+            if let Some(event) = event {
+                self.store.announce(event).await?;
+            }
         }
         Ok(())
     }

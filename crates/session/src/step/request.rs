@@ -55,22 +55,25 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     let instructions = location.instructions().await;
     let mut seen: Vec<PathBuf> = instructions.iter().map(|one| one.path.clone()).collect();
     seen.extend(loaded_rules(input.history));
-    let system = system::prompt(&system::Sources {
-        agent: input.agent,
-        model: &input.model,
-        directory: &location.directory,
-        worktree: &location.worktree,
-        is_git: location.is_git,
-        references: &location.references,
-        instructions: &instructions,
-        skills: &location.skills,
-        rules: &rules,
-        structured: input.answer_tool.is_some(),
-        user: input.user.system.as_deref(),
-        date: &system::today(),
-    });
+    let system = match input.durable {
+        Some(system) => system.to_owned(),
+        None => system::prompt(&system::Sources {
+            agent: input.agent,
+            model: &input.model,
+            directory: &location.directory,
+            worktree: &location.worktree,
+            is_git: location.is_git,
+            references: &location.references,
+            instructions: &instructions,
+            skills: &location.skills,
+            rules: &rules,
+            structured: input.answer_tool.is_some(),
+            user: input.user.system.as_deref(),
+            date: &system::today(),
+        }),
+    };
     let mut prompt = vec![Message::system(system)];
-    let note = reminder::note(input);
+    let note = reminder::note(input).filter(|_| input.durable.is_none());
     prompt.extend(history::conversation(input.history, &input.model, note));
     if input.is_last {
         prompt.push(Message::assistant(LAST_STEP));
@@ -217,7 +220,9 @@ fn offered_tools(input: &StepInput<'_>, rules: &[&[Rule]], scope: &Scope) -> Vec
         provider_id: &input.model.provider_id,
         api_id: &input.model.api.id,
     };
-    let visible = input.location.tools.visible(rules, Some(audience));
+    let audience = Some(audience).filter(|_| input.durable.is_none());
+    let tools = input.location.tools_of(input.durable.is_some());
+    let visible = tools.visible(rules, audience);
     let visible = visible.into_iter().filter(|tool| !switched_off(tool.name()));
     input
         .answer_tool

@@ -223,7 +223,9 @@ impl Of<'_> {
     fn promote(&self, id: &MessageId, prompt: &Prompt) -> Result<(), Error> {
         let input = inbox::input(self.connection, id)?;
         let waits = |input: &opencode_schema::SessionInput| {
-            input.session_id == *self.id && input.promoted_seq.is_none() && input.prompt == *prompt
+            input.session_id == *self.id
+                && input.promoted_seq.is_none()
+                && input.prompt.without_content() == *prompt
         };
         let Some(input) = input.filter(waits) else {
             return Err(Error::Refused(format!(
@@ -232,9 +234,9 @@ impl Of<'_> {
             )));
         };
         self.connection
-            .prepare_cached("UPDATE session_input SET promoted_seq = ?2 WHERE id = ?1")?
-            .execute(params![id.as_str(), self.seq])?;
-        let Prompt { text, files, agents } = prompt.clone();
+            .prepare_cached("UPDATE session_input SET promoted_seq = ?2, prompt = ?3 WHERE id = ?1")?
+            .execute(params![id.as_str(), self.seq, serde_json::to_string(prompt)?])?;
+        let Prompt { text, files, agents } = input.prompt;
         let body = SessionMessageBody::User { text, files, agents };
         self.add_at(id, input.time_created, body)
     }

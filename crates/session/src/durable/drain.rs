@@ -1,0 +1,311 @@
+//! The work of a durable session: activities, one after the other, until its inbox is empty
+//! (reference `v2.md` §6).
+
+use std::sync::Arc;
+
+use opencode_catalog::Choice;
+use opencode_schema::message::{MessageModel, UserMessage, UserTime};
+use opencode_schema::prompt::Delivery;
+use opencode_schema::session::Session;
+use opencode_schema::session_message::{CallState, Execution, StepError};
+use opencode_schema::time::now;
+use opencode_schema::{
+    MessageError, MessageId, SessionEvent, SessionId, SessionMessage, SessionMessageBody,
+    session_message::AnswerContent,
+};
+
+use super::{epoch, history};
+use crate::coordinator::Running;
+use crate::step::{self, Billed, StepInput, Verdict};
+use crate::{Engine, Error, Location};
+
+/// What a call becomes that nobody works on any more.
+const INTERRUPTED: &str = "Tool execution interrupted";
+/// What an answer becomes that nobody works on any more.
+const CUT_OFF: &str = "Provider turn interrupted";
+/// Calls of a model in one activity when configuration does not say.
+const MOST_STEPS: u32 = 1_000;
+
+/// Works until nothing waits any more. Nothing is asked of a model when nothing waits.
+pub(crate) async fn drain(
+    engine: &Engine,
+    location: &Arc<Location>,
+    session_id: &SessionId,
+    running: &Running,
+) -> Result<(), Error> {
+    let mut work = Work {
+        engine,
+        location: Arc::clone(location),
+        session_id,
+        running,
+        tree: None,
+    };
+    engine.inner.coordinator.look(running);
+    if !work.has_waiting().await? {
+        return Ok(());
+    }
+    work.settle().await?;
+    while !running.cancel.is_cancelled() && work.open_activity().await? {
+        if !work.activity().await? {
+            break;
+        }
+        engine.inner.coordinator.look(running);
+    }
+    Ok(())
+}
+
+struct Work<'a> {
+    engine: &'a Engine,
+    location: Arc<Location>,
+    session_id: &'a SessionId,
+    running: &'a Running,
+    /// The tree of files after the last step.
+    tree: Option<String>,
+}
+
+impl Work<'_> {
+    async fn has_waiting(&self) -> Result<bool, Error> {
+        let id = self.session_id.clone();
+        let waiting = self
+            .engine
+            .inner
+            .store
+            .read(move |view| view.has_waiting_inputs(&id));
+        Ok(waiting.await?)
+    }
+
+    /// Ends what a process that died left open, so that nothing is taken for running and nothing is run again.
+    async fn settle(&self) -> Result<(), Error> {
+        let id = self.session_id.clone();
+        let newest = self.engine.inner.store.read(move |view| view.newest_answer(&id));
+        let Some(events) = newest
+            .await?
+            .and_then(|newest| left_open(self.session_id, &newest))
+        else {
+            return Ok(());
+        };
+        let stored = self.location.store.write(move |transaction| {
+            let mut events = events.into_iter();
+            events.try_for_each(|event| transaction.publish(event.into()))
+        });
+        Ok(stored.await?)
+    }
+
+    /// Takes what waits into the conversation: everything that steers, else the oldest that queues.
+    async fn open_activity(&self) -> Result<bool, Error> {
+        if self.take_steers().await? {
+            return Ok(true);
+        }
+        let id = self.session_id.clone();
+        let taken = self.location.store.write(move |transaction| {
+            let next = transaction
+                .waiting_inputs(&id, Delivery::Queue)?
+                .into_iter()
+                .next();
+            match next {
+                Some(input) => transaction.promote(input).map(|()| true),
+                None => Ok(false),
+            }
+        });
+        Ok(taken.await?)
+    }
+
+    async fn take_steers(&self) -> Result<bool, Error> {
+        let id = self.session_id.clone();
+        let taken = self.location.store.write(move |transaction| {
+            let steers = transaction.waiting_inputs(&id, Delivery::Steer)?;
+            let any = !steers.is_empty();
+            for input in steers {
+                transaction.promote(input)?;
+            }
+            Ok(any)
+        });
+        Ok(taken.await?)
+    }
+
+    /// Steps until the model has nothing more to do and nothing steers. False when the session is to rest now,
+    /// whatever waits.
+    async fn activity(&mut self) -> Result<bool, Error> {
+        let mut steps = 1;
+        loop {
+            if self.running.cancel.is_cancelled() {
+                return Ok(false);
+            }
+            let goes_on = match self.step(steps).await? {
+                Next::Rest => return Ok(false),
+                Next::Continue => true,
+                Next::Done => false,
+            };
+            steps += 1;
+            self.engine.inner.coordinator.look(self.running);
+            if self.take_steers().await? {
+                steps = 1;
+            } else if !goes_on {
+                return Ok(true);
+            }
+        }
+    }
+
+    async fn step(&mut self, steps: u32) -> Result<Next, Error> {
+        let session = self.engine.session(self.session_id).await?;
+        if session.directory != self.location.directory_text() {
+            // It goes on where it is now.
+            self.location = self.engine.location_of(&session).await?;
+            self.tree = None;
+        }
+        self.location = self.engine.refreshed(&self.location).await;
+        let location = Arc::clone(&self.location);
+        let agent = match &session.agent {
+            Some(name) => location.agent(name),
+            None => location.default_agent(),
+        };
+        let agent = match agent {
+            Ok(agent) => agent,
+            Err(error) => return self.fail(&session, &error.to_string()).await,
+        };
+        let choice = self
+            .engine
+            .model_for(&location, Some(&session), session.agent.as_deref(), None);
+        let choice = match choice.await {
+            Ok(choice) => choice,
+            Err(error) => return self.fail(&session, &error.to_string()).await,
+        };
+        tokio::select! {
+            () = location.catalog.ready(&choice.provider_id) => {}
+            () = self.running.cancel.cancelled() => return Ok(Next::Rest),
+        }
+        let model = match location.catalog.model(&choice.provider_id, &choice.model_id) {
+            Ok(model) => model,
+            Err(error) => return self.fail(&session, &error.to_string()).await,
+        };
+        let system = epoch::system(self.engine, &location, &session, agent, &model).await?;
+        let id = self.session_id.clone();
+        let messages = self
+            .engine
+            .inner
+            .store
+            .read(move |view| view.session_context(&id))
+            .await?;
+        let user = user_message(&session, &agent.name, &choice);
+        let conversation = history::conversation(self.session_id, &user, messages);
+        let limits = location.config.limits.as_ref();
+        let most = limits
+            .and_then(|limits| limits.steps)
+            .map_or(MOST_STEPS, std::num::NonZeroU32::get);
+        let input = StepInput {
+            engine: self.engine,
+            location: &location,
+            session,
+            agent,
+            model,
+            user_id: MessageId::new(),
+            user: &user,
+            history: &conversation,
+            durable: Some(&system),
+            summary_of: None,
+            billed: Billed::default(),
+            answer_tool: None,
+            is_last: agent.steps.is_some_and(|limit| steps >= limit) || steps >= most,
+            user_named_agent: false,
+            known_tree: self.tree.take(),
+            cancel: self.running.cancel.clone(),
+        };
+        let refused = self.engine.refused_spending(&location, self.session_id).await?;
+        let outcome = match refused {
+            Some(reason) => step::refuse(&input, MessageError::unknown(reason)).await?,
+            None => Box::pin(step::run(input)).await?,
+        };
+        self.tree = outcome.tree;
+        Ok(match outcome.verdict {
+            Verdict::Continue if outcome.called => Next::Continue,
+            Verdict::Continue => Next::Done,
+            _ if outcome.declined => Next::Rest,
+            _ => Next::Done,
+        })
+    }
+
+    /// Says that the model cannot be asked.
+    async fn fail(&self, session: &Session, reason: &str) -> Result<Next, Error> {
+        let (session_id, answer) = (self.session_id.clone(), MessageId::new());
+        let started = SessionEvent::StepStarted {
+            timestamp: now(),
+            session_id: session_id.clone(),
+            assistant_message_id: answer.clone(),
+            agent: session.agent.clone().unwrap_or_default(),
+            model: session.model.clone().unwrap_or_default(),
+            snapshot: None,
+        };
+        let failed = SessionEvent::StepFailed {
+            timestamp: now(),
+            session_id,
+            assistant_message_id: answer,
+            error: StepError::unknown(reason),
+        };
+        let stored = self.location.store.write(move |transaction| {
+            transaction.publish(started.into())?;
+            transaction.publish(failed.into())
+        });
+        stored.await?;
+        Ok(Next::Done)
+    }
+}
+
+/// What follows a step.
+enum Next {
+    /// The model is told what its calls gave.
+    Continue,
+    /// The model has nothing more to do.
+    Done,
+    /// The session rests, whatever waits.
+    Rest,
+}
+
+/// Who asks, as the steps of both kinds of sessions know it.
+fn user_message(session: &Session, agent: &str, choice: &Choice) -> UserMessage {
+    UserMessage {
+        time: UserTime { created: now() },
+        agent: agent.to_owned(),
+        model: MessageModel {
+            provider_id: choice.provider_id.clone(),
+            model_id: choice.model_id.clone(),
+            variant: session.model.as_ref().and_then(|model| model.variant.clone()),
+        },
+        ..UserMessage::default()
+    }
+}
+
+/// What has to be told of an answer that nobody works on any more.
+fn left_open(session_id: &SessionId, message: &SessionMessage) -> Option<Vec<SessionEvent>> {
+    let SessionMessageBody::Assistant(answer) = &message.body else {
+        return None;
+    };
+    if message.time.completed.is_some() {
+        return None;
+    }
+    let open = answer.content.iter().filter_map(|content| match content {
+        AnswerContent::Tool(call) => match call.state {
+            CallState::Pending { .. } | CallState::Running { .. } => Some(call),
+            _ => None,
+        },
+        _ => None,
+    });
+    let calls = open.map(|call| SessionEvent::ToolFailed {
+        timestamp: now(),
+        session_id: session_id.clone(),
+        assistant_message_id: message.id.clone(),
+        call_id: call.id.clone(),
+        error: StepError::unknown(INTERRUPTED),
+        result: None,
+        provider: Execution {
+            executed: call.provider.as_ref().is_some_and(|provider| provider.executed),
+            ..Execution::default()
+        },
+    });
+    let end = SessionEvent::StepFailed {
+        timestamp: now(),
+        session_id: session_id.clone(),
+        assistant_message_id: message.id.clone(),
+        error: StepError::unknown(CUT_OFF),
+    };
+    Some(calls.chain([end]).collect())
+}
