@@ -27,6 +27,7 @@ mod golden;
 pub mod headers;
 pub mod http;
 mod interface;
+mod listing;
 pub mod live;
 mod loader;
 pub mod login;

@@ -21,6 +21,8 @@ pub struct Reference {
     pub path: PathBuf,
     /// What it is for; without it models are not told.
     pub description: Option<String>,
+    /// Whether lists are asked not to offer it.
+    pub hidden: Option<bool>,
     /// Where it is fetched from.
     pub repository: Option<Repository>,
 }
@@ -28,6 +30,8 @@ pub struct Reference {
 /// A repository that is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
+    /// What configuration calls it.
+    pub named: String,
     /// What git is given.
     pub remote: String,
     /// The branch that is wanted.
@@ -48,6 +52,7 @@ pub fn all(loaded: &Loaded, place: Place<'_>, paths: &Paths, environment: &Envir
         .filter_map(|(name, value)| {
             let field = |field: &str| value.get(field).and_then(Value::as_str);
             let description = field("description").map(str::to_owned);
+            let hidden = value.get("hidden").and_then(Value::as_bool);
             let (path, repository) = match local(value) {
                 Some(path) => (folder(name, path, place, paths, loaded), None),
                 None => {
@@ -60,6 +65,7 @@ pub fn all(loaded: &Loaded, place: Place<'_>, paths: &Paths, environment: &Envir
                 name: name.clone(),
                 path,
                 description,
+                hidden,
                 repository,
             })
         })
@@ -151,6 +157,7 @@ fn fetched(
         (host, _) => format!("https://{host}/{whole}.git"),
     });
     let repository = Repository {
+        named: address.to_owned(),
         remote,
         branch: branch.map(str::to_owned),
     };

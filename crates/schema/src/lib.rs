@@ -12,6 +12,7 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod input;
+pub mod listing;
 pub mod message;
 pub mod model;
 pub mod number;

@@ -15,9 +15,26 @@ pub fn iso(at: Millis) -> String {
     jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |t| format!("{t:.3}"))
 }
 
+/// The beginning of a day (`2026-11-20`) or month (`2026-11`); `None` for any other text.
+#[must_use]
+pub fn of_date(text: &str) -> Option<Millis> {
+    let date = text.parse::<jiff::civil::Date>();
+    let date = date.or_else(|_| format!("{text}-01").parse()).ok()?;
+    let start = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(start.timestamp().as_millisecond())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_days_or_months() {
+        assert_eq!(of_date("2026-11-20"), Some(1_795_132_800_000));
+        assert_eq!(of_date("2026-11"), of_date("2026-11-01"));
+        assert_eq!(of_date(""), None);
+        assert_eq!(of_date("soon"), None);
+    }
 
     #[test]
     fn iso_keeps_three_digits() {

@@ -23,7 +23,7 @@ use axum::middleware::map_response;
 use axum::routing::{MethodRouter, any, delete, get, post};
 use schemars::Schema;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, tagged};
 use crate::listen::App;
 
 pub(crate) use chat::Chats;
@@ -130,5 +130,5 @@ pub(crate) fn router() -> Router<App> {
         .route("/api/{*rest}", any(unknown))
         // Those who read bodies have limits of their own.
         .layer(DefaultBodyLimit::disable())
-        .layer(map_response(form::tagged))
+        .layer(map_response(tagged::tagged))
 }

@@ -1,5 +1,7 @@
 //! Errors in the shapes that clients know (reference `http-api.md` §4).
 
+pub(crate) mod tagged;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};

@@ -71,10 +71,15 @@ fn folder_named(app: &App, named: Option<String>) -> Result<PathBuf, ApiError> {
     let decoded = percent_decode_str(&named)
         .decode_utf8()
         .map_or_else(|_| named.clone(), |text| text.into_owned());
-    if decoded.contains('\0') {
+    folder_at(app, &decoded)
+}
+
+/// The folder of a path as it is, seen from the server's own.
+fn folder_at(app: &App, path: &str) -> Result<PathBuf, ApiError> {
+    if path.contains('\0') {
         return Err(ApiError::bad_request(Kind::Query, "directory: a path has no NUL"));
     }
-    Ok(opencode_project::path::absolute(&app.directory, &decoded))
+    Ok(opencode_project::path::absolute(&app.directory, path))
 }
 
 /// The workspace that a request is sent to: the one that this program works for, else the session's, else
@@ -122,7 +127,7 @@ async fn workspace_of(parts: &Parts, app: &App) -> Result<Option<WorkspaceId>, A
     Ok(Some(id))
 }
 
-/// The location of a request of the newer kind, which names its folder by another name
+/// The location of a request of the newer kind, which names its folder and its workspace by other names
 /// (reference `http-api.md` §3).
 pub(crate) struct LocationAt(pub(crate) Arc<Location>);
 
@@ -130,11 +135,37 @@ impl FromRequestParts<App> for LocationAt {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let in_query = query_value(parts.uri.query().unwrap_or_default(), "location[directory]");
-        let path = match in_query {
-            Some(named) => folder_named(app, Some(named))?,
-            None => Folder::from_request_parts(parts, app).await?.path,
+        let query = parts.uri.query().unwrap_or_default();
+        let filled = |named: &String| !named.is_empty();
+        if query_value(query, "location").is_some() {
+            let reason = "the place is named by its parts, `location[directory]`\n  at [\"location\"]";
+            return Err(ApiError::bad_request(Kind::Query, reason));
+        }
+        let directory = query_value(query, "location[directory]").filter(filled);
+        let header = parts.headers.get("x-opencode-workspace");
+        let in_header = || header.and_then(|value| Some(value.to_str().ok()?.to_owned()));
+        let workspace = query_value(query, "location[workspace]").or_else(in_header);
+        let path = match (directory, workspace.filter(filled)) {
+            (Some(named), _) => folder_at(app, &named)?,
+            (None, Some(workspace)) => {
+                let id = WorkspaceId::parse(workspace).map_err(|error| {
+                    let reason = format!("{error}\n  at [\"location\"][\"workspace\"]");
+                    ApiError::bad_request(Kind::Query, reason)
+                })?;
+                app.engine.workspace_folder(&id).await?
+            }
+            (None, None) => Folder::from_request_parts(parts, app).await?.path,
         };
+        if !fs_err::tokio::metadata(&path)
+            .await
+            .is_ok_and(|found| found.is_dir())
+        {
+            let reason = format!(
+                "{} is no folder\n  at [\"location\"][\"directory\"]",
+                path.display()
+            );
+            return Err(ApiError::bad_request(Kind::Query, reason));
+        }
         Ok(Self(app.engine.location(&path).await?))
     }
 }

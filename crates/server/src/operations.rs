@@ -2,11 +2,13 @@
 
 use axum::Router;
 use axum::http::Method;
+use axum::middleware::map_response;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
+use crate::error::tagged::tagged;
 use crate::listen::App;
 use crate::routes::{
-    config, control, copy, experimental, file, find, global, instance, lists, login, message, page,
+    api, config, control, copy, experimental, file, find, global, instance, lists, login, message, page,
     permission, project, provider, pty, question, session, sync, tui, vcs, workspace, worktree,
 };
 use crate::{compat, doc, error, events};
@@ -59,6 +61,19 @@ pub(crate) fn all() -> Vec<Operation> {
         post "/log" "app.log" control::log;
         put "/auth/{providerID}" "auth.set" control::set_key;
         delete "/auth/{providerID}" "auth.remove" control::remove_key;
+
+        get "/api/health" "v2.health.get" api::location::health;
+        get "/api/location" "v2.location.get" api::location::get;
+        get "/api/agent" "v2.agent.list" api::agent::list;
+        get "/api/command" "v2.command.list" api::command::list;
+        get "/api/skill" "v2.skill.list" api::skill::list;
+        get "/api/reference" "v2.reference.list" api::reference::list;
+        get "/api/provider" "v2.provider.list" api::provider::list;
+        get "/api/provider/{providerID}" "v2.provider.get" api::provider::get;
+        get "/api/model" "v2.model.list" api::model::list;
+        get "/api/fs/list" "v2.fs.list" api::fs::list;
+        get "/api/fs/read/*" "v2.fs.read" api::fs::read;
+        get "/api/fs/find" "v2.fs.find" api::fs::find;
 
         get "/vcs" "vcs.get" vcs::get;
         get "/vcs/status" "vcs.status" vcs::status;
@@ -184,13 +199,22 @@ pub(crate) fn all() -> Vec<Operation> {
     }
 }
 
+/// A path of the contract as the router has it: `*` stands for the rest.
+fn routed(path: &str) -> String {
+    path.strip_suffix('*')
+        .map_or_else(|| path.to_owned(), |start| format!("{start}{{*rest}}"))
+}
+
 /// The routes of all operations, of the document that lists them, and of the page for people.
 pub(crate) fn router() -> Router<App> {
     let mut router = Router::new()
         .route("/", get(page::get))
         .route("/doc", get(doc::get));
-    for operation in all() {
-        router = router.route(operation.path, operation.route);
+    for Operation { path, route, .. } in all() {
+        router = match path.starts_with("/api/") {
+            true => router.route(&routed(path), route.layer(map_response(tagged))),
+            false => router.route(path, route),
+        };
     }
     router
         .merge(compat::router())

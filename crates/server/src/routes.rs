@@ -1,5 +1,6 @@
 //! The handlers, one module a group of operations.
 
+pub(crate) mod api;
 pub(crate) mod config;
 pub(crate) mod control;
 pub(crate) mod copy;

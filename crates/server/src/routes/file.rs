@@ -1,6 +1,6 @@
 //! Files of the location's folder (reference `http-api.md` §6.6).
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use axum::Json;
 use base64::Engine as _;
@@ -58,22 +58,25 @@ pub(crate) async fn status(_: Folder) -> Json<Value> {
 }
 
 /// Looks at files on a thread that may wait for them.
-async fn beside<T: Send + 'static>(
+pub(crate) async fn beside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, files::Error> + Send + 'static,
-) -> Result<T, ApiError> {
+) -> Result<T, files::Error> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| ApiError::unexpected(&error))?
-        .map_err(|error| match error {
+    done.unwrap_or_else(|error| Err(io::Error::other(error).into()))
+}
+
+impl From<files::Error> for ApiError {
+    fn from(error: files::Error) -> Self {
+        match error {
             files::Error::Outside(_)
             | files::Error::Unsuitable(_)
             | files::Error::Changed(_)
-            | files::Error::TooLarge(_) => ApiError::bad_request(Kind::Query, error.to_string()),
-            files::Error::Io(error) if files::is_absent(error.kind()) => {
-                ApiError::not_found(error.to_string())
-            }
+            | files::Error::TooLarge(_) => Self::bad_request(Kind::Query, error.to_string()),
+            files::Error::Io(error) if files::is_absent(error.kind()) => Self::not_found(error.to_string()),
             files::Error::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
-                ApiError::bad_request(Kind::Query, error.to_string())
+                Self::bad_request(Kind::Query, error.to_string())
             }
-            files::Error::Io(error) => ApiError::unexpected(&error),
-        })
+            files::Error::Io(error) => Self::unexpected(&error),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use opencode_project::search::names::Named;
 use opencode_project::search::{self, Grep, Match};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +36,7 @@ pub(crate) async fn text(folder: Folder, Query(wanted): Query<Pattern>) -> Resul
     Ok(Json(matches.iter().map(row).collect()))
 }
 
-fn failure(error: &search::Error) -> ApiError {
+pub(crate) fn failure(error: &search::Error) -> ApiError {
     match error {
         search::Error::Pattern(_) | search::Error::Glob(_) | search::Error::Directory { .. } => {
             ApiError::bad_request(Kind::Query, error.to_string())
@@ -61,9 +61,10 @@ enum Choice {
     False,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What something in a folder is.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum FileKind {
+pub(crate) enum FileKind {
     File,
     Directory,
 }

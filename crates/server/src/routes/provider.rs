@@ -58,7 +58,7 @@ pub(crate) async fn connected(At(location): At) -> Result<Json<Connected>, ApiEr
 }
 
 /// Asks providers that list their models themselves, and tells listeners when something has changed.
-async fn look_around(location: &Location) {
+pub(crate) async fn look_around(location: &Location) {
     if location.catalog.discover().await {
         location.store.announce_now(EventBody::CatalogUpdated {});
     }

@@ -11,10 +11,10 @@ use opencode_config::{Environment, Paths, Place};
 use opencode_permission::{Permissions, Questions};
 use opencode_project::identity::{self, Identity};
 use opencode_project::snapshot::Snapshots;
-use opencode_schema::EventBody;
 use opencode_schema::event::Origin;
 use opencode_schema::project::{Project, Times, Vcs};
 use opencode_schema::time::now;
+use opencode_schema::{EventBody, WorkspaceId};
 use opencode_store::Store;
 use opencode_tool::jobs::Jobs;
 
@@ -44,6 +44,8 @@ pub struct Ground {
     pub(super) git_directories: Vec<PathBuf>,
     /// Id of its project.
     pub project_id: String,
+    /// The workspace that the folder belongs to.
+    pub workspace_id: Option<WorkspaceId>,
     /// Its permissions.
     pub permissions: Arc<Permissions>,
     /// The questions of its sessions.
@@ -88,10 +90,11 @@ impl Ground {
         let identity = identity::discover(directory).await;
         let text = directory.to_string_lossy().into_owned();
         let of_folder = text.clone();
+        let workspace_id = store.read(move |view| view.workspace_at(&of_folder)).await?;
         let store = store.at(Origin {
             directory: text,
             project_id: Some(identity.id.clone()),
-            workspace_id: store.read(move |view| view.workspace_at(&of_folder)).await?,
+            workspace_id: workspace_id.clone(),
         });
         register_project(&store, &identity, directory).await?;
         let remote = remote::refresh(&surroundings.paths, &surroundings.environment, Wait::Little).await?;
@@ -118,6 +121,7 @@ impl Ground {
                 .collect(),
             trees: Snapshots::new(&surroundings.paths.data, &identity, directory),
             project_id: identity.id,
+            workspace_id,
             worktree: identity.worktree,
             store,
             web: Web::default(),
