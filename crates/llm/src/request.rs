@@ -59,6 +59,10 @@ pub struct Request {
     /// Further HTTP headers; they win over those of the target.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub headers: IndexMap<String, String>,
+    /// Whether an answer that only called tools is told to have no text, where a protocol knows that, instead of
+    /// an empty one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub null_beside_calls: bool,
 }
 
 /// Wanted form of an answer.

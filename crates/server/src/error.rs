@@ -101,6 +101,14 @@ impl ApiError {
         self
     }
 
+    /// The same without a field.
+    pub(crate) fn without(mut self, key: &str) -> Self {
+        if let Some(body) = self.body.as_object_mut() {
+            body.shift_remove(key);
+        }
+        self
+    }
+
     /// An error that is known by its name.
     pub(crate) fn named(status: StatusCode, name: &str, data: &Value) -> Self {
         Self {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::HeaderName;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -21,6 +22,13 @@ use crate::error::ApiError;
 use crate::extract::At;
 use crate::listen::App;
 
+/// What every stream says of itself.
+pub(crate) const HEADERS: [(HeaderName, &str); 4] = [
+    (CONTENT_TYPE, "text/event-stream"),
+    (CACHE_CONTROL, "no-cache, no-transform"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (HeaderName::from_static("x-accel-buffering"), "no"),
+];
 /// Between two signs of life.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -189,12 +197,7 @@ impl Stream {
             let bytes = stream.next().await?;
             Some((Ok::<_, Infallible>(bytes), stream))
         });
-        let headers = [
-            (CONTENT_TYPE, "text/event-stream"),
-            (CACHE_CONTROL, "no-cache, no-transform"),
-            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        ];
-        (headers, [("x-accel-buffering", "no")], Body::from_stream(frames)).into_response()
+        (HEADERS, Body::from_stream(frames)).into_response()
     }
 }
 

@@ -17,6 +17,8 @@ use crate::{Engine, Error, Location, slug};
 /// What a new session is made of; everything may be left out.
 #[derive(Debug, Clone, Default)]
 pub struct NewSession {
+    /// Its id; a new one when there is none.
+    pub id: Option<SessionId>,
     /// The session that starts it.
     pub parent_id: Option<SessionId>,
     /// Its title; without one it gets a better one after the first message.
@@ -47,13 +49,22 @@ pub struct SessionChange {
 }
 
 impl Engine {
-    /// Makes a session in a location.
+    /// Makes a session in a location; one that has its id already is given as it is.
     ///
     /// # Errors
     /// The database failed.
     pub async fn create_session(&self, location: &Arc<Location>, new: NewSession) -> Result<Session, Error> {
         let session = self.new_session(location, new);
-        location.store.publish(created(&session)).await?;
+        let wanted = session.clone();
+        let stored = location.store.write(move |transaction| {
+            if let Some(known) = transaction.find_session(&wanted.id)? {
+                return Ok(Some(known));
+            }
+            transaction.publish(created(&wanted)).map(|()| None)
+        });
+        if let Some(known) = stored.await? {
+            return Ok(known);
+        }
         self.share_if_automatic(location, &session);
         Ok(session)
     }
@@ -61,7 +72,7 @@ impl Engine {
     fn new_session(&self, location: &Location, new: NewSession) -> Session {
         let at = now();
         Session {
-            id: SessionId::new(),
+            id: new.id.unwrap_or_default(),
             slug: slug::random(),
             project_id: location.project_id.clone(),
             directory: location.directory_text(),

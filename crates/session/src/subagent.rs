@@ -83,6 +83,7 @@ async fn begin(
         Some(session) => session,
         None => {
             let new = NewSession {
+                id: None,
                 parent_id: Some(caller.session.id.clone()),
                 title: Some(format!("{} (@{} subagent)", task.description, agent.name)),
                 agent: Some(agent.name.clone()),

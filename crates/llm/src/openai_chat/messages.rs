@@ -61,7 +61,8 @@ fn write_plain(style: &PlainStyle, scene: &Scene<'_>) -> Result<Vec<Value>, Erro
                 content,
                 provider_options,
             } => {
-                messages.push(plain_assistant(style, content, provider_options));
+                let null = style.null_beside_calls || scene.request.null_beside_calls;
+                messages.push(plain_assistant(style, content, provider_options, null));
             }
             Message::Tool { content, .. } => {
                 for part in content {
@@ -133,7 +134,12 @@ fn plain_user(style: &PlainStyle, content: &[Content], options: &ProviderOptions
     Ok(wire.into_value())
 }
 
-fn plain_assistant(style: &PlainStyle, content: &[Content], options: &ProviderOptions) -> Value {
+fn plain_assistant(
+    style: &PlainStyle,
+    content: &[Content],
+    options: &ProviderOptions,
+    null_beside_calls: bool,
+) -> Value {
     let said = Said::gather(content);
     let calls: Vec<Value> = content
         .iter()
@@ -141,7 +147,7 @@ fn plain_assistant(style: &PlainStyle, content: &[Content], options: &ProviderOp
         .collect();
     let mut wire = Body::new();
     wire.set("role", "assistant");
-    let null = style.null_beside_calls && !calls.is_empty() && said.text.is_empty();
+    let null = null_beside_calls && !calls.is_empty() && said.text.is_empty();
     wire.set("content", if null { Value::Null } else { Value::from(said.text) });
     if let Some(field) = style.reasoning
         && !said.reasoning.is_empty()

@@ -8,6 +8,7 @@ pub(crate) mod location;
 pub(crate) mod model;
 pub(crate) mod provider;
 pub(crate) mod reference;
+pub(crate) mod session;
 pub(crate) mod skill;
 
 use std::sync::Arc;

@@ -80,6 +80,7 @@ pub(crate) async fn create(
     OptionalBody(wanted): OptionalBody<Creation>,
 ) -> Result<Json<Session>, ApiError> {
     let new = NewSession {
+        id: None,
         parent_id: wanted.parent_id,
         title: wanted.title,
         agent: wanted.agent,

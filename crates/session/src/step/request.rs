@@ -81,7 +81,8 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     transform::conversation(&mut prompt, &input.model);
     transform::tools(&mut tools, &prompt, &input.model);
     let target = location.catalog.fresh_target(&input.model).await;
-    let request = assemble(input, target.as_ref().ok(), prompt, tools);
+    let mut request = assemble(input, target.as_ref().ok(), prompt, tools);
+    request.null_beside_calls = input.durable.is_some();
     Prepared {
         target,
         request,
