@@ -163,7 +163,22 @@ pub struct Revert {
     pub diff: Option<String>,
     /// The same by files, for durable sessions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub files: Option<Vec<FileDiff>>,
+    pub files: Option<Vec<RevertedFile>>,
+}
+
+/// A file that taking back has changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevertedFile {
+    /// Path relative to the worktree.
+    pub path: String,
+    /// What happened to it.
+    pub status: FileStatus,
+    /// Lines added.
+    pub additions: u64,
+    /// Lines removed.
+    pub deletions: u64,
+    /// Unified diff.
+    pub patch: String,
 }
 
 /// Tokens by kind; `input` is without cached tokens, `output` without reasoning.

@@ -325,6 +325,10 @@ session_events! {
         text: String,
         /// The newest of what was said, as it was said.
         recent: String,
+        /// What the summary cost; not in the reference.
+        #[serde(default, skip_serializing_if = "Option::is_none")] cost: Option<Cost>,
+        /// What it used; not in the reference.
+        #[serde(default, skip_serializing_if = "Option::is_none")] tokens: Option<Tokens>,
     }
     /// Messages are taken back until further notice.
     RevertStaged = "session.next.revert.staged" 1 {

@@ -151,7 +151,7 @@ impl From<opencode_session::Error> for ApiError {
     fn from(error: opencode_session::Error) -> Self {
         use opencode_session::Error;
         match error {
-            Error::SessionNotFound(_) => Self::not_found(error.to_string()),
+            Error::SessionNotFound(_) | Error::MessageNotFound(_) => Self::not_found(error.to_string()),
             Error::Busy(ref id) => {
                 let id = id.to_string();
                 Self::tagged(StatusCode::CONFLICT, "SessionBusyError", error.to_string())

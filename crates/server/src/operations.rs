@@ -80,6 +80,9 @@ pub(crate) fn all() -> Vec<Operation> {
         post "/api/session/{sessionID}/prompt" "v2.session.prompt" api::session::prompt;
         post "/api/session/{sessionID}/wait" "v2.session.wait" api::session::wait;
         post "/api/session/{sessionID}/interrupt" "v2.session.interrupt" api::session::interrupt;
+        post "/api/session/{sessionID}/revert/stage" "v2.session.revert.stage" api::session::revert::stage;
+        post "/api/session/{sessionID}/revert/clear" "v2.session.revert.clear" api::session::revert::clear;
+        post "/api/session/{sessionID}/revert/commit" "v2.session.revert.commit" api::session::revert::commit;
         get "/api/session/{sessionID}/context" "v2.session.context" api::session::messages::context;
         get "/api/session/{sessionID}/message" "v2.session.messages" api::session::messages::list;
         get "/api/session/{sessionID}/message/{messageID}" "v2.session.message" api::session::messages::get;

@@ -7,9 +7,9 @@
 
 pub(crate) mod budget;
 pub(crate) mod kept;
-mod pieces;
+pub(crate) mod pieces;
 mod prune;
-mod transcript;
+pub(crate) mod transcript;
 
 use std::sync::Arc;
 

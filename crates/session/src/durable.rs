@@ -2,9 +2,11 @@
 //! safe moments (reference `v2.md` §4–6). The same engine makes their steps; what happens is told in words of
 //! their own.
 
+mod compaction;
 mod drain;
 mod epoch;
 mod history;
+mod revert;
 
 use std::sync::Arc;
 

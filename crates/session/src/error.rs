@@ -1,6 +1,6 @@
 //! Why the engine did not do what was asked.
 
-use opencode_schema::SessionId;
+use opencode_schema::{MessageId, SessionId};
 
 /// Why the engine did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -8,6 +8,9 @@ pub enum Error {
     /// There is no such session.
     #[error("Session not found: {0}")]
     SessionNotFound(SessionId),
+    /// There is no such message in the session.
+    #[error("Message not found: {0}")]
+    MessageNotFound(MessageId),
     /// There is no such agent.
     #[error("Agent not found: \"{name}\". Available agents: {}", available.join(", "))]
     AgentNotFound {

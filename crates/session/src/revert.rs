@@ -122,7 +122,7 @@ async fn take_back(
 }
 
 /// Brings files back. Gives the tree before anything was taken back, and how the files differ from it now.
-async fn files_back(
+pub(crate) async fn files_back(
     snapshots: &Snapshots,
     before: Option<String>,
     patches: &[PatchPart],

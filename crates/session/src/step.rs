@@ -98,7 +98,7 @@ impl Billed {
     }
 
     /// The cost and the tokens, as messages hold them.
-    fn into_parts(self) -> (Cost, Tokens) {
+    pub(crate) fn into_parts(self) -> (Cost, Tokens) {
         (Cost(self.cost), self.tokens)
     }
 

@@ -156,6 +156,12 @@ impl Served {
         listening.await.expect("events")
     }
 
+    /// Ends the server at once, as the system does when memory runs out.
+    pub async fn kill(mut self) {
+        self.running.kill();
+        self.running.finish().await;
+    }
+
     /// Asks the server to end and waits for it.
     pub async fn stop(self) -> crate::Finished {
         self.running.signal("TERM");

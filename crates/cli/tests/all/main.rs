@@ -13,6 +13,7 @@ mod compat;
 mod config;
 mod crash;
 mod demo;
+mod durable;
 mod faults;
 mod further_tools;
 mod index;

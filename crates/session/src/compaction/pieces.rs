@@ -1,6 +1,8 @@
 //! A conversation that is too long to be summarised at once (beyond the reference): piece by piece, each with the
 //! summary of what came before.
 
+use std::sync::Arc;
+
 use opencode_catalog::headers::{self, Asking};
 use opencode_catalog::request::{self, Purpose};
 use opencode_catalog::{cost, transform};
@@ -47,15 +49,55 @@ pub(super) fn split(text: &str, most: usize) -> Vec<String> {
 }
 
 /// Who asks for the summary of a piece.
-pub(super) struct Asker<'a> {
-    pub(super) engine: &'a Engine,
-    pub(super) location: &'a Location,
-    pub(super) session: &'a Session,
-    pub(super) agent: &'a Agent,
-    pub(super) model: &'a Model,
-    pub(super) user: &'a UserMessage,
-    pub(super) request_id: &'a str,
-    pub(super) cancel: &'a CancellationToken,
+pub(crate) struct Asker<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) location: &'a Arc<Location>,
+    pub(crate) session: &'a Session,
+    pub(crate) agent: &'a Agent,
+    pub(crate) model: &'a Model,
+    pub(crate) user: &'a UserMessage,
+    pub(crate) request_id: &'a str,
+    pub(crate) cancel: &'a CancellationToken,
+}
+
+/// The summary of a text that goes together with an earlier one. A text that is too long is summarised in pieces,
+/// which get smaller as long as the provider refuses them.
+pub(crate) async fn whole(
+    asker: &Asker<'_>,
+    text: &str,
+    mut prior: Option<String>,
+    billed: &mut Billed,
+) -> Result<String, MessageError> {
+    let mut room = asker.location.budget(asker.model).question();
+    let mut rest = text.to_owned();
+    loop {
+        let pieces = split(&rest, room);
+        let mut refused = None;
+        for (at, piece) in pieces.iter().enumerate() {
+            let spent = asker
+                .engine
+                .refused_spending(asker.location, &asker.session.id)
+                .await;
+            if let Some(reason) = spent.map_err(|error| MessageError::unknown(error.to_string()))? {
+                return Err(MessageError::unknown(reason));
+            }
+            match asker.ask(&super::question(piece, prior.as_deref()), billed).await {
+                Ok(summary) => prior = Some(summary),
+                Err(error) => {
+                    refused = Some((at, error));
+                    break;
+                }
+            }
+        }
+        let Some((at, error)) = refused else {
+            return prior.ok_or_else(|| MessageError::unknown("The model gave no summary"));
+        };
+        if !matches!(error, MessageError::ContextOverflow { .. }) || room <= super::LEAST_PIECE {
+            return Err(error);
+        }
+        rest = pieces.get(at..).unwrap_or_default().concat();
+        room = (room.min(rest.chars().count()) / 2).max(super::LEAST_PIECE);
+    }
 }
 
 impl Asker<'_> {

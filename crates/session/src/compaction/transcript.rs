@@ -6,7 +6,7 @@ use opencode_schema::{MessageBody, MessageWithParts, Part, PartBody, ToolState};
 const RESULT_LIMIT: usize = 2_000;
 
 /// The messages, one block a part.
-pub(super) fn text(messages: &[&MessageWithParts]) -> String {
+pub(crate) fn text(messages: &[&MessageWithParts]) -> String {
     let blocks: Vec<String> = messages
         .iter()
         .flat_map(|message| {

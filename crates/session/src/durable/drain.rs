@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use opencode_catalog::Choice;
 use opencode_schema::message::{MessageModel, UserMessage, UserTime};
+use opencode_schema::model::Model;
 use opencode_schema::prompt::Delivery;
 use opencode_schema::session::Session;
-use opencode_schema::session_message::{CallState, Execution, StepError};
+use opencode_schema::session_message::{CallState, CompactionReason, Execution, StepError};
 use opencode_schema::time::now;
 use opencode_schema::{
     MessageError, MessageId, SessionEvent, SessionId, SessionMessage, SessionMessageBody,
     session_message::AnswerContent,
 };
 
-use super::{epoch, history};
+use super::{compaction, epoch, history};
 use crate::coordinator::Running;
 use crate::step::{self, Billed, StepInput, Verdict};
 use crate::{Engine, Error, Location};
@@ -39,6 +40,7 @@ pub(crate) async fn drain(
         session_id,
         running,
         tree: None,
+        overflowed: false,
     };
     engine.inner.coordinator.look(running);
     if !work.has_waiting().await? {
@@ -61,6 +63,8 @@ struct Work<'a> {
     running: &'a Running,
     /// The tree of files after the last step.
     tree: Option<String>,
+    /// The last request did not fit, and the conversation was shortened because of it.
+    overflowed: bool,
 }
 
 impl Work<'_> {
@@ -179,19 +183,18 @@ impl Work<'_> {
             Err(error) => return self.fail(&session, &error.to_string()).await,
         };
         let system = epoch::system(self.engine, &location, &session, agent, &model).await?;
-        let id = self.session_id.clone();
-        let messages = self
-            .engine
-            .inner
-            .store
-            .read(move |view| view.session_context(&id))
-            .await?;
         let user = user_message(&session, &agent.name, &choice);
-        let conversation = history::conversation(self.session_id, &user, messages);
+        let mut conversation = history::conversation(self.session_id, &user, self.messages().await?);
+        if compaction::is_due(&location, &model, &system, &conversation)
+            && self.shorten(&session, &user, &model).await?
+        {
+            conversation = history::conversation(self.session_id, &user, self.messages().await?);
+        }
         let limits = location.config.limits.as_ref();
         let most = limits
             .and_then(|limits| limits.steps)
             .map_or(MOST_STEPS, std::num::NonZeroU32::get);
+        let shortened_model = model.clone();
         let input = StepInput {
             engine: self.engine,
             location: &location,
@@ -217,11 +220,52 @@ impl Work<'_> {
         };
         self.tree = outcome.tree;
         Ok(match outcome.verdict {
-            Verdict::Continue if outcome.called => Next::Continue,
-            Verdict::Continue => Next::Done,
-            _ if outcome.declined => Next::Rest,
-            _ => Next::Done,
+            Verdict::Shorten { overflow: true } => {
+                let session = self.engine.session(self.session_id).await?;
+                // A conversation that does not fit after that never will.
+                let is_first = !std::mem::replace(&mut self.overflowed, true);
+                if is_first && self.shorten(&session, &user, &shortened_model).await? {
+                    Next::Continue
+                } else {
+                    Next::Done
+                }
+            }
+            Verdict::Continue | Verdict::Shorten { .. } => {
+                self.overflowed = false;
+                if outcome.called {
+                    Next::Continue
+                } else {
+                    Next::Done
+                }
+            }
+            Verdict::Stop if outcome.declined => Next::Rest,
+            Verdict::Stop => Next::Done,
         })
+    }
+
+    /// What counts of the conversation.
+    async fn messages(&self) -> Result<Vec<SessionMessage>, Error> {
+        let id = self.session_id.clone();
+        let read = self
+            .engine
+            .inner
+            .store
+            .read(move |view| view.session_context(&id));
+        Ok(read.await?)
+    }
+
+    async fn shorten(&self, session: &Session, user: &UserMessage, model: &Model) -> Result<bool, Error> {
+        let work = compaction::Work {
+            engine: self.engine,
+            location: &self.location,
+            session,
+            user,
+            model,
+            messages: self.messages().await?,
+            reason: CompactionReason::Auto,
+            cancel: &self.running.cancel,
+        };
+        Box::pin(compaction::shorten(work)).await
     }
 
     /// Says that the model cannot be asked.

@@ -165,7 +165,7 @@ impl Step<'_> {
         let is_overflow = matches!(error, MessageError::ContextOverflow { .. });
         let is_stopped = matches!(error, MessageError::Aborted { .. });
         if is_overflow && !self.is_summary && self.location.budget(&self.model).is_automatic() {
-            return self.conclude_overflow(before).await;
+            return self.conclude_overflow(error, before).await;
         }
         // Parity: agent-loop.md §7, listeners are told at once that the session rests, before what is left
         // of the step is put in order.
@@ -201,13 +201,22 @@ impl Step<'_> {
     }
 
     /// The conversation did not fit: the message stays without an error, because the turn goes on.
-    async fn conclude_overflow(mut self, before: Option<String>) -> Result<StepOutcome, Error> {
+    async fn conclude_overflow(
+        mut self,
+        error: MessageError,
+        before: Option<String>,
+    ) -> Result<StepOutcome, Error> {
         self.draft.end_all(&[Kind::Text, Kind::Reasoning]).await?;
         self.stop_calls(STOP_LIMIT).await?;
         let after = self.tree_after(before.clone()).await;
         self.add_patch(before.as_deref(), after.as_deref()).await?;
+        let is_durable = self.is_durable;
         self.draft
-            .change(|message| message.time.completed = Some(now()))
+            .change(|message| {
+                // A durable session has it in its log.
+                message.error = is_durable.then_some(error);
+                message.time.completed = Some(now());
+            })
             .await?;
         Ok(StepOutcome {
             verdict: Verdict::Shorten { overflow: true },

@@ -50,7 +50,7 @@ impl Told {
                 Vec::new()
             }
             PartBody::Patch(patch) => {
-                self.files.clone_from(&patch.files);
+                self.files = patch.files.iter().map(|file| relative(message, file)).collect();
                 Vec::new()
             }
             body => {
@@ -193,6 +193,15 @@ impl Told {
         };
         self.begin(message, vec![end])
     }
+}
+
+/// A changed file, relative to the worktree.
+fn relative(message: &Message, file: &str) -> String {
+    let root = message
+        .as_assistant()
+        .map(|assistant| assistant.path.root.as_str());
+    let path = root.and_then(|root| std::path::Path::new(file).strip_prefix(root).ok());
+    path.map_or_else(|| file.to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
 /// Why a step failed, in words.

@@ -133,8 +133,12 @@ pub(super) fn apply(connection: &Connection, event: &SessionEvent, seq: i64) -> 
             reason,
             text,
             recent,
+            cost,
+            tokens,
             ..
         } => {
+            let used = cost.map(|cost| (cost.0, tokens.clone().unwrap_or_default()));
+            add_usage(connection, session.id, used, 1)?;
             let body = SessionMessageBody::Compaction {
                 reason: *reason,
                 summary: text.clone(),

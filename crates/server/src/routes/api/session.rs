@@ -3,6 +3,7 @@
 pub(crate) mod asking;
 pub(crate) mod history;
 pub(crate) mod messages;
+pub(crate) mod revert;
 
 use std::sync::Arc;
 
@@ -58,6 +59,7 @@ fn failure(error: Error, id: &SessionId) -> ApiError {
             ApiError::tagged(StatusCode::NOT_FOUND, "SessionNotFoundError", message)
                 .with("sessionID", id.as_str())
         }
+        Error::Attachment(reason) => ApiError::bad_request(Kind::Payload, reason).tagged_form(),
         other => other.into(),
     }
 }
@@ -376,7 +378,9 @@ pub(crate) async fn switch_model(
     OfSession(session, location): OfSession,
     TaggedBody(wanted): TaggedBody<OtherModel>,
 ) -> Result<StatusCode, ApiError> {
-    let switched = app.engine.switch_model(&location, &session.id, with_variant(wanted.model));
+    let switched = app
+        .engine
+        .switch_model(&location, &session.id, with_variant(wanted.model));
     switched.await.map_err(|error| failure(error, &session.id))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencode_schema::{MessageId, SessionMessage, SessionMessageBody};
+use opencode_schema::{MessageId, SessionId, SessionMessage, SessionMessageBody};
 use opencode_session::Error;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,17 @@ fn shown(mut message: SessionMessage) -> SessionMessage {
     message
 }
 
+/// A message that the session does not have.
+pub(super) fn not_found(session: &SessionId, id: &MessageId) -> ApiError {
+    ApiError::tagged(
+        StatusCode::NOT_FOUND,
+        "MessageNotFoundError",
+        format!("Message not found: {id}"),
+    )
+    .with("sessionID", session.as_str())
+    .with("messageID", id.as_str())
+}
+
 pub(crate) async fn get(
     State(app): State<App>,
     OfSession(session, _): OfSession,
@@ -80,15 +91,7 @@ pub(crate) async fn get(
         .store()
         .read(move |view| view.session_message(&of, &wanted));
     let found = read.await.map_err(Error::from)?;
-    let message = found.ok_or_else(|| {
-        ApiError::tagged(
-            StatusCode::NOT_FOUND,
-            "MessageNotFoundError",
-            format!("Message not found: {id}"),
-        )
-        .with("sessionID", session.id.as_str())
-        .with("messageID", id.as_str())
-    })?;
+    let message = found.ok_or_else(|| not_found(&session.id, &id))?;
     Ok(Json(Data { data: shown(message) }))
 }
 

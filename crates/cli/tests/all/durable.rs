@@ -1,0 +1,414 @@
+//! Durable sessions over `/api` (reference `v2.md`; names say which row of its §14 a test closes).
+
+use opencode_testkit::{Home, ScriptedModel, Served, Step};
+use pretty_assertions::assert_eq;
+use serde_json::{Value, json};
+
+use crate::home;
+
+async fn served(model: &ScriptedModel) -> (Home, Served) {
+    let home = home();
+    home.configure(&model.url(), json!({}));
+    let server = home.serve().await;
+    (home, server)
+}
+
+async fn session(server: &Served) -> String {
+    let made = server.send("POST", "/api/session", Some(json!({}))).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    made.json()["data"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn prompt(server: &Served, session: &str, body: Value) -> Value {
+    let path = format!("/api/session/{session}/prompt");
+    let answer = server.send("POST", &path, Some(body)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["data"].clone()
+}
+
+async fn say(server: &Served, session: &str, text: &str) -> Value {
+    prompt(server, session, json!({ "prompt": { "text": text } })).await
+}
+
+async fn settle(server: &Served, session: &str) {
+    let waited = server
+        .send("POST", &format!("/api/session/{session}/wait"), None)
+        .await;
+    assert_eq!(waited.status, 204, "{waited:?}");
+}
+
+async fn messages(server: &Served, session: &str) -> Vec<Value> {
+    let path = format!("/api/session/{session}/message?order=asc&limit=1000");
+    let answer = server.send("GET", &path, None).await.json();
+    answer["data"].as_array().unwrap().clone()
+}
+
+/// Kinds and words of messages.
+fn told(messages: &[Value]) -> Vec<(String, String)> {
+    let words = |message: &Value| {
+        let own = message["text"].as_str();
+        let said = message["content"].as_array().into_iter().flatten();
+        let said: Vec<&str> = said.filter_map(|one| one["text"].as_str()).collect();
+        own.map_or_else(|| said.join(" "), str::to_owned)
+    };
+    messages
+        .iter()
+        .map(|message| (message["type"].as_str().unwrap().to_owned(), words(message)))
+        .collect()
+}
+
+fn pair(kind: &str, words: &str) -> (String, String) {
+    (kind.to_owned(), words.to_owned())
+}
+
+/// What the model was told by users, request by request.
+fn users(model: &ScriptedModel) -> Vec<Vec<String>> {
+    let of_user =
+        |one: &Value| (one["role"] == "user").then(|| one["content"].as_str().unwrap_or_default().to_owned());
+    model
+        .requests()
+        .iter()
+        .map(|request| request.conversation().iter().filter_map(of_user).collect())
+        .collect()
+}
+
+#[tokio::test]
+async fn gap_9_a_steer_goes_before_what_is_queued() {
+    let (first, gate) = Step::text("a…").held();
+    let model = ScriptedModel::start([first, Step::text("c"), Step::text("b")]).await;
+    let (_home, server) = served(&model).await;
+    let id = session(&server).await;
+    say(&server, &id, "A").await;
+    model.wait_for_requests(1).await;
+    let queued = prompt(
+        &server,
+        &id,
+        json!({ "prompt": { "text": "B" }, "delivery": "queue" }),
+    )
+    .await;
+    assert_eq!(queued["delivery"], "queue");
+    say(&server, &id, "C").await;
+    let active = server.send("GET", "/api/session/active", None).await.json();
+    assert_eq!(active["data"][&id], json!({ "type": "running" }));
+    gate.open();
+    settle(&server, &id).await;
+    let all = told(&messages(&server, &id).await);
+    let users: Vec<&str> = all
+        .iter()
+        .filter(|one| one.0 == "user")
+        .map(|one| one.1.as_str())
+        .collect();
+    assert_eq!(users, ["A", "C", "B"]);
+    assert_eq!(
+        self::users(&model),
+        [vec!["A"], vec!["A", "C"], vec!["A", "C", "B"]]
+    );
+}
+
+#[tokio::test]
+async fn gap_9_what_is_admitted_runs_once_after_a_restart() {
+    let model = ScriptedModel::start([Step::text("both")]).await;
+    let (home, server) = served(&model).await;
+    let id = session(&server).await;
+    let recorded = json!({ "id": "msg_fixed1", "prompt": { "text": "one" }, "resume": false });
+    let first = prompt(&server, &id, recorded.clone()).await;
+    assert_eq!(prompt(&server, &id, recorded).await, first);
+    server.kill().await;
+
+    let server = home.serve().await;
+    assert_eq!(messages(&server, &id).await, Vec::<Value>::new());
+    let other = json!({ "id": "msg_fixed1", "prompt": { "text": "other" } });
+    let refused = server
+        .send("POST", &format!("/api/session/{id}/prompt"), Some(other))
+        .await;
+    assert_eq!(
+        (refused.status, &refused.json()["_tag"]),
+        (409, &json!("ConflictError"))
+    );
+    say(&server, &id, "two").await;
+    settle(&server, &id).await;
+    assert_eq!(
+        told(&messages(&server, &id).await),
+        [
+            pair("user", "one"),
+            pair("user", "two"),
+            pair("assistant", "both")
+        ]
+    );
+    assert_eq!(users(&model), [vec!["one", "two"]]);
+}
+
+#[tokio::test]
+async fn gaps_5_and_21_what_a_killed_program_left_is_ended_and_not_asked_again() {
+    let (first, _gate) = Step::text("so far").held();
+    let model = ScriptedModel::start([first, Step::text("again")]).await;
+    let (home, server) = served(&model).await;
+    let id = session(&server).await;
+    let started = |event: &Value| event["type"] == "session.next.text.started";
+    let begin = || async {
+        say(&server, &id, "one").await;
+    };
+    server.events("/event", begin, started).await;
+    server.kill().await;
+
+    let server = home.serve().await;
+    settle(&server, &id).await;
+    assert_eq!(model.requests().len(), 1);
+    let left = messages(&server, &id).await;
+    assert!(left[1]["time"]["completed"].is_null(), "{left:?}");
+    say(&server, &id, "two").await;
+    settle(&server, &id).await;
+    let all = messages(&server, &id).await;
+    assert_eq!(all[1]["finish"], "error");
+    assert_eq!(all[1]["error"]["message"], "Provider turn interrupted");
+    assert_eq!(told(&all)[2..], [pair("user", "two"), pair("assistant", "again")]);
+    assert_eq!(model.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn gap_15_whoever_is_cut_off_sees_every_place_once() {
+    let steps = (0..10).map(|number| Step::text(&format!("answer {number}")));
+    let model = ScriptedModel::start(steps).await;
+    let (_home, server) = served(&model).await;
+    let id = session(&server).await;
+    for number in 0..10 {
+        say(&server, &id, &format!("question {number}")).await;
+        settle(&server, &id).await;
+    }
+    let path = format!("/api/session/{id}/history?limit=1000");
+    let history = server.send("GET", &path, None).await.json();
+    assert_eq!(history["hasMore"], false);
+    let places = |events: &[Value]| -> Vec<i64> {
+        events
+            .iter()
+            .map(|event| event["durable"]["seq"].as_i64().unwrap())
+            .collect()
+    };
+    let all = places(history["data"].as_array().unwrap());
+    let mut seen: Vec<i64> = Vec::new();
+    while seen.last() != all.last() {
+        // Three at a time, and then the line breaks.
+        let after = seen.last().map_or(String::new(), |last| format!("?after={last}"));
+        let goal = all[(seen.len() + 2).min(all.len() - 1)];
+        let is_last = move |event: &Value| event["durable"]["seq"] == goal;
+        let came = server
+            .events(&format!("/api/session/{id}/event{after}"), || async {}, is_last)
+            .await;
+        seen.extend(places(&came));
+    }
+    assert_eq!(seen, all);
+}
+
+#[tokio::test]
+async fn gap_18_an_interrupt_keeps_what_was_said_and_what_waits() {
+    let (first, _gate) = Step::text("half").held();
+    let model = ScriptedModel::start([first, Step::text("later")]).await;
+    let (_home, server) = served(&model).await;
+    let id = session(&server).await;
+    let begin = || async {
+        say(&server, &id, "one").await;
+    };
+    let delta = |event: &Value| event["type"] == "session.next.text.delta";
+    server.events("/event", begin, delta).await;
+    prompt(
+        &server,
+        &id,
+        json!({ "prompt": { "text": "two" }, "delivery": "queue" }),
+    )
+    .await;
+    let stopped = server
+        .send("POST", &format!("/api/session/{id}/interrupt"), None)
+        .await;
+    assert_eq!(stopped.status, 204);
+    let all = messages(&server, &id).await;
+    let told = told(&all);
+    assert_eq!(told[0], pair("user", "one"));
+    assert!(
+        !told[1].1.is_empty() && "half".starts_with(&told[1].1),
+        "{told:?}"
+    );
+    assert_eq!(
+        (&all[1]["finish"], &all[1]["error"]["message"]),
+        (&json!("error"), &json!("Provider turn interrupted"))
+    );
+    // The next wake takes it up.
+    say(&server, &id, "three").await;
+    settle(&server, &id).await;
+    assert_eq!(users(&model)[1], ["one", "three"]);
+}
+
+#[tokio::test]
+async fn gap_19_failures_that_may_pass_are_told_and_tried_again() {
+    let model = ScriptedModel::start([
+        Step::error(503, json!({ "error": { "message": "busy" } })).header("retry-after-ms", "1"),
+        Step::text("there"),
+        Step::error(401, json!({ "error": { "message": "no" } })),
+    ])
+    .await;
+    let (_home, server) = served(&model).await;
+    let id = session(&server).await;
+    say(&server, &id, "one").await;
+    settle(&server, &id).await;
+    say(&server, &id, "two").await;
+    settle(&server, &id).await;
+    let path = format!("/api/session/{id}/history?limit=1000");
+    let history = server.send("GET", &path, None).await.json();
+    let of_kind = |kind: &str| -> Vec<Value> {
+        let all = history["data"].as_array().unwrap().iter();
+        all.filter(|event| event["type"] == kind).cloned().collect()
+    };
+    let retried = of_kind("session.next.retried");
+    assert_eq!(retried.len(), 1);
+    assert_eq!(
+        (
+            &retried[0]["data"]["attempt"],
+            &retried[0]["data"]["error"]["statusCode"]
+        ),
+        (&json!(1), &json!(503))
+    );
+    let failed = of_kind("session.next.step.failed");
+    assert_eq!(failed.len(), 1);
+    let reason = failed[0]["data"]["error"]["message"].as_str().unwrap();
+    assert!(
+        reason.starts_with("Provider request failed with HTTP 401: "),
+        "{reason}"
+    );
+    // Each step that began has one end.
+    assert_eq!(
+        of_kind("session.next.step.started").len(),
+        of_kind("session.next.step.ended").len() + 1
+    );
+}
+
+#[tokio::test]
+async fn gap_41_what_another_process_writes_is_followed() {
+    let model = ScriptedModel::start([Step::text("from afar")]).await;
+    let (home, server) = served(&model).await;
+    let other = home.serve().await;
+    let id = session(&server).await;
+    say(&server, &id, "recorded").await;
+    settle(&server, &id).await;
+    model.now_answers([Step::text("second")]);
+    let begin = || async {
+        say(&other, &id, "by the other").await;
+    };
+    let is_last =
+        |event: &Value| event["type"] == "session.next.text.ended" && event["data"]["text"] == "second";
+    let came = server
+        .events(&format!("/api/session/{id}/event"), begin, is_last)
+        .await;
+    let places: Vec<i64> = came
+        .iter()
+        .map(|event| event["durable"]["seq"].as_i64().unwrap())
+        .collect();
+    assert!(places.is_sorted_by(|one, next| one < next), "{places:?}");
+}
+
+#[tokio::test]
+async fn what_was_said_is_taken_back_with_what_it_changed() {
+    let write = |content: &str| Step::tool("write", json!({ "path": "b.txt", "content": content }));
+    let model = ScriptedModel::start([
+        write("one\n"),
+        Step::text("done"),
+        write("two\n"),
+        Step::text("done"),
+    ])
+    .await;
+    let (home, server) = served(&model).await;
+    let id = session(&server).await;
+    let first = say(&server, &id, "first").await;
+    settle(&server, &id).await;
+    let second = say(&server, &id, "second").await;
+    settle(&server, &id).await;
+    let file = || fs_err::read_to_string(home.project().join("b.txt")).unwrap();
+    assert_eq!(file(), "two\n");
+    let post = |what: &str, body: Option<Value>| {
+        let path = format!("/api/session/{id}/revert/{what}");
+        let server = &server;
+        async move { server.send("POST", &path, body).await }
+    };
+    let staged = post("stage", Some(json!({ "messageID": second["id"] })))
+        .await
+        .json();
+    assert_eq!(file(), "one\n");
+    let files = &staged["data"]["files"];
+    assert_eq!(
+        (&files[0]["path"], &files[0]["status"], &files[0]["additions"]),
+        (&json!("b.txt"), &json!("modified"), &json!(1))
+    );
+    assert!(
+        files[0]["patch"]
+            .as_str()
+            .unwrap()
+            .starts_with("diff --git a/b.txt b/b.txt\n")
+    );
+    assert_eq!(post("clear", None).await.status, 204);
+    assert_eq!(file(), "two\n");
+    let unknown = post("stage", Some(json!({ "messageID": "msg_none" }))).await;
+    assert_eq!(
+        (unknown.status, &unknown.json()["_tag"]),
+        (404, &json!("MessageNotFoundError"))
+    );
+    post("stage", Some(json!({ "messageID": first["id"], "files": false }))).await;
+    assert_eq!(post("commit", None).await.status, 204);
+    assert_eq!(file(), "two\n");
+    assert_eq!(told(&messages(&server, &id).await), [pair("user", "first")]);
+    let shown = server
+        .send("GET", &format!("/api/session/{id}"), None)
+        .await
+        .json();
+    assert!(shown["data"]["revert"].is_null(), "{shown}");
+}
+
+#[tokio::test]
+async fn gap_17_a_conversation_that_does_not_fit_is_shortened_once() {
+    let too_long = || {
+        Step::error(
+            400,
+            json!({ "error": { "message": "prompt is too long: 9 > 8 maximum", "code": "context_length_exceeded" } }),
+        )
+    };
+    let model = ScriptedModel::start([
+        Step::text("first answer"),
+        too_long(),
+        Step::text("SUMMARY"),
+        Step::text("second answer"),
+        too_long(),
+        Step::text("OTHER"),
+        too_long(),
+    ])
+    .await;
+    let home = home();
+    home.configure(
+        &model.url(),
+        json!({ "compaction": { "preserve_recent_tokens": 0 } }),
+    );
+    let server = home.serve().await;
+    let id = session(&server).await;
+    say(&server, &id, "a first question").await;
+    settle(&server, &id).await;
+    say(&server, &id, "a second question").await;
+    settle(&server, &id).await;
+    let context = server
+        .send("GET", &format!("/api/session/{id}/context"), None)
+        .await
+        .json();
+    assert_eq!(context["data"][0]["type"], "compaction", "{context}");
+    assert_eq!(context["data"][0]["summary"], "SUMMARY");
+    let requests = model.requests();
+    let last = requests.last().unwrap().conversation();
+    assert!(last[0].to_string().contains("SUMMARY"), "{last:?}");
+    // The whole of it can still be read.
+    let all = told(&messages(&server, &id).await);
+    assert!(
+        all.contains(&pair("user", "a first question")) && all.contains(&pair("assistant", "second answer")),
+        "{all:?}"
+    );
+
+    // What does not fit after that never will.
+    say(&server, &id, "a third question").await;
+    settle(&server, &id).await;
+    let last = messages(&server, &id).await.pop().unwrap();
+    assert_eq!(last["finish"], "error", "{last}");
+    assert_eq!(model.requests().len(), 7);
+}
