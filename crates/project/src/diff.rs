@@ -27,6 +27,8 @@ const TOOL_CONTEXT: usize = 4;
 pub enum Form {
     /// Four lines of context, plain file lines, common indentation taken out.
     Tool,
+    /// As [`Form::Tool`], with the indentation as it is.
+    Exact,
     /// The whole file as context, file lines that end with a tab.
     Snapshot,
 }
@@ -90,6 +92,7 @@ impl<'a> Comparison<'a> {
     pub fn patch(&self, name: &str, form: Form) -> String {
         match form {
             Form::Tool => without_common_indentation(&self.unified(name, TOOL_CONTEXT, "")),
+            Form::Exact => self.unified(name, TOOL_CONTEXT, ""),
             Form::Snapshot => self.unified(name, usize::MAX, "\t"),
         }
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use opencode_project::diff::{Comparison, Form};
+use opencode_project::diff::Comparison;
 use opencode_project::place::Place;
 use opencode_schema::Object;
 use opencode_schema::event::{EventBody, FileChange};
@@ -24,8 +24,8 @@ use self::parse::{Action, Hunk};
 use self::place::Misfit;
 use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
 use crate::edit::lines::Effort;
-use crate::write::text::{Decoded, join_mark, with_line_feeds};
-use crate::write::{Existing, MAX_FILE, blocking, load, lock, remove, save};
+use crate::write::text::{Decoded, join_mark};
+use crate::write::{Existing, MAX_FILE, Naming, blocking, load, lock, remove, save};
 
 /// Files that one patch may name.
 const MOST_FILES: usize = 1000;
@@ -64,13 +64,30 @@ impl Tool for ApplyPatch {
 
 async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     let Arguments { patch_text } = arguments(NAME, input)?;
+    let patched = patch(call, &patch_text, Naming::Worktree).await?;
+    let summary = patched.summary();
+    let mut metadata = patched.metadata();
+    metadata.insert("diagnostics".into(), json!({}));
+    Ok(Output {
+        title: summary.clone(),
+        output: summary,
+        metadata,
+        ..Output::default()
+    })
+}
+
+/// Changes files by a patch, once that is allowed: all of it or nothing. In sessions that name files by
+/// [`Naming::Session`] it adds no file that is there already.
+pub(crate) async fn patch(call: &Call, patch_text: &str, naming: Naming) -> Result<Patched, Failure> {
     if patch_text.is_empty() {
         return Err(Failure::told("patchText is required"));
     }
-    let hunks = parse::parse(&patch_text).map_err(|error| Failure::told(error.to_string()))?;
-    let paths = paths(call, &hunks)?;
+    let hunks = parse::parse(patch_text).map_err(|error| Failure::told(error.to_string()))?;
     let mut places = Places::new();
-    for path in paths {
+    for (path, given) in paths(call, &hunks)? {
+        if naming == Naming::Session {
+            crate::durable::check(call, given, &path).await?;
+        }
         let place = call.reach(&path, PathKind::File).await?;
         places.insert(path, place);
     }
@@ -82,7 +99,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     }
     let before = load_all(&places).await?;
     let (scope, files) = (call.scope.clone(), before.clone());
-    let patched = blocking(move || Patched::new(&scope, &hunks, files)).await??;
+    let patched = blocking(move || Patched::new(&scope, naming, &hunks, files)).await??;
     ask(call, &patched).await?;
     if load_all(&places).await? != before {
         return Err(Failure::told(
@@ -91,27 +108,17 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     }
     write(&places, &before, &patched.after).await?;
     patched.announce(call);
-    let summary = patched.summary();
-    let mut metadata = patched.metadata();
-    metadata.insert("diagnostics".into(), json!({}));
-    Ok(Output {
-        title: summary.clone(),
-        output: summary,
-        metadata,
-        attachments: Vec::new(),
-    })
+    Ok(patched)
 }
 
-/// All paths that a patch names, in the order of their names.
-fn paths(call: &Call, hunks: &[Hunk]) -> Result<Vec<PathBuf>, Failure> {
-    let mut paths: Vec<PathBuf> = hunks
+/// All paths that a patch names, in the order of their names, and as they were given.
+fn paths<'a>(call: &Call, hunks: &'a [Hunk]) -> Result<BTreeMap<PathBuf, &'a str>, Failure> {
+    let paths: BTreeMap<PathBuf, &str> = hunks
         .iter()
         .flat_map(|hunk| [Some(&hunk.path), hunk.target()])
         .flatten()
-        .map(|path| call.scope.resolve(path))
+        .map(|path| (call.scope.resolve(path), path.as_str()))
         .collect();
-    paths.sort();
-    paths.dedup();
     if paths.len() > MOST_FILES {
         return Err(refused(format!(
             "{} files in one patch, at most {MOST_FILES} can be. Divide it",
@@ -158,26 +165,29 @@ impl Hunk {
 }
 
 /// What a patch makes of the files.
-struct Patched {
+pub(crate) struct Patched {
     after: Files,
-    changes: Vec<Change>,
+    naming: Naming,
+    /// In the order of the patch.
+    pub(crate) changes: Vec<Change>,
 }
 
 /// What one part of a patch does.
-struct Change {
-    kind: Kind,
-    path: PathBuf,
+pub(crate) struct Change {
+    pub(crate) kind: Kind,
+    pub(crate) path: PathBuf,
     /// Where the file goes.
-    target: Option<PathBuf>,
+    pub(crate) target: Option<PathBuf>,
     /// The name in lists: of the target, if it has one.
-    name: String,
-    patch: String,
-    additions: usize,
-    deletions: usize,
+    pub(crate) name: String,
+    pub(crate) patch: String,
+    pub(crate) additions: usize,
+    pub(crate) deletions: usize,
 }
 
+/// What becomes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Add,
     Update,
     Move,
@@ -194,7 +204,8 @@ impl Kind {
         }
     }
 
-    fn letter(self) -> char {
+    /// As it is marked in lists.
+    pub(crate) fn letter(self) -> char {
         match self {
             Self::Add => 'A',
             Self::Update | Self::Move => 'M',
@@ -204,9 +215,10 @@ impl Kind {
 }
 
 impl Patched {
-    fn new(scope: &Scope, hunks: &[Hunk], files: Files) -> Result<Self, Failure> {
+    fn new(scope: &Scope, naming: Naming, hunks: &[Hunk], files: Files) -> Result<Self, Failure> {
         let mut patched = Self {
             after: files,
+            naming,
             changes: Vec::with_capacity(hunks.len()),
         };
         for hunk in hunks {
@@ -226,6 +238,9 @@ impl Patched {
                     Existing::Folder => return Err(refused(format!("{} is a folder", path.display()))),
                     Existing::TooLarge(_) => return Err(too_large(&path)),
                     Existing::Missing => Decoded::new(Vec::new()),
+                    Existing::File(_) if self.naming == Naming::Session => {
+                        return Err(refused(format!("{} is there already. Update it", path.display())));
+                    }
                     Existing::File(bytes) => Decoded::new(bytes),
                 };
                 let new = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
@@ -249,6 +264,7 @@ impl Patched {
         }
         self.changes.push(Change::new(
             scope,
+            self.naming,
             kind,
             &path,
             target.as_deref(),
@@ -315,6 +331,7 @@ impl Patched {
 impl Change {
     fn new(
         scope: &Scope,
+        naming: Naming,
         kind: Kind,
         path: &Path,
         target: Option<&Path>,
@@ -322,20 +339,20 @@ impl Change {
         new: Option<&[u8]>,
     ) -> Self {
         let new = Decoded::new(new.unwrap_or_default().to_vec());
-        let (before, after) = (with_line_feeds(&old.text), with_line_feeds(&new.text));
+        let (before, after) = (naming.comparable(&old.text), naming.comparable(&new.text));
         let comparison = Comparison::new(&before, &after);
         let counts = comparison.counts();
         Self {
             kind,
-            patch: comparison.patch(&path.to_string_lossy(), Form::Tool),
+            patch: naming.patch(scope, path, &comparison),
             additions: counts.additions,
             // Parity: tools.md §3 «apply_patch»: of a file that is deleted, the empty line after the last
             // counts, too.
             deletions: match kind {
-                Kind::Delete => before.split('\n').count(),
+                Kind::Delete if naming == Naming::Worktree => before.split('\n').count(),
                 _ => counts.deletions,
             },
-            name: scope.relative(target.unwrap_or(path)),
+            name: naming.resource(scope, target.unwrap_or(path)),
             path: path.to_owned(),
             target: target.map(Path::to_owned),
         }
@@ -394,8 +411,9 @@ async fn ask(call: &Call, patched: &Patched) -> Result<(), Failure> {
     let mut names: Vec<String> = Vec::new();
     let mut patterns: Vec<String> = Vec::new();
     for change in &patched.changes {
-        names.push(call.scope.relative(&change.path));
-        let target = change.target.as_ref().map(|target| call.scope.relative(target));
+        let named = |path: &PathBuf| patched.naming.resource(&call.scope, path);
+        names.push(named(&change.path));
+        let target = change.target.as_ref().map(named);
         for name in names.last().cloned().into_iter().chain(target) {
             if !patterns.contains(&name) {
                 patterns.push(name);

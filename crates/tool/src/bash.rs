@@ -5,7 +5,7 @@
 //! ([`transcript`]). An exit code other than 0 is no failure: the model reads what the command said.
 //! How processes are started and ended is the business of `opencode-process`.
 
-mod permission;
+pub(crate) mod permission;
 mod transcript;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments,
 use crate::jobs::Jobs;
 pub use transcript::{End, Transcript};
 
-const NAME: &str = "bash";
+pub(crate) const NAME: &str = "bash";
 const DESCRIPTION: &str = include_str!("descriptions/bash.md");
 
 /// What a model is told where commands may go on in the background.
@@ -163,12 +163,17 @@ impl Bash {
             .start()
             .map_err(|error| Failure::told(error.to_string()))?;
         let mut transcript = Transcript::new(&call.scope.truncation);
-        let ending = follow(call, running, &mut transcript).await;
+        let show = |transcript: &Transcript<'_>| {
+            let metadata = output_metadata(transcript.preview());
+            call.host.progress(call, None, metadata);
+        };
+        let ending = follow(running, &mut transcript, show).await;
         Ok(result(command, timeout, ending, transcript.finish().await))
     }
 }
 
-fn shell_command(
+/// A command line of a model.
+pub(crate) fn shell_command(
     call: &Call,
     command: String,
     directory: PathBuf,
@@ -218,12 +223,16 @@ async fn begin(
         title: command,
         output,
         metadata,
-        attachments: Vec::new(),
+        ..Output::default()
     })
 }
 
-/// Reads all output into `transcript` and shows it, at most every [`PROGRESS_EVERY`].
-async fn follow(call: &Call, mut running: Running, transcript: &mut Transcript<'_>) -> Ending {
+/// Reads all output into `transcript` and lets it be shown, at most every [`PROGRESS_EVERY`].
+pub(crate) async fn follow(
+    mut running: Running,
+    transcript: &mut Transcript<'_>,
+    show: impl Fn(&Transcript<'_>),
+) -> Ending {
     let mut show_at = Instant::now();
     let mut fresh = false;
     loop {
@@ -239,8 +248,7 @@ async fn follow(call: &Call, mut running: Running, transcript: &mut Transcript<'
             Some(Event::Ended(ending)) => {
                 transcript.close().await;
                 if fresh {
-                    call.host
-                        .progress(call, None, output_metadata(transcript.preview()));
+                    show(transcript);
                 }
                 return ending;
             }
@@ -248,8 +256,7 @@ async fn follow(call: &Call, mut running: Running, transcript: &mut Transcript<'
         }
         let now = Instant::now();
         if fresh && show_at <= now {
-            call.host
-                .progress(call, None, output_metadata(transcript.preview()));
+            show(transcript);
             fresh = false;
             show_at = now + PROGRESS_EVERY;
         }
@@ -297,7 +304,7 @@ fn result(command: String, timeout: Duration, ending: Ending, end: transcript::E
         title: command,
         output,
         metadata,
-        attachments: Vec::new(),
+        ..Output::default()
     }
 }
 
@@ -314,7 +321,8 @@ fn environment() -> Environment {
     environment
 }
 
-async fn prepare(scope: &Scope) {
+/// Makes the folders that commands may use.
+pub(crate) async fn prepare(scope: &Scope) {
     let mut folders = vec![&scope.temporary];
     if scope.sandbox.is_some() {
         // Only what is there can be let in.
@@ -328,7 +336,7 @@ async fn prepare(scope: &Scope) {
 }
 
 /// What a model is told of a sandbox.
-fn confinement(sandbox: &Sandbox) -> String {
+pub(crate) fn confinement(sandbox: &Sandbox) -> String {
     let network = if sandbox.network {
         ""
     } else {
@@ -345,7 +353,8 @@ fn confinement(sandbox: &Sandbox) -> String {
     )
 }
 
-fn shell_name(shell: &Path) -> String {
+/// The name of a shell, for people.
+pub(crate) fn shell_name(shell: &Path) -> String {
     shell
         .file_stem()
         .unwrap_or(shell.as_os_str())

@@ -93,6 +93,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         output: sections.join("\n\n"),
         metadata: Object::from_iter([("details".to_owned(), details.into())]),
         attachments,
+        ..Output::default()
     })
 }
 

@@ -87,7 +87,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         title: query,
         output: shown(&hits),
         metadata: Object::from_iter([("count".to_owned(), hits.len().into())]),
-        attachments: Vec::new(),
+        ..Output::default()
     })
 }
 

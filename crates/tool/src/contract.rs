@@ -267,6 +267,18 @@ pub struct Output {
     pub metadata: Object,
     /// Pictures and documents that belong to the result.
     pub attachments: Vec<Attachment>,
+    /// Further texts, each told after `output` as one of its own. Only tools of durable sessions have them.
+    pub remarks: Vec<String>,
+    /// Files that hold the whole of what was cut. Only tools of durable sessions name them here.
+    pub output_paths: Vec<String>,
+}
+
+impl Output {
+    /// Everything that is told in words, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let texts = std::iter::once(&self.output).chain(&self.remarks);
+        texts.map(String::as_str).filter(|text| !text.is_empty())
+    }
 }
 
 /// A picture or document of a result.
@@ -441,8 +453,13 @@ pub fn arguments<T: DeserializeOwned>(tool: &str, input: Value) -> Result<T, Fai
 /// optional keys left out of `required` instead of nullable (reference `tools.md` §1).
 #[must_use]
 pub fn schema_of<T: JsonSchema>() -> Value {
+    schema_in::<T>(true)
+}
+
+/// As [`schema_of`], with types inside either written out or under `$defs`.
+pub(crate) fn schema_in<T: JsonSchema>(inline: bool) -> Value {
     let mut settings = schemars::generate::SchemaSettings::draft2020_12();
-    settings.inline_subschemas = true;
+    settings.inline_subschemas = inline;
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     tidy(&mut schema);
     if let Some(root) = schema.as_object_mut() {

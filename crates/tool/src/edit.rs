@@ -8,11 +8,13 @@ pub(crate) mod lines;
 mod matchers;
 mod replace;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use opencode_project::diff::{Comparison, Counts, Form};
+use opencode_project::diff::{Comparison, Counts};
+use opencode_project::place::Place;
 use opencode_schema::Object;
 use opencode_schema::event::FileChange;
 use schemars::JsonSchema;
@@ -21,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::contract::{Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
 use crate::write::text::{Decoded, join_mark, split_mark, with_line_feeds};
-use crate::write::{Existing, MAX_FILE, announce, ask_edit, blocking, is_folder, load, lock, save};
+use crate::write::{Existing, MAX_FILE, Naming, announce, ask_edit, blocking, is_folder, load, lock, save};
 use lines::Effort;
 use replace::New;
 
@@ -50,11 +52,11 @@ struct Arguments {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Replacement {
     /// Text to replace
-    old_string: String,
+    pub(crate) old_string: String,
     /// Text to put there, not the same
-    new_string: String,
+    pub(crate) new_string: String,
     /// Replace every occurrence
-    replace_all: Option<bool>,
+    pub(crate) replace_all: Option<bool>,
 }
 
 impl Tool for Edit {
@@ -95,38 +97,10 @@ pub(crate) async fn edit(
     if file_path.is_empty() {
         return Err(Failure::told("filePath is required"));
     }
-    if let Some(idle) = replacements
-        .iter()
-        .position(|one| one.old_string == one.new_string)
-    {
-        return Err(numbered(
-            idle,
-            replacements.len(),
-            Failure::told("No changes to apply: oldString and newString are identical."),
-        ));
-    }
+    refuse_idle(&replacements)?;
     let path = call.scope.resolve(file_path);
     let place = call.reach(&path, PathKind::File).await?;
-    let _lock = lock::lock(place.target(), &call.cancel).await?;
-    let existing = load(&place).await?;
-    let event = if existing == Existing::Missing {
-        FileChange::Add
-    } else {
-        FileChange::Change
-    };
-    let change = {
-        let (path, existing) = (path.clone(), existing.clone());
-        blocking(move || Change::of_all(&path, existing, &replacements)).await??
-    };
-    ask_edit(call, &path, change.diff.clone()).await?;
-    if load(&place).await? != existing {
-        return Err(Failure::told(format!(
-            "{} was changed by somebody else before the edit was allowed. Read the file once more and then edit it.",
-            path.display()
-        )));
-    }
-    save(&path, &place, change.bytes).await?;
-    announce(call, &path, event);
+    let change = change(call, &path, &place, replacements, Naming::Worktree).await?;
     let file = path.to_string_lossy();
     let filediff = json!({
         "file": file,
@@ -155,28 +129,91 @@ pub(crate) async fn edit(
             ("diff", &diff),
             ("filediff", &filediff),
         ]),
-        attachments: Vec::new(),
+        ..Output::default()
     })
+}
+
+/// Refuses replacements that would change nothing.
+pub(crate) fn refuse_idle(replacements: &[Replacement]) -> Result<(), Failure> {
+    let idle = |one: &Replacement| one.old_string == one.new_string;
+    match replacements.iter().position(idle) {
+        None => Ok(()),
+        Some(at) => Err(numbered(
+            at,
+            replacements.len(),
+            Failure::told("No changes to apply: oldString and newString are identical."),
+        )),
+    }
+}
+
+/// Makes the replacements in a file that may be reached, once they are allowed. In sessions that name files by
+/// [`Naming::Session`] a part has to be quoted exactly.
+pub(crate) async fn change(
+    call: &Call,
+    path: &Path,
+    place: &Place,
+    replacements: Vec<Replacement>,
+    naming: Naming,
+) -> Result<Change, Failure> {
+    let _lock = lock::lock(place.target(), &call.cancel).await?;
+    let existing = load(place).await?;
+    let event = if existing == Existing::Missing {
+        FileChange::Add
+    } else {
+        FileChange::Change
+    };
+    let mut change = {
+        let file = File {
+            path: path.to_owned(),
+            scope: Arc::clone(&call.scope),
+            naming,
+        };
+        let existing = existing.clone();
+        blocking(move || Change::of_all(&file, existing, &replacements)).await??
+    };
+    ask_edit(call, path, change.diff.clone(), naming).await?;
+    if load(place).await? != existing {
+        return Err(Failure::told(format!(
+            "{} was changed by somebody else before the edit was allowed. Read the file once more and then edit it.",
+            path.display()
+        )));
+    }
+    save(path, place, std::mem::take(&mut change.bytes)).await?;
+    announce(call, path, event);
+    Ok(change)
+}
+
+/// A file that is edited.
+struct File {
+    path: PathBuf,
+    scope: Arc<Scope>,
+    naming: Naming,
 }
 
 /// What an edit makes of a file.
 #[derive(Debug)]
-struct Change {
+pub(crate) struct Change {
     bytes: Vec<u8>,
-    diff: String,
-    counts: Counts,
+    /// As a patch.
+    pub(crate) diff: String,
+    /// Lines that differ.
+    pub(crate) counts: Counts,
+    /// Parts that were replaced.
+    pub(crate) replaced: usize,
 }
 
 impl Change {
     /// What several replacements make of a file, each of what those before it left.
-    fn of_all(path: &Path, existing: Existing, replacements: &[Replacement]) -> Result<Self, Failure> {
+    fn of_all(file: &File, existing: Existing, replacements: &[Replacement]) -> Result<Self, Failure> {
         if let [only] = replacements {
-            return Self::new(path, existing, only);
+            return Self::new(file, existing, only);
         }
         let mut now = existing.clone();
+        let mut replaced = 0;
         for (at, wanted) in replacements.iter().enumerate() {
             let change =
-                Self::new(path, now, wanted).map_err(|failure| numbered(at, replacements.len(), failure))?;
+                Self::new(file, now, wanted).map_err(|failure| numbered(at, replacements.len(), failure))?;
+            replaced += change.replaced;
             now = Existing::File(change.bytes);
         }
         let text = |file: Existing| match file {
@@ -185,18 +222,23 @@ impl Change {
         };
         let bytes = text(now);
         let (old, new) = (Decoded::new(text(existing)), Decoded::new(bytes.clone()));
-        let (before, after) = (with_line_feeds(&old.text), with_line_feeds(&new.text));
+        let (before, after) = (
+            file.naming.comparable(&old.text),
+            file.naming.comparable(&new.text),
+        );
         let comparison = Comparison::new(&before, &after);
         Ok(Self {
             bytes,
-            diff: comparison.patch(&path.to_string_lossy(), Form::Tool),
+            diff: file.patch(&comparison),
             counts: comparison.counts(),
+            replaced,
         })
     }
 
-    fn new(path: &Path, existing: Existing, wanted: &Replacement) -> Result<Self, Failure> {
+    fn new(edited: &File, existing: Existing, wanted: &Replacement) -> Result<Self, Failure> {
+        let path = edited.path.as_path();
         if wanted.old_string.is_empty() {
-            return Self::create(path, &existing, &wanted.new_string);
+            return Self::create(edited, &existing, &wanted.new_string);
         }
         let file = match existing {
             Existing::Missing => return Err(Failure::told(format!("File {} not found", path.display()))),
@@ -213,9 +255,11 @@ impl Change {
                 "No changes to apply: oldString and newString are identical.",
             ));
         }
-        let ranges = replace::find(&file.text, &old, all, Effort::LIMIT)
+        let exact = edited.naming == Naming::Session;
+        let find = if exact { replace::find_exact } else { replace::find };
+        let ranges = find(&file.text, &old, all, Effort::LIMIT)
             .map_err(|refusal| Failure::told(refusal.to_string()))?;
-        let new = if all {
+        let new = if all && !exact {
             New::Pattern(&new)
         } else {
             New::Literal(&new)
@@ -223,7 +267,10 @@ impl Change {
         let bytes = replace::apply(file.text.len(), &ranges, new, MAX_FILE, |range| file.bytes(range))
             .ok_or_else(|| too_large(path))?;
         let changed = Decoded::new(bytes);
-        let (before, after) = (with_line_feeds(&file.text), with_line_feeds(&changed.text));
+        let (before, after) = (
+            edited.naming.comparable(&file.text),
+            edited.naming.comparable(&changed.text),
+        );
         let comparison = Comparison::new(&before, &after);
         // Parity: tools.md §3 «edit»: lines are counted with their line ends, though shown without.
         let counts = if crlf {
@@ -234,12 +281,13 @@ impl Change {
         let body = changed.bytes(0..changed.text.len());
         Ok(Self {
             bytes: join_mark(file.mark || changed.mark, body),
-            diff: comparison.patch(&path.to_string_lossy(), Form::Tool),
+            diff: edited.patch(&comparison),
             counts,
+            replaced: ranges.len(),
         })
     }
 
-    fn create(path: &Path, existing: &Existing, content: &str) -> Result<Self, Failure> {
+    fn create(edited: &File, existing: &Existing, content: &str) -> Result<Self, Failure> {
         if *existing != Existing::Missing {
             return Err(Failure::told(
                 "An empty oldString makes a new file, but there is one already. Give the exact text to replace, or use write to replace all of it.",
@@ -249,9 +297,16 @@ impl Change {
         let comparison = Comparison::new("", text);
         Ok(Self {
             bytes: join_mark(mark, text.as_bytes()),
-            diff: comparison.patch(&path.to_string_lossy(), Form::Tool),
+            diff: edited.patch(&comparison),
             counts: comparison.counts(),
+            replaced: 1,
         })
+    }
+}
+
+impl File {
+    fn patch(&self, comparison: &Comparison<'_>) -> String {
+        self.naming.patch(&self.scope, &self.path, comparison)
     }
 }
 

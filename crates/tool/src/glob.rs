@@ -98,7 +98,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         title: call.scope.relative(&directory),
         output: lines.join("\n"),
         metadata,
-        attachments: Vec::new(),
+        ..Output::default()
     })
 }
 

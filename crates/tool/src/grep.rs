@@ -114,13 +114,13 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         title: pattern,
         output: listing(&directory, &matches, truncated),
         metadata: result,
-        attachments: Vec::new(),
+        ..Output::default()
     })
 }
 
 /// Parity: tools.md §3 «grep»: of what ripgrep refuses, only a regular expression with bad syntax is an
 /// error; one that can match nothing within a line, and a glob that cannot be read, find nothing.
-fn finds_nothing(error: &search::Error) -> bool {
+pub(crate) fn finds_nothing(error: &search::Error) -> bool {
     match error {
         search::Error::Glob(_) => true,
         search::Error::Pattern(error) => !error.to_string().contains("regex parse error"),
@@ -128,7 +128,8 @@ fn finds_nothing(error: &search::Error) -> bool {
     }
 }
 
-fn listing(directory: &Path, matches: &[search::Match], truncated: bool) -> String {
+/// What a model is told of matches.
+pub(crate) fn listing(directory: &Path, matches: &[search::Match], truncated: bool) -> String {
     if matches.is_empty() {
         return "No files found".into();
     }

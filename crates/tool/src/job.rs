@@ -106,7 +106,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         title: job.command.clone(),
         output: format!("{}: {}\n\n{text}", job.id, job.status()),
         metadata,
-        attachments: Vec::new(),
+        ..Output::default()
     })
 }
 
@@ -145,7 +145,7 @@ fn list(call: &Call, jobs: &Jobs) -> Output {
             lines.join("\n")
         },
         metadata,
-        attachments: Vec::new(),
+        ..Output::default()
     }
 }
 

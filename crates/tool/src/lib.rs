@@ -10,6 +10,7 @@ pub mod bash;
 pub mod batch;
 pub mod codesearch;
 pub mod contract;
+mod durable;
 pub mod edit;
 pub mod formatter;
 pub mod glob;

@@ -89,7 +89,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
             ("count".to_owned(), paths.len().into()),
             ("truncated".to_owned(), more.into()),
         ]),
-        attachments: Vec::new(),
+        ..Output::default()
     })
 }
 

@@ -74,7 +74,7 @@ async fn ask(call: &Call, input: Value) -> Result<Output, Failure> {
         output: "The user wants the plan carried out by the build agent. Wait for what comes next."
             .to_owned(),
         metadata: Object::new(),
-        attachments: Vec::new(),
+        ..Output::default()
     })
 }
 

@@ -12,7 +12,7 @@ use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments}
 
 /// The name that models call.
 pub const NAME: &str = "question";
-const DESCRIPTION: &str = include_str!("descriptions/question.md");
+pub(crate) const DESCRIPTION: &str = include_str!("descriptions/question.md");
 /// Stands for an answer that was not given.
 const UNANSWERED: &str = "Unanswered";
 
@@ -60,9 +60,9 @@ impl Tool for Question {
     }
 }
 
-async fn ask(call: &Call, input: Value) -> Result<Output, Failure> {
-    let arguments: Arguments = arguments(NAME, input)?;
-    let questions: Vec<Asked> = arguments.questions.into_iter().map(Asked::from).collect();
+/// Asks the user, and tells the answers.
+pub(crate) async fn ask(call: &Call, input: Value) -> Result<Output, Failure> {
+    let questions = read(input)?;
     let answers = call.host.question(call, questions.clone()).await?;
     let title = match questions.len() {
         1 => "Asked 1 question".to_owned(),
@@ -80,8 +80,14 @@ async fn ask(call: &Call, input: Value) -> Result<Output, Failure> {
             answered.join(", ")
         ),
         metadata: Object::from_iter([("answers".to_owned(), json!(answers))]),
-        attachments: Vec::new(),
+        ..Output::default()
     })
+}
+
+/// The questions of a call.
+pub(crate) fn read(input: Value) -> Result<Vec<Asked>, Failure> {
+    let arguments: Arguments = arguments(NAME, input)?;
+    Ok(arguments.questions.into_iter().map(Asked::from).collect())
 }
 
 fn joined(answer: Option<&Answer>) -> String {

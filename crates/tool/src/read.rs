@@ -4,10 +4,10 @@
 //! memory, only the lines that are shown. Rules files (`AGENTS.md` and the like) between a file and the
 //! session's folder are told together with the file, once: the host says which of them are news.
 
-mod collate;
+pub(crate) mod collate;
 mod folder;
-mod kind;
-mod lines;
+pub(crate) mod kind;
+pub(crate) mod lines;
 mod page;
 mod rules;
 

@@ -8,8 +8,8 @@ use opencode_schema::permission::Rule;
 
 use crate::contract::Tool;
 use crate::{
-    apply_patch, bash, batch, codesearch, edit, glob, grep, invalid, job, list, multiedit, plan_exit,
-    question, read, rm, skill, task, todoread, todowrite, webfetch, websearch, write,
+    apply_patch, bash, batch, codesearch, durable, edit, glob, grep, invalid, job, list, multiedit,
+    plan_exit, question, read, rm, skill, task, todoread, todowrite, webfetch, websearch, write,
 };
 
 /// What the tools of a place depend on.
@@ -40,6 +40,8 @@ pub struct Registry {
     on_request: Vec<String>,
     /// Models of every provider search the web.
     search_for_everybody: bool,
+    /// Every model works with all of them.
+    all_for_everybody: bool,
 }
 
 impl Registry {
@@ -76,6 +78,7 @@ impl Registry {
             tools,
             on_request: Vec::new(),
             search_for_everybody,
+            all_for_everybody: false,
         };
         if settings.plan_files {
             registry.add(Arc::new(plan_exit::PlanExit));
@@ -87,6 +90,18 @@ impl Registry {
             }
         }
         registry
+    }
+
+    /// The tools of the program as durable sessions offer them (reference `v2.md` §6). Their results are within
+    /// the limits of results already; [`Output::metadata`](crate::Output) is what is `structured` there.
+    #[must_use]
+    pub fn durable(settings: Settings) -> Self {
+        Self {
+            tools: durable::tools(settings),
+            on_request: Vec::new(),
+            search_for_everybody: true,
+            all_for_everybody: true,
+        }
     }
 
     /// Adds a tool behind all others. One that has its name already gives way to it.
@@ -137,6 +152,9 @@ impl Registry {
     /// Whether a model works with a tool: it changes files by patches or by the other two, and searches the web
     /// where that is paid for or wanted.
     fn works_with(&self, audience: Audience<'_>, tool: &str) -> bool {
+        if self.all_for_everybody {
+            return true;
+        }
         let id = audience.api_id;
         let patches = id.contains("gpt-") && !id.contains("oss") && !id.contains("gpt-4");
         match tool {

@@ -102,7 +102,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
             ("filepath".to_owned(), path.to_string_lossy().into()),
             ("trash".to_owned(), entry.id.into()),
         ]),
-        attachments: Vec::new(),
+        ..Output::default()
     })
 }
 

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments};
 
-const NAME: &str = "skill";
-const DESCRIPTION: &str = include_str!("descriptions/skill.md");
+pub(crate) const NAME: &str = "skill";
+pub(crate) const DESCRIPTION: &str = include_str!("descriptions/skill.md");
 /// Files of a skill that are named.
 const FILES: usize = 10;
 
@@ -43,7 +43,8 @@ impl Tool for Skill {
     }
 }
 
-async fn load(call: &Call, input: Value) -> Result<Output, Failure> {
+/// Loads a skill.
+pub(crate) async fn load(call: &Call, input: Value) -> Result<Output, Failure> {
     let Arguments { name } = arguments(NAME, input)?;
     let Some(skill) = call.scope.skills.iter().find(|skill| skill.name == name) else {
         return Err(unknown(&name, &call.scope.skills));
@@ -82,7 +83,7 @@ async fn load(call: &Call, input: Value) -> Result<Output, Failure> {
         title: format!("Loaded skill: {name}"),
         output,
         metadata: Object::from_iter([("name".to_owned(), name.into()), ("dir".to_owned(), dir.into())]),
-        attachments: Vec::new(),
+        ..Output::default()
     })
 }
 

@@ -40,7 +40,7 @@ impl Tool for StructuredOutput {
             title: "Structured Output".to_owned(),
             output: "Structured output captured successfully.".to_owned(),
             metadata: Object::from_iter([("valid".to_owned(), json!(true))]),
-            attachments: Vec::new(),
+            ..Output::default()
         };
         std::future::ready(Ok(output)).boxed()
     }

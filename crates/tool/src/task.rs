@@ -124,7 +124,7 @@ async fn delegate(tool: Task, call: &Call, input: Value) -> Result<Output, Failu
         title,
         output: report(&delegated),
         metadata: delegated.metadata,
-        attachments: Vec::new(),
+        ..Output::default()
     })
 }
 

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments};
 
-const NAME: &str = "todowrite";
-const DESCRIPTION: &str = include_str!("descriptions/todowrite.md");
+pub(crate) const NAME: &str = "todowrite";
+pub(crate) const DESCRIPTION: &str = include_str!("descriptions/todowrite.md");
 
 /// The `todowrite` tool.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,7 +48,8 @@ impl Tool for Todowrite {
     }
 }
 
-async fn replace(call: &Call, input: Value) -> Result<Output, Failure> {
+/// Replaces the list.
+pub(crate) async fn replace(call: &Call, input: Value) -> Result<Output, Failure> {
     let arguments: Arguments = arguments(NAME, input)?;
     call.ask(Ask {
         permission: NAME.into(),
@@ -84,7 +85,7 @@ pub(crate) fn listed(todos: &[Todo]) -> Result<Output, Failure> {
         title: format!("{open} todos"),
         output: serde_json::to_string_pretty(todos).map_err(failed)?,
         metadata: Object::from_iter([("todos".to_owned(), serde_json::to_value(todos).map_err(failed)?)]),
-        attachments: Vec::new(),
+        ..Output::default()
     })
 }
 

@@ -20,10 +20,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::contract::{Ask, Attachment, Call, Definition, Failure, Output, Scope, Tool, arguments};
-use fetch::{Fetched, Fetcher};
+pub(crate) use fetch::Fetched;
+use fetch::Fetcher;
 
-const NAME: &str = "webfetch";
-const DESCRIPTION: &str = include_str!("descriptions/webfetch.md");
+pub(crate) const NAME: &str = "webfetch";
+pub(crate) const DESCRIPTION: &str = include_str!("descriptions/webfetch.md");
 
 /// Seconds when the model does not say.
 const DEFAULT_SECONDS: f64 = 30.0;
@@ -49,7 +50,7 @@ struct Arguments {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Format {
+pub(crate) enum Format {
     Text,
     #[default]
     Markdown,
@@ -57,7 +58,8 @@ enum Format {
 }
 
 impl Format {
-    fn name(self) -> &'static str {
+    /// Its name on the wire.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Markdown => "markdown",
@@ -96,18 +98,30 @@ impl Tool for Webfetch {
 impl Webfetch {
     async fn fetch(&self, call: &Call, input: Value) -> Result<Output, Failure> {
         let Arguments { url, format, timeout } = arguments(NAME, input)?;
+        let fetched = self.retrieve(call, &url, format, timeout).await?;
+        result(&url, format, fetched).await
+    }
+
+    /// Gets the document at an address, once that is allowed.
+    pub(crate) async fn retrieve(
+        &self,
+        call: &Call,
+        url: &str,
+        format: Format,
+        timeout: Option<f64>,
+    ) -> Result<Fetched, Failure> {
         if !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(Failure::told("URL must start with http:// or https://"));
         }
         let mut metadata = Object::new();
-        metadata.insert("url".into(), url.clone().into());
+        metadata.insert("url".into(), url.into());
         metadata.insert("format".into(), format.name().into());
         if let Some(timeout) = timeout {
             metadata.insert("timeout".into(), seconds(timeout));
         }
         call.ask(Ask {
             permission: NAME.into(),
-            patterns: vec![url.clone()],
+            patterns: vec![url.to_owned()],
             always: vec!["*".into()],
             metadata,
         })
@@ -118,13 +132,12 @@ impl Webfetch {
             .min(MOST_SECONDS);
         let limit = Duration::try_from_secs_f64(limit).unwrap_or(Duration::from_secs(30));
         let fetched = tokio::select! {
-            fetched = tokio::time::timeout(limit, self.fetcher.get(&url, format.accept())) => fetched,
+            fetched = tokio::time::timeout(limit, self.fetcher.get(url, format.accept())) => fetched,
             () = call.cancel.cancelled() => return Err(Failure::Aborted),
         };
-        let fetched = fetched
+        fetched
             .map_err(|_| Failure::told("Request timed out"))?
-            .map_err(|error| Failure::told(error.to_string()))?;
-        result(&url, format, fetched).await
+            .map_err(|error| Failure::told(error.to_string()))
     }
 }
 
@@ -140,12 +153,7 @@ fn seconds(timeout: f64) -> Value {
 async fn result(url: &str, format: Format, fetched: Fetched) -> Result<Output, Failure> {
     let Fetched { content_type, body } = fetched;
     let title = format!("{url} ({content_type})");
-    let mime = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let mime = media_type(&content_type);
     if is_image(&mime) {
         let url = format!("data:{mime};base64,{}", STANDARD.encode(&body));
         return Ok(Output {
@@ -159,6 +167,16 @@ async fn result(url: &str, format: Format, fetched: Fetched) -> Result<Output, F
             ..Output::default()
         });
     }
+    let output = text_of(&content_type, body, format).await?;
+    Ok(Output {
+        title,
+        output,
+        ..Output::default()
+    })
+}
+
+/// A document in the form that is wanted.
+pub(crate) async fn text_of(content_type: &str, body: Vec<u8>, format: Format) -> Result<String, Failure> {
     let page = content_type.contains("text/html");
     let convert = move || {
         let text = String::from_utf8_lossy(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body));
@@ -168,18 +186,19 @@ async fn result(url: &str, format: Format, fetched: Fetched) -> Result<Output, F
             _ => text.into_owned(),
         }
     };
-    let output = tokio::task::spawn_blocking(convert)
+    tokio::task::spawn_blocking(convert)
         .await
-        .map_err(|error| Failure::told(format!("The page could not be converted: {error}")))?;
-    Ok(Output {
-        title,
-        output,
-        ..Output::default()
-    })
+        .map_err(|error| Failure::told(format!("The page could not be converted: {error}")))
+}
+
+/// The media type alone, in small letters.
+pub(crate) fn media_type(content_type: &str) -> String {
+    let mime = content_type.split(';').next().unwrap_or_default();
+    mime.trim().to_ascii_lowercase()
 }
 
 /// Whether models are shown it as a picture; drawings are text.
-fn is_image(mime: &str) -> bool {
+pub(crate) fn is_image(mime: &str) -> bool {
     mime.starts_with("image/") && !matches!(mime, "image/svg+xml" | "image/vnd.fastbidsheet")
 }
 

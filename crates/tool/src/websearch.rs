@@ -19,7 +19,7 @@ use crate::web::Lazy;
 
 /// The name of the tool.
 pub const NAME: &str = "websearch";
-const DESCRIPTION: &str = include_str!("descriptions/websearch.md");
+pub(crate) const DESCRIPTION: &str = include_str!("descriptions/websearch.md");
 /// What is said when nothing was found.
 const NOTHING: &str = "No search results found. Please try a different query.";
 
@@ -84,12 +84,29 @@ impl Websearch {
         let metadata = Object::from_iter([("provider".to_owned(), who.id().into())]);
         let title = format!("{} \"{}\"", who.name(), arguments.query);
         call.host.progress(call, Some(title), metadata.clone());
-        let mut of_question = match serde_json::to_value(&arguments) {
+        let output = self.find(call, who, &arguments).await?;
+        Ok(Output {
+            title: format!("{}: {}", who.name(), arguments.query),
+            output,
+            metadata,
+            ..Output::default()
+        })
+    }
+
+    /// What a service says to the arguments of a call, and which it was.
+    pub(crate) async fn answer(&self, call: &Call, input: Value) -> Result<(&'static str, String), Failure> {
+        let arguments: Arguments = arguments(NAME, input)?;
+        let who = self.settings.who(call.session_id.as_str());
+        Ok((who.id(), self.find(call, who, &arguments).await?))
+    }
+
+    async fn find(&self, call: &Call, who: Who, arguments: &Arguments) -> Result<String, Failure> {
+        let mut of_question = match serde_json::to_value(arguments) {
             Ok(Value::Object(object)) => object,
             _ => Object::new(),
         };
         of_question.values_mut().for_each(without_fraction);
-        of_question.extend(metadata.clone());
+        of_question.insert("provider".into(), who.id().into());
         call.ask(Ask {
             permission: NAME.into(),
             patterns: vec![arguments.query.clone()],
@@ -97,13 +114,8 @@ impl Websearch {
             metadata: of_question,
         })
         .await?;
-        let found = self.ask_service(call, who, &arguments).await?;
-        Ok(Output {
-            title: format!("{}: {}", who.name(), arguments.query),
-            output: found.unwrap_or_else(|| NOTHING.to_owned()),
-            metadata,
-            attachments: Vec::new(),
-        })
+        let found = self.ask_service(call, who, arguments).await?;
+        Ok(found.unwrap_or_else(|| NOTHING.to_owned()))
     }
 }
 

@@ -9,8 +9,10 @@ pub(crate) mod lock;
 pub(crate) mod store;
 pub(crate) mod text;
 
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -23,7 +25,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
-use text::{Decoded, join_mark, split_mark};
+use text::{Decoded, join_mark, split_mark, with_line_feeds};
 
 /// Largest file whose content is compared or edited. What people and models write is far below it; the
 /// texts, lines and differences of one that large take about half a gigabyte.
@@ -67,36 +69,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     let Arguments { content, file_path } = arguments(NAME, input)?;
     let path = call.scope.resolve(&file_path);
     let place = call.reach(&path, PathKind::File).await?;
-    let _lock = lock::lock(place.target(), &call.cancel).await?;
-    let existing = load(&place).await?;
-    let exists = !matches!(existing, Existing::Missing);
-    let old = match existing {
-        Existing::Missing => Decoded::new(Vec::new()),
-        Existing::Folder => return Err(is_folder(&path)),
-        Existing::File(bytes) => Decoded::new(bytes),
-        // Its content is not shown, but that is no reason not to replace it.
-        Existing::TooLarge(mark) => Decoded::new(join_mark(mark, &[])),
-    };
-    let (bytes, diff) = {
-        let path = path.clone();
-        blocking(move || {
-            let (mark, text) = split_mark(&content);
-            let diff = Comparison::new(&old.text, text).patch(&path.to_string_lossy(), Form::Tool);
-            (join_mark(mark || old.mark, text.as_bytes()), diff)
-        })
-        .await?
-    };
-    ask_edit(call, &path, diff).await?;
-    save(&path, &place, bytes).await?;
-    announce(
-        call,
-        &path,
-        if exists {
-            FileChange::Change
-        } else {
-            FileChange::Add
-        },
-    );
+    let exists = write(call, &path, &place, content, Naming::Worktree).await?;
     let mut metadata = Object::new();
     metadata.insert("diagnostics".into(), json!({}));
     metadata.insert("filepath".into(), path.to_string_lossy().into());
@@ -105,8 +78,81 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         title: call.scope.relative(&path),
         output: "Wrote file successfully.".into(),
         metadata,
-        attachments: Vec::new(),
+        ..Output::default()
     })
+}
+
+/// Gives a file new content, once that is allowed. Says whether there was one already.
+pub(crate) async fn write(
+    call: &Call,
+    path: &Path,
+    place: &Place,
+    content: String,
+    naming: Naming,
+) -> Result<bool, Failure> {
+    let _lock = lock::lock(place.target(), &call.cancel).await?;
+    let existing = load(place).await?;
+    let exists = !matches!(existing, Existing::Missing);
+    let old = match existing {
+        Existing::Missing => Decoded::new(Vec::new()),
+        Existing::Folder => return Err(is_folder(path)),
+        Existing::File(bytes) => Decoded::new(bytes),
+        // Its content is not shown, but that is no reason not to replace it.
+        Existing::TooLarge(mark) => Decoded::new(join_mark(mark, &[])),
+    };
+    let (bytes, diff) = {
+        let (path, scope) = (path.to_owned(), Arc::clone(&call.scope));
+        blocking(move || {
+            let (mark, text) = split_mark(&content);
+            let diff = naming.patch(&scope, &path, &Comparison::new(&old.text, text));
+            (join_mark(mark || old.mark, text.as_bytes()), diff)
+        })
+        .await?
+    };
+    ask_edit(call, path, diff, naming).await?;
+    save(path, place, bytes).await?;
+    let event = if exists {
+        FileChange::Change
+    } else {
+        FileChange::Add
+    };
+    announce(call, path, event);
+    Ok(exists)
+}
+
+/// How changes are named and shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// Permissions see paths from the worktree, patches absolute ones and plain lines.
+    Worktree,
+    /// Both see paths from the session's folder, and lines as they are (reference `v2.md` §6).
+    Session,
+}
+
+impl Naming {
+    /// The path for permissions.
+    pub(crate) fn resource(self, scope: &Scope, path: &Path) -> String {
+        match self {
+            Self::Worktree => scope.relative(path),
+            Self::Session => crate::durable::resource(scope, path),
+        }
+    }
+
+    /// The text whose lines are compared.
+    pub(crate) fn comparable(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::Worktree => with_line_feeds(text),
+            Self::Session => Cow::Borrowed(text),
+        }
+    }
+
+    /// The patch of a file.
+    pub(crate) fn patch(self, scope: &Scope, path: &Path, comparison: &Comparison<'_>) -> String {
+        match self {
+            Self::Worktree => comparison.patch(&path.to_string_lossy(), Form::Tool),
+            Self::Session => comparison.patch(&self.resource(scope, path), Form::Exact),
+        }
+    }
 }
 
 /// What there is before a change.
@@ -169,13 +215,13 @@ pub(crate) async fn remove(path: &Path, place: &Place) -> Result<(), Failure> {
 }
 
 /// Asks for permission to make the change that `diff` shows.
-pub(crate) async fn ask_edit(call: &Call, path: &Path, diff: String) -> Result<(), Failure> {
+pub(crate) async fn ask_edit(call: &Call, path: &Path, diff: String, naming: Naming) -> Result<(), Failure> {
     let mut metadata = Object::new();
     metadata.insert("filepath".into(), path.to_string_lossy().into());
     metadata.insert("diff".into(), diff.into());
     call.ask(Ask {
         permission: "edit".into(),
-        patterns: vec![call.scope.relative(path)],
+        patterns: vec![naming.resource(&call.scope, path)],
         always: vec!["*".into()],
         metadata,
     })

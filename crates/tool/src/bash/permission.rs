@@ -12,11 +12,11 @@ use crate::contract::{Ask, Call, Failure, external_pattern};
 
 /// What a command line needs permission for; each thing once, in the order of the text.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Needs {
+pub(crate) struct Needs {
     /// Folders outside that it works on or in.
-    directories: IndexSet<PathBuf>,
+    pub(crate) directories: IndexSet<PathBuf>,
     /// Texts of its commands.
-    patterns: IndexSet<String>,
+    pub(crate) patterns: IndexSet<String>,
     /// What «always» allows for them.
     always: IndexSet<String>,
 }
@@ -70,7 +70,7 @@ fn command_metadata(command: &str) -> Object {
 
 impl Needs {
     /// Touches the disk: an argument that is a folder stands for itself, a file for its folder.
-    fn of(call: &Call, command: &str, directory: &Path) -> Self {
+    pub(crate) fn of(call: &Call, command: &str, directory: &Path) -> Self {
         let script = script::parse(command);
         let home = std::env::home_dir().unwrap_or_default();
         let mut needs = Self::default();

@@ -20,6 +20,8 @@ pub struct Transcript<'a> {
     truncation: &'a Truncation,
     /// Bytes of a character that is not complete yet.
     partial: Vec<u8>,
+    /// The beginning of the output: as much of it as is ever told.
+    head: String,
     /// The end of the output.
     tail: String,
     /// Bytes of all output.
@@ -39,6 +41,8 @@ enum Saving {
 /// Output that has ended.
 #[derive(Debug, PartialEq, Eq)]
 pub struct End {
+    /// Its beginning, at most as many bytes as the limits allow.
+    pub head: String,
     /// Its end within the limits.
     pub text: String,
     /// Whether that is not all.
@@ -55,6 +59,7 @@ impl<'a> Transcript<'a> {
         Self {
             truncation,
             partial: Vec::new(),
+            head: String::new(),
             tail: String::new(),
             total: 0,
             file: Saving::NotYet,
@@ -79,6 +84,11 @@ impl<'a> Transcript<'a> {
     async fn add(&mut self, text: &str) {
         if text.is_empty() {
             return;
+        }
+        let room = self.truncation.max_bytes.saturating_sub(self.head.len());
+        if self.head.len() == self.total {
+            let fits = text.floor_char_boundary(room);
+            self.head.push_str(text.get(..fits).unwrap_or_default());
         }
         self.tail.push_str(text);
         self.total += text.len();
@@ -149,6 +159,7 @@ impl<'a> Transcript<'a> {
             },
         };
         End {
+            head: self.head,
             text,
             truncated,
             saved,
@@ -273,6 +284,7 @@ mod tests {
         assert_eq!(
             end,
             End {
+                head: "one\ntwo\n".into(),
                 text: "one\ntwo\n".into(),
                 truncated: false,
                 saved: None,

@@ -9,7 +9,7 @@ use std::ops::Range;
 use opencode_project::diff::trim;
 
 use super::lines::{Effort, Lines, units};
-use super::matchers;
+use super::matchers::{self, Matcher};
 
 /// Why nothing is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,10 +34,30 @@ pub(super) enum Refusal {
 
 /// Which parts of `content` are to be replaced: several only if `all` are wanted, else one.
 pub(super) fn find(content: &str, old: &str, all: bool, work: usize) -> Result<Vec<Range<usize>>, Refusal> {
+    find_by(&matchers::ALL, content, old, all, work)
+}
+
+/// As [`find`], of parts that are exactly `old`.
+pub(super) fn find_exact(
+    content: &str,
+    old: &str,
+    all: bool,
+    work: usize,
+) -> Result<Vec<Range<usize>>, Refusal> {
+    find_by(&[matchers::exact], content, old, all, work)
+}
+
+fn find_by(
+    ways: &[Matcher],
+    content: &str,
+    old: &str,
+    all: bool,
+    work: usize,
+) -> Result<Vec<Range<usize>>, Refusal> {
     let file = Lines::new(content);
     let mut effort = Effort::new(work);
     let mut refusal = Refusal::Missing;
-    for matcher in matchers::ALL {
+    for matcher in ways {
         let mut last = None;
         for candidate in matcher(&file, old, &mut effort) {
             if last.as_ref() == Some(&candidate) {

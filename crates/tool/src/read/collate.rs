@@ -60,7 +60,7 @@ const AFTER: [(char, char); 7] = [
 ];
 
 /// Sorts names.
-pub(super) fn sort(names: &mut [String]) {
+pub(crate) fn sort(names: &mut [String]) {
     // Equal weights are left to the names themselves, so that the order never depends on the disk's.
     names.sort_by_cached_key(|name| (Weights::of(name), name.clone()));
 }

@@ -38,6 +38,21 @@ pub(super) fn of(path: &Path, sample: &[u8]) -> Kind {
     }
 }
 
+/// The media type of a picture, by its first bytes.
+pub(crate) fn picture(sample: &[u8]) -> Option<&'static str> {
+    by_content(sample).filter(|mime| !matches!(*mime, PDF | "image/bmp"))
+}
+
+/// Whether what is at `path` is surely no text; pictures are none either.
+pub(crate) fn is_no_text(path: &Path, sample: &[u8]) -> bool {
+    let extension = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
+    by_content(sample) == Some(PDF) || BINARY_EXTENSIONS.contains(&&*extension) || is_binary(sample)
+}
+
 fn by_content(sample: &[u8]) -> Option<&'static str> {
     let starts: [(&[u8], &str); 5] = [
         (b"\x89PNG\r\n\x1a\n", "image/png"),

@@ -11,25 +11,25 @@ const MAX_LINE: usize = 2000;
 const KEPT: usize = 3 * MAX_LINE + 4;
 
 /// Bytes of all lines that are shown.
-const MAX_BYTES: usize = 50 * 1024;
+pub(crate) const MAX_BYTES: usize = 50 * 1024;
 
 /// A page of lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lines {
-    pub(super) lines: Vec<String>,
+pub(crate) struct Lines {
+    pub(crate) lines: Vec<String>,
     /// Lines of the whole text, or up to and with the one that did not fit if it is `cut`.
-    pub(super) count: u64,
+    pub(crate) count: u64,
     /// The page ended early because it holds enough bytes.
-    pub(super) cut: bool,
+    pub(crate) cut: bool,
     /// There are more lines after the page.
-    pub(super) more: bool,
+    pub(crate) more: bool,
 }
 
 /// Reads `limit` lines from line `offset` (from 1) on, and counts the rest.
 ///
 /// A line ends with LF, CR LF or CR. A byte order mark at the start is skipped, and what is not UTF-8 is
 /// shown as U+FFFD.
-pub(super) fn read(
+pub(crate) fn read(
     reader: impl Read,
     offset: u64,
     limit: u64,

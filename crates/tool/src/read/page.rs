@@ -219,7 +219,7 @@ impl Page {
             title: self.title,
             output,
             metadata,
-            attachments: Vec::new(),
+            ..Output::default()
         }
     }
 }

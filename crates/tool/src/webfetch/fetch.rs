@@ -42,10 +42,11 @@ impl From<reqwest::Error> for Error {
 
 /// A document.
 #[derive(Debug)]
-pub(super) struct Fetched {
+pub(crate) struct Fetched {
     /// As the server wrote it; empty when it did not.
-    pub(super) content_type: String,
-    pub(super) body: Vec<u8>,
+    pub(crate) content_type: String,
+    /// All of it.
+    pub(crate) body: Vec<u8>,
 }
 
 /// Gets documents.

@@ -1,0 +1,97 @@
+//! The tools as durable sessions offer them (reference `v2.md` §6).
+//!
+//! Each is a face of the tool of the same name: the work is done there, here are the arguments, the facts of the
+//! result (`structured`, carried by [`Output::metadata`]) and the texts that durable sessions know. A model is told
+//! the texts, or the facts as JSON where there are none. Results are brought into the limits here ([`bound`]),
+//! because both ends of a text are kept and the facts stay as they are.
+
+mod apply_patch;
+mod bash;
+mod bound;
+mod edit;
+mod locate;
+mod mime;
+mod question;
+mod read;
+mod schema;
+mod search;
+mod skill;
+mod todowrite;
+mod webfetch;
+mod websearch;
+mod write;
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use opencode_schema::Object;
+use serde_json::Value;
+
+use crate::contract::{Call, Definition, Failure, Output, Scope, Tool};
+use crate::registry::Settings;
+
+pub(crate) use locate::{check, resource};
+
+/// All of them, in the order of their names.
+pub(crate) fn tools(settings: Settings) -> Vec<Arc<dyn Tool>> {
+    let mut tools: Vec<Arc<dyn Tool>> = vec![
+        bounded(apply_patch::ApplyPatch),
+        bounded(bash::Bash::new(settings.command_timeout)),
+        bounded(edit::Edit),
+        bounded(search::Glob),
+        bounded(search::Grep),
+    ];
+    if settings.may_ask {
+        tools.push(bounded(question::Question));
+    }
+    tools.extend([
+        bounded(read::Read),
+        bounded(skill::Skill),
+        bounded(todowrite::Todowrite),
+        bounded(webfetch::Webfetch::default()),
+        bounded(websearch::Websearch::new(settings.search)),
+        bounded(write::Write),
+    ]);
+    tools
+}
+
+fn bounded(tool: impl Tool + 'static) -> Arc<dyn Tool> {
+    Arc::new(Bounded(tool))
+}
+
+/// A tool whose results are within the limits.
+struct Bounded<T>(T);
+
+impl<T: Tool> Tool for Bounded<T> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn definition(&self, scope: &Scope) -> Definition {
+        self.0.definition(scope)
+    }
+
+    fn permission(&self) -> &str {
+        self.0.permission()
+    }
+
+    fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
+        async move {
+            let output = self.0.run(call, input).await?;
+            Ok(bound::fit(&call.scope.truncation, output).await)
+        }
+        .boxed()
+    }
+}
+
+/// The facts of a result.
+fn facts(value: Value) -> Object {
+    match value {
+        Value::Object(object) => object,
+        _ => Object::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
