@@ -26,6 +26,7 @@ mod gitlab;
 mod golden;
 pub mod headers;
 pub mod http;
+mod integration;
 mod interface;
 mod listing;
 pub mod live;

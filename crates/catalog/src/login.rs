@@ -7,6 +7,7 @@
 //!
 //! Secrets go into `auth.json` and into requests, and nowhere else: not into the environment, not into logs.
 
+mod attempts;
 mod callback;
 mod device;
 mod flow;
@@ -26,6 +27,7 @@ use opencode_llm::target::Target;
 use opencode_schema::config::Config;
 use serde_json::{Value, json};
 
+pub use attempts::{Attempt, Attempts, Outcome};
 pub use logins::{Authorization, Logins, Proceeding};
 pub use method::{Flow, Kind, Method, Prompt};
 pub use methods::METHODS;
@@ -67,6 +69,9 @@ pub enum LoginError {
         /// The provider.
         provider_id: String,
     },
+    /// Too many logins go on at once.
+    #[error("too many logins go on at once")]
+    TooMany,
     /// A server did not do its part.
     #[error(transparent)]
     Http(#[from] HttpError),

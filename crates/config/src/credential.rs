@@ -1,17 +1,22 @@
 //! Stored credentials: `auth.json` (reference `config.md` §9).
 
+mod connection;
+
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use opencode_schema::time::Millis;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::environment::variable;
 use crate::lock::{self, Lock};
 use crate::{Environment, Paths};
+
+pub use connection::{Connection, connect, connections, disconnect, relabel};
 
 /// How often one looks whether another program has written its credential, and how long it is between two
 /// looks.
@@ -155,6 +160,11 @@ pub fn check(entry: &Value) -> Result<(), serde_json::Error> {
 /// The file cannot be read or written, or holds something else than an object: then it stays as it is.
 pub fn put(paths: &Paths, id: &str, entry: Option<Value>) -> io::Result<()> {
     let _writing = hold(paths)?;
+    put_held(paths, id, entry)
+}
+
+/// The same for somebody who holds the file.
+fn put_held(paths: &Paths, id: &str, entry: Option<Value>) -> io::Result<()> {
     let plain = id.trim_end_matches('/');
     let path = paths.credentials();
     let mut entries: IndexMap<String, Value> = match fs_err::read_to_string(&path) {
@@ -164,6 +174,9 @@ pub fn put(paths: &Paths, id: &str, entry: Option<Value>) -> io::Result<()> {
     };
     // Parity: config.md §9, an address has one entry, without slashes at its end.
     entries.retain(|known, _| known == plain || known.trim_end_matches('/') != plain);
+    let credential = |entry: &Value| Credential::deserialize(entry).ok();
+    let before = entries.get(plain).and_then(credential);
+    let now = entry.as_ref().and_then(credential);
     match entry {
         Some(entry) => {
             entries.insert(plain.to_owned(), entry);
@@ -172,12 +185,21 @@ pub fn put(paths: &Paths, id: &str, entry: Option<Value>) -> io::Result<()> {
             entries.shift_remove(plain);
         }
     }
+    replace(paths, &path, &entries)?;
+    match (before, now) {
+        (Some(before), Some(now)) if before.is_same_login(&now) => Ok(()),
+        _ => connection::forget(paths, plain),
+    }
+}
+
+/// Replaces a file as a whole; it is the user's alone.
+fn replace(paths: &Paths, path: &Path, content: &impl Serialize) -> io::Result<()> {
     fs_err::create_dir_all(&paths.data)?;
     // A temporary file is for its owner alone from the beginning.
     let mut file = tempfile::NamedTempFile::new_in(&paths.data)?;
-    serde_json::to_writer_pretty(&mut file, &entries)?;
+    serde_json::to_writer_pretty(&mut file, content)?;
     file.as_file().sync_all()?;
-    file.persist(&path).map_err(|error| error.error)?;
+    file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
 

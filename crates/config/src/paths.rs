@@ -69,6 +69,12 @@ impl Paths {
         self.data.join("auth.json")
     }
 
+    /// Ids and labels of stored credentials.
+    #[must_use]
+    pub fn connections(&self) -> PathBuf {
+        self.data.join("connections.json")
+    }
+
     /// Whole tool results.
     #[must_use]
     pub fn tool_output(&self) -> PathBuf {

@@ -49,11 +49,19 @@ impl Origin {
     #[must_use]
     pub fn everywhere(project_id: Option<String>, workspace_id: Option<WorkspaceId>) -> Self {
         Self {
-            directory: "global".to_owned(),
+            directory: Self::EVERYWHERE.to_owned(),
             project_id,
             workspace_id,
         }
     }
+
+    /// Whether it is such a place.
+    #[must_use]
+    pub fn is_everywhere(&self) -> bool {
+        self.directory == Self::EVERYWHERE
+    }
+
+    const EVERYWHERE: &str = "global";
 }
 
 macro_rules! events {
@@ -302,6 +310,13 @@ events! {
     ModelsRefreshed = "models-dev.refreshed" {}
     /// Providers or models have come or gone.
     CatalogUpdated = "catalog.updated" {}
+    /// What can be connected, or how, is different.
+    IntegrationUpdated = "integration.updated" {}
+    /// A credential has come, changed or gone.
+    IntegrationConnectionUpdated = "integration.connection.updated" {
+        /// What it opens.
+        #[serde(rename = "integrationID")] integration_id: String,
+    }
     /// The configuration of a location differs, and is in force from the next step on.
     ConfigUpdated = "config.updated" {
         /// Its keys that differ.

@@ -3,6 +3,7 @@
 
 use indexmap::IndexMap;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::agent::{Agent, Mode};
 use crate::command::Command;
@@ -388,4 +389,58 @@ pub fn prices(model: &Model) -> Vec<ListedPrice> {
         price: price.clone(),
     });
     std::iter::once(base).chain(tiers).chain(large).collect()
+}
+
+/// Something that can be connected: a provider that takes a key or a login.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct IntegrationInfo {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// How it is connected.
+    pub methods: Vec<IntegrationMethod>,
+    /// What connects it.
+    pub connections: Vec<ConnectionInfo>,
+}
+
+/// A way to connect something.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum IntegrationMethod {
+    /// By a key.
+    Key {},
+    /// By variables of the environment.
+    Env {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// By a login.
+    Oauth {
+        /// Its name among those of the integration.
+        id: String,
+        /// What lists call it.
+        label: String,
+        /// What is asked first.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        prompts: Vec<Value>,
+    },
+}
+
+/// What connects something. Never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ConnectionInfo {
+    /// A stored credential.
+    Credential {
+        /// Its id.
+        id: String,
+        /// What the user calls it.
+        label: String,
+    },
+    /// A variable of the environment.
+    Env {
+        /// Its name.
+        name: String,
+    },
 }

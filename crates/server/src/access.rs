@@ -329,8 +329,9 @@ fn introduces_itself_later(request: &Request) -> bool {
 /// Whether a request brings a ticket to where tickets are looked at.
 fn has_ticket(request: &Request) -> bool {
     let path = request.uri().path();
-    let id = path
-        .strip_prefix("/pty/")
+    let id = ["/pty/", "/api/pty/"]
+        .into_iter()
+        .find_map(|start| path.strip_prefix(start))
         .and_then(|rest| rest.strip_suffix("/connect"));
     id.is_some_and(|id| !id.contains('/'))
         && query_value(request.uri().query().unwrap_or_default(), "ticket")

@@ -31,6 +31,7 @@ pub(crate) const HEADERS: [(HeaderName, &str); 4] = [
 ];
 /// Between two signs of life.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+const NEWER_HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// What happens in one location.
 pub(crate) async fn of_location(State(app): State<App>, At(location): At) -> Result<Response, ApiError> {
@@ -42,6 +43,11 @@ pub(crate) async fn global(State(app): State<App>) -> Response {
     Stream::new(&app, Scope::Everywhere).respond()
 }
 
+/// The same in the form of the newer interface.
+pub(crate) async fn newer(State(app): State<App>) -> Response {
+    Stream::new(&app, Scope::Newer).respond()
+}
+
 enum Scope {
     Location {
         directory: String,
@@ -49,6 +55,8 @@ enum Scope {
         _held: Arc<Ground>,
     },
     Everywhere,
+    /// The same in the form of the newer interface.
+    Newer,
 }
 
 impl Scope {
@@ -69,6 +77,7 @@ impl Scope {
                 vec![written_event(event)]
             }
             Self::Location { .. } => Vec::new(),
+            Self::Newer => vec![newer_event(event)],
             Self::Everywhere => {
                 let wrapped = |payload: Value| {
                     let mut frame = json!({ "payload": payload });
@@ -98,8 +107,45 @@ impl Scope {
         match self {
             Self::Location { .. } => frame,
             Self::Everywhere => json!({ "payload": frame }),
+            Self::Newer => json!({ "id": EventId::new(), "type": kind, "data": {} }),
         }
     }
+
+    /// When the first sign of life comes, and how long it is between two.
+    fn pulse(&self) -> (Duration, Duration) {
+        match self {
+            Self::Newer => (Duration::ZERO, NEWER_HEARTBEAT),
+            _ => (HEARTBEAT, HEARTBEAT),
+        }
+    }
+
+    fn sign_of_life(&self) -> Bytes {
+        match self {
+            Self::Newer => Bytes::from_static(b": heartbeat\n\n"),
+            _ => written(&[self.control("server.heartbeat")]),
+        }
+    }
+}
+
+/// An event as the newer interface sends it: with its place in the log, if it has one, and numbers for times.
+fn newer_event(event: &Event) -> Value {
+    let mut body = json!(event.body);
+    let mut frame = json!({ "id": event.id, "type": event.body.kind() });
+    if let Some(durable) = event.body.durable() {
+        frame["durable"] = json!({
+            "aggregateID": durable.aggregate,
+            "seq": event.seq,
+            "version": durable.version,
+        });
+    }
+    if let Some(origin) = event.origin.as_deref().filter(|origin| !origin.is_everywhere()) {
+        frame["location"] = json!({ "directory": origin.directory });
+        if let Some(workspace) = &origin.workspace_id {
+            frame["location"]["workspaceID"] = json!(workspace);
+        }
+    }
+    frame["data"] = body["properties"].take();
+    frame
 }
 
 /// An event as it is sent.
@@ -145,7 +191,8 @@ struct Stream {
 
 impl Stream {
     fn new(app: &App, scope: Scope) -> Self {
-        let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        let (first, pause) = scope.pulse();
+        let mut heartbeat = interval_at(Instant::now() + first, pause);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             scope,
@@ -178,9 +225,7 @@ impl Stream {
                         return None;
                     }
                 },
-                _ = self.heartbeat.tick() => {
-                    return Some(written(&[self.scope.control("server.heartbeat")]));
-                }
+                _ = self.heartbeat.tick() => return Some(self.scope.sign_of_life()),
             };
             let frames = self.scope.frames(&event);
             if !frames.is_empty() {

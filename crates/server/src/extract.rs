@@ -127,11 +127,11 @@ async fn workspace_of(parts: &Parts, app: &App) -> Result<Option<WorkspaceId>, A
     Ok(Some(id))
 }
 
-/// The location of a request of the newer kind, which names its folder and its workspace by other names
+/// The folder of a request of the newer kind, which names it, and its workspace, by other names
 /// (reference `http-api.md` §3).
-pub(crate) struct LocationAt(pub(crate) Arc<Location>);
+pub(crate) struct PlaceAt(pub(crate) PathBuf);
 
-impl FromRequestParts<App> for LocationAt {
+impl FromRequestParts<App> for PlaceAt {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
@@ -156,6 +156,18 @@ impl FromRequestParts<App> for LocationAt {
             }
             (None, None) => Folder::from_request_parts(parts, app).await?.path,
         };
+        Ok(Self(path))
+    }
+}
+
+/// The location of such a request.
+pub(crate) struct LocationAt(pub(crate) Arc<Location>);
+
+impl FromRequestParts<App> for LocationAt {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let PlaceAt(path) = PlaceAt::from_request_parts(parts, app).await?;
         if !fs_err::tokio::metadata(&path)
             .await
             .is_ok_and(|found| found.is_dir())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use opencode_catalog::login::Logins;
+use opencode_catalog::login::{Attempts as LoginAttempts, Logins};
 use opencode_project::search::names::Names;
 use opencode_session::Engine;
 use tokio::net::TcpListener;
@@ -93,6 +93,8 @@ pub(crate) struct Shared {
     pub(crate) chats: Chats,
     /// Logins that are going on.
     pub(crate) logins: Logins,
+    /// Those of them that clients ask after.
+    pub(crate) attempts: LoginAttempts,
 }
 
 impl std::ops::Deref for App {
@@ -225,6 +227,7 @@ impl Routed {
             tickets: Tickets::default(),
             audit,
             chats: Chats::default(),
+            attempts: LoginAttempts::new(logins.clone()),
             logins,
         }));
         let router = operations::router()

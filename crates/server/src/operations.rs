@@ -97,9 +97,26 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/api/permission/request" "v2.permission.request.list" api::session::asking::all_permissions;
         get "/api/question/request" "v2.question.request.list" api::session::asking::all_questions;
 
+        get "/api/integration" "v2.integration.list" api::integration::list;
+        get "/api/integration/{integrationID}" "v2.integration.get" api::integration::get;
+        post "/api/integration/{integrationID}/connect/key" "v2.integration.connect.key" api::integration::connect_key;
+        post "/api/integration/{integrationID}/connect/oauth" "v2.integration.connect.oauth" api::integration::connect_oauth;
+        get "/api/integration/attempt/{attemptID}" "v2.integration.attempt.status" api::integration::attempt;
+        delete "/api/integration/attempt/{attemptID}" "v2.integration.attempt.cancel" api::integration::cancel;
+        post "/api/integration/attempt/{attemptID}/complete" "v2.integration.attempt.complete" api::integration::complete;
+        patch "/api/credential/{credentialID}" "v2.credential.update" api::credential::update;
+        delete "/api/credential/{credentialID}" "v2.credential.remove" api::credential::remove;
         get "/api/fs/list" "v2.fs.list" api::fs::list;
         get "/api/fs/read/*" "v2.fs.read" api::fs::read;
         get "/api/fs/find" "v2.fs.find" api::fs::find;
+        get "/api/event" "v2.event.subscribe" events::newer;
+        get "/api/pty" "v2.pty.list" api::pty::list;
+        post "/api/pty" "v2.pty.create" api::pty::create;
+        get "/api/pty/{ptyID}" "v2.pty.get" api::pty::get;
+        put "/api/pty/{ptyID}" "v2.pty.update" api::pty::update;
+        delete "/api/pty/{ptyID}" "v2.pty.remove" api::pty::remove;
+        post "/api/pty/{ptyID}/connect-token" "v2.pty.connectToken" api::pty::connect_token;
+        get "/api/pty/{ptyID}/connect" "v2.pty.connect" api::pty::connect;
 
         get "/vcs" "vcs.get" vcs::get;
         get "/vcs/status" "vcs.status" vcs::status;

@@ -110,7 +110,7 @@ impl Opened {
     /// Whether nobody holds it, as it is or as it was, and nobody works in its terminals.
     fn is_idle(&self) -> bool {
         let now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::strong_count(&now) == 1 && Arc::strong_count(now.ground()) == 1 && now.terminals.all().is_empty()
+        Arc::strong_count(&now) == 1 && Arc::strong_count(now.ground()) == 1 && !now.has_terminal()
     }
 }
 
@@ -283,7 +283,7 @@ impl Engine {
             locations.kept.remove(&location.directory);
         }
         location.jobs.close();
-        location.terminals.close().await;
+        location.close_terminals().await;
         let directory = location.directory.to_string_lossy().into_owned();
         Ok(location
             .store
@@ -365,7 +365,7 @@ impl Engine {
             location.jobs.close();
         }
         let rest = async {
-            let terminals = opened.iter().map(|location| location.terminals.close());
+            let terminals = opened.iter().map(|location| location.close_terminals());
             tokio::join!(
                 join_all(terminals),
                 self.inner.delegations.close(),

@@ -74,7 +74,7 @@ pub use prompt::Prompt;
 pub use relocate::MoveError;
 pub use shell::UserCommand;
 pub use spending::{Spending, Use};
-pub use terminals::{NewTerminal, OpenTerminal, TerminalChange, Terminals};
+pub use terminals::{NewTerminal, OpenTerminal, TerminalChange, Terminals, TerminalsOf};
 pub use transfer::{Transcript, sanitize};
 pub use workspace::{KIND as WORKSPACE_KIND, NewWorkspace, WorkspaceError};
 pub use worktree::{Branch, NewWorktree, Worktree, WorktreeError};

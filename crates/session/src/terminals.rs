@@ -1,5 +1,7 @@
-//! The terminals of a location (reference `http-api.md` §6.9). They end with it.
+//! The terminals of a location (reference `http-api.md` §6.9). They end with it. The older and the newer
+//! interface have registries of their own; the newer one remembers what has ended.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,20 +14,30 @@ use opencode_schema::pty::{Pty, Status};
 use opencode_schema::{EventBody, PtyId};
 use opencode_store::Store;
 
-use crate::{Engine, Error, Location};
+use crate::{Engine, Error, Ground, Location};
 
 /// Characters of the id that a title ends with when nobody gives one.
 const TITLE_ID: usize = 4;
 
+/// Ended terminals that the newer interface remembers.
+const REMEMBERED: usize = 25;
+
+/// One of the registries of a location.
+pub type TerminalsOf = fn(&Ground) -> &Terminals;
+
 /// The terminals of one location.
 pub struct Terminals {
     store: Store,
+    /// How many that have ended are still listed.
+    remembers: usize,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     open: IndexMap<PtyId, Arc<OpenTerminal>>,
+    /// What is remembered of those that have ended, the oldest first.
+    ended: VecDeque<Pty>,
     /// The location is given up: no more are opened.
     is_closed: bool,
 }
@@ -70,10 +82,20 @@ pub struct TerminalChange {
 }
 
 impl Terminals {
-    pub(crate) fn new(store: Store) -> Self {
+    /// Terminals that are forgotten when their programs end.
+    pub(crate) fn forgetting(store: Store) -> Self {
         Self {
             store,
+            remembers: 0,
             state: Mutex::default(),
+        }
+    }
+
+    /// Terminals of which some are remembered when their programs have ended.
+    pub(crate) fn remembering(store: Store) -> Self {
+        Self {
+            remembers: REMEMBERED,
+            ..Self::forgetting(store)
         }
     }
 
@@ -81,13 +103,31 @@ impl Terminals {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All whose programs run, in the order in which they were opened.
+    /// All of them, in the order in which they were opened.
     #[must_use]
     pub fn all(&self) -> Vec<Pty> {
-        self.state().open.values().map(|one| one.info()).collect()
+        let state = self.state();
+        let open = state.open.values().map(|one| one.info());
+        let mut all: Vec<Pty> = state.ended.iter().cloned().chain(open).collect();
+        all.sort_by(|one, other| one.id.cmp(&other.id));
+        all
     }
 
-    /// One of them.
+    /// Whether a program runs in one.
+    #[must_use]
+    pub fn are_at_work(&self) -> bool {
+        !self.state().open.is_empty()
+    }
+
+    /// What is known of one, whether its program runs or has ended.
+    #[must_use]
+    pub fn info(&self, id: &PtyId) -> Option<Pty> {
+        let state = self.state();
+        let open = state.open.get(id).map(|open| open.info());
+        open.or_else(|| state.ended.iter().find(|info| info.id == *id).cloned())
+    }
+
+    /// One whose program runs.
     #[must_use]
     pub fn get(&self, id: &PtyId) -> Option<Arc<OpenTerminal>> {
         self.state().open.get(id).map(Arc::clone)
@@ -98,7 +138,9 @@ impl Terminals {
     /// # Errors
     /// The database is closed.
     pub async fn update(&self, id: &PtyId, change: TerminalChange) -> Result<Option<Pty>, Error> {
-        let Some(open) = self.get(id) else { return Ok(None) };
+        let Some(open) = self.get(id) else {
+            return self.retitle_ended(id, change.title).await;
+        };
         if let Some((rows, columns)) = change.size
             && let Err(error) = open.terminal.resize(rows, columns)
         {
@@ -112,11 +154,48 @@ impl Terminals {
             }
             info.clone()
         };
+        self.updated(info).await.map(Some)
+    }
+
+    async fn retitle_ended(&self, id: &PtyId, title: Option<String>) -> Result<Option<Pty>, Error> {
+        let info = {
+            let mut state = self.state();
+            let Some(info) = state.ended.iter_mut().find(|info| info.id == *id) else {
+                return Ok(None);
+            };
+            if let Some(title) = title.filter(|title| !title.is_empty()) {
+                info.title = title;
+            }
+            info.clone()
+        };
+        self.updated(info).await.map(Some)
+    }
+
+    async fn updated(&self, info: Pty) -> Result<Pty, Error> {
         let event = EventBody::PtyUpdated {
             info: Box::new(info.clone()),
         };
         self.store.announce(event).await?;
-        Ok(Some(info))
+        Ok(info)
+    }
+
+    /// Takes one from those at work when its program has ended; false when it was removed before.
+    fn retire(&self, id: &PtyId, exit_code: u32) -> bool {
+        let mut state = self.state();
+        let Some(open) = state.open.shift_remove(id) else {
+            return false;
+        };
+        if self.remembers > 0 {
+            if state.ended.len() >= self.remembers {
+                state.ended.pop_front();
+            }
+            state.ended.push_back(Pty {
+                status: Status::Exited,
+                exit_code: Some(exit_code),
+                ..open.info()
+            });
+        }
+        true
     }
 
     /// Ends a terminal with all that runs in it; false when there is no such terminal. It is gone from the
@@ -126,8 +205,16 @@ impl Terminals {
     /// The database is closed.
     pub async fn remove(&self, id: &PtyId) -> Result<bool, Error> {
         let taken = self.state().open.shift_remove(id);
-        let Some(open) = taken else { return Ok(false) };
-        open.terminal.stop().await;
+        match taken {
+            Some(open) => open.terminal.stop().await,
+            None => {
+                let mut state = self.state();
+                let Some(at) = state.ended.iter().position(|info| info.id == *id) else {
+                    return Ok(false);
+                };
+                state.ended.remove(at);
+            }
+        }
         self.store
             .announce(EventBody::PtyDeleted { id: id.clone() })
             .await?;
@@ -151,7 +238,12 @@ impl Engine {
     /// # Errors
     /// [`Error::Terminal`] when the program cannot be started; [`Error::Ending`] when the location was given
     /// up meanwhile.
-    pub async fn open_terminal(&self, location: &Arc<Location>, new: NewTerminal) -> Result<Pty, Error> {
+    pub async fn open_terminal(
+        &self,
+        location: &Arc<Location>,
+        registry: TerminalsOf,
+        new: NewTerminal,
+    ) -> Result<Pty, Error> {
         let id = PtyId::new();
         let command = new.command.filter(|command| !command.is_empty());
         let command = command.unwrap_or_else(|| location.user_shell().to_string_lossy().into_owned());
@@ -189,7 +281,7 @@ impl Engine {
             terminal,
         });
         {
-            let mut state = location.terminals.state();
+            let mut state = registry(location).state();
             if state.is_closed {
                 return Err(Error::Ending);
             }
@@ -202,7 +294,7 @@ impl Engine {
         let location = Arc::clone(location);
         self.inner.tasks.spawn(async move {
             let exit_code = open.terminal.ended().await;
-            let ended_by_itself = location.terminals.state().open.shift_remove(&id).is_some();
+            let ended_by_itself = registry(&location).retire(&id, exit_code);
             if ended_by_itself
                 && let Err(error) = location
                     .store

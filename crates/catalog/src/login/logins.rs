@@ -1,6 +1,7 @@
 //! Logins that are going on (reference `providers.md` §12.6): one a provider, each with a limit in time.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -145,6 +146,12 @@ impl Logins {
     /// # Errors
     /// None was begun that way, it failed, or it cannot be stored.
     pub async fn complete(&self, provider_id: &str, method: usize) -> Result<(), LoginError> {
+        let credential = self.end(provider_id, method).await?;
+        self.store(provider_id, &credential).await
+    }
+
+    /// Waits until a login is done; gives what came of it.
+    pub(super) async fn end(&self, provider_id: &str, method: usize) -> Result<Credential, LoginError> {
         let not_begun = || LoginError::NotBegun {
             provider_id: provider_id.to_owned(),
         };
@@ -157,10 +164,9 @@ impl Logins {
             }
             begun
         };
-        let credential = (&mut begun.task).await.map_err(|error| LoginError::Failed {
+        (&mut begun.task).await.map_err(|error| LoginError::Failed {
             reason: format!("the login was given up: {error}"),
-        })??;
-        self.store(provider_id, &credential).await
+        })?
     }
 
     /// Stores a credential.
@@ -168,8 +174,32 @@ impl Logins {
     /// # Errors
     /// The file cannot be written.
     pub async fn store(&self, provider_id: &str, credential: &Credential) -> Result<(), LoginError> {
-        let (paths, id, entry) = (self.paths.clone(), provider_id.to_owned(), credential.to_entry());
-        let written = tokio::task::spawn_blocking(move || credential::put(&paths, &id, Some(entry))).await;
+        let (id, entry) = (provider_id.to_owned(), credential.to_entry());
+        self.written(move |paths| credential::put(paths, &id, Some(entry)))
+            .await
+    }
+
+    /// Stores a credential under a label.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub async fn connect(
+        &self,
+        integration: &str,
+        credential: &Credential,
+        label: Option<String>,
+    ) -> Result<(), LoginError> {
+        let (id, entry) = (integration.to_owned(), credential.to_entry());
+        self.written(move |paths| credential::connect(paths, &id, entry, label.as_deref()))
+            .await
+    }
+
+    async fn written(
+        &self,
+        write: impl FnOnce(&Paths) -> io::Result<()> + Send + 'static,
+    ) -> Result<(), LoginError> {
+        let paths = self.paths.clone();
+        let written = tokio::task::spawn_blocking(move || write(&paths)).await;
         let failed = |reason: String| LoginError::Failed {
             reason: format!("the login cannot be stored: {reason}"),
         };

@@ -6,6 +6,8 @@ use serde::Serialize;
 /// One way to log in.
 #[derive(Debug)]
 pub struct Method {
+    /// Its name among those of its provider.
+    pub id: &'static str,
     /// What lists call it; `--method` of the command line, too.
     pub label: &'static str,
     /// What is asked first.

@@ -19,6 +19,7 @@ const TEXT: Prompt = Prompt {
 
 const fn key(label: &'static str, prompts: &'static [Prompt]) -> Method {
     Method {
+        id: "key",
         label,
         prompts,
         flow: Flow::Key,
@@ -27,6 +28,7 @@ const fn key(label: &'static str, prompts: &'static [Prompt]) -> Method {
 
 const fn browser(label: &'static str, prompts: &'static [Prompt], browser: &'static Browser) -> Method {
     Method {
+        id: "browser",
         label,
         prompts,
         flow: Flow::Browser(browser),
@@ -238,8 +240,12 @@ pub static METHODS: &[(&str, &[Method])] = &[
     (
         "openai",
         &[
-            browser("ChatGPT Pro/Plus (browser)", &[], &CHATGPT_BROWSER),
             Method {
+                id: "chatgpt-browser",
+                ..browser("ChatGPT Pro/Plus (browser)", &[], &CHATGPT_BROWSER)
+            },
+            Method {
+                id: "chatgpt-headless",
                 label: "ChatGPT Pro/Plus (headless)",
                 prompts: &[],
                 flow: Flow::Headless,
@@ -250,6 +256,7 @@ pub static METHODS: &[(&str, &[Method])] = &[
     (
         "github-copilot",
         &[Method {
+            id: "device",
             label: "Login with GitHub Copilot",
             prompts: &[
                 Prompt {
@@ -325,6 +332,7 @@ pub static METHODS: &[(&str, &[Method])] = &[
             key("API key", AZURE_RESOURCE),
             // The last, because it is not offered everywhere and the others keep their numbers.
             Method {
+                id: "azure-cli",
                 label: "Microsoft Entra ID (Azure CLI)",
                 prompts: AZURE_RESOURCE,
                 flow: Flow::AzureCli,
@@ -362,6 +370,7 @@ pub static METHODS: &[(&str, &[Method])] = &[
         "xai",
         &[
             Method {
+                id: "device",
                 label: "SuperGrok Subscription",
                 prompts: &[],
                 flow: Flow::Device(&XAI),

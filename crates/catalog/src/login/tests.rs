@@ -16,6 +16,8 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use self::issuer::Issuer;
+mod attempts;
+
 use super::token::test_token;
 use super::*;
 use crate::http::{Call, Http};

@@ -1,8 +1,11 @@
 //! The newer interface, `/api/…`: one module an area.
 
 mod catalog;
+mod event;
 mod fs;
+mod integration;
 mod place;
+mod pty;
 
 use opencode_testkit::Served;
 use serde_json::Value;

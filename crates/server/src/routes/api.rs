@@ -3,10 +3,13 @@
 
 pub(crate) mod agent;
 pub(crate) mod command;
+pub(crate) mod credential;
 pub(crate) mod fs;
+pub(crate) mod integration;
 pub(crate) mod location;
 pub(crate) mod model;
 pub(crate) mod provider;
+pub(crate) mod pty;
 pub(crate) mod reference;
 pub(crate) mod session;
 pub(crate) mod skill;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use futures_util::future::join;
 use opencode_catalog::public::Public;
 use opencode_config::environment::variable;
 use opencode_config::{Environment, Paths, Place};
@@ -52,6 +53,8 @@ pub struct Ground {
     pub questions: Arc<Questions>,
     /// Its terminals.
     pub terminals: Terminals,
+    /// Those of the newer interface.
+    pub remembered_terminals: Terminals,
     /// Its commands in the background.
     pub jobs: Arc<Jobs>,
     /// What a user should know of it: a repository that git refuses, for example.
@@ -111,7 +114,8 @@ impl Ground {
                 permission::ground(&identity.id, &surroundings.paths, &surroundings.environment),
             ),
             questions: Questions::new(store.clone()),
-            terminals: Terminals::new(store.clone()),
+            terminals: Terminals::forgetting(store.clone()),
+            remembered_terminals: Terminals::remembering(store.clone()),
             jobs: Arc::default(),
             warnings: identity
                 .warning
@@ -135,6 +139,16 @@ impl Ground {
             reading: tokio::sync::Mutex::default(),
             latest: Mutex::default(),
         })
+    }
+
+    /// Whether a program runs in a terminal.
+    pub(crate) fn has_terminal(&self) -> bool {
+        self.terminals.are_at_work() || self.remembered_terminals.are_at_work()
+    }
+
+    /// Ends its terminals, for ever.
+    pub(crate) async fn close_terminals(&self) {
+        join(self.terminals.close(), self.remembered_terminals.close()).await;
     }
 
     /// The folder with the root of its worktree.

@@ -24,6 +24,9 @@ const META: u8 = 0;
 /// How long a terminal that is closed may take to say so before its sockets are closed anyhow.
 const AFTERMATH: Duration = Duration::from_secs(2);
 
+/// The program has ended; what is known of it is remembered.
+const EXITED: Close = Close::new(4404, "session exited");
+
 /// Where a client wants to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum From {
@@ -56,25 +59,24 @@ struct Counters {
     shown: AtomicU64,
 }
 
-/// Serves a socket until one of both sides, or the server, ends.
+/// Serves a socket until one of both sides, or the server, ends. `open` is nothing when the program has ended.
 pub(super) async fn serve(
     socket: WebSocket,
-    open: &OpenTerminal,
+    open: Option<&OpenTerminal>,
     from: From,
     ending: &CancellationToken,
 ) -> Traffic {
     let counters = Counters::default();
     let (mut sender, mut receiver) = socket::halves(socket);
-    let terminal = &open.terminal;
-    let close = if terminal.is_over() {
-        Some(Close::MISSING)
-    } else {
-        tokio::select! {
+    let close = match open.map(|open| &open.terminal) {
+        None => Some(EXITED),
+        Some(terminal) if terminal.is_over() => Some(Close::MISSING),
+        Some(terminal) => tokio::select! {
             biased;
             () = ending.cancelled() => Some(Close::ENDING),
             close = show(&mut sender, terminal, from, &counters.shown) => close.ok(),
             Gone = typed(&mut receiver, terminal, &counters.typed) => None,
-        }
+        },
     };
     if let Some(close) = close {
         socket::close(sender, receiver, close).await;
