@@ -127,12 +127,7 @@ pub enum Error {
 /// When the folder or the pattern is no good, or `cancel` fires before the end.
 pub async fn glob(query: Glob, cancel: &CancellationToken) -> Result<Vec<PathBuf>, Error> {
     blocking(cancel, move |cancel| {
-        let walk = walk::files(&query.directory, Some(&query.pattern), query.hidden)?;
-        let paths = walk
-            .take_while(|_| !cancel.is_cancelled())
-            .flatten()
-            .take(query.limit)
-            .collect();
+        let paths = walk::first_files(&query, cancel)?;
         if cancel.is_cancelled() {
             Err(Error::Cancelled)
         } else {

@@ -27,9 +27,6 @@ const MAX_STATES: usize = 64 * 1024 * 1024;
 /// Files that a thread takes at once: one by one, two threads spend a tenth of their time waking each other.
 const BATCH: usize = 16;
 
-/// More threads than this wait for the disk rather than work.
-const MAX_THREADS: usize = 8;
-
 /// Finds lines by content.
 pub(super) fn search(query: &Grep, cancel: &CancellationToken) -> Result<Vec<Match>, Error> {
     // Parity: tools.md §3 «grep». These are the settings that ripgrep has by default.
@@ -52,11 +49,8 @@ pub(super) fn search(query: &Grep, cancel: &CancellationToken) -> Result<Vec<Mat
             found: 0,
         }),
     };
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(MAX_THREADS);
     std::thread::scope(|scope| {
-        for _ in 1..threads {
+        for _ in 1..walk::threads() {
             scope.spawn(|| shared.work());
         }
         shared.work();

@@ -200,6 +200,47 @@ async fn greps_are_those_of_ripgrep() {
 }
 
 #[tokio::test]
+async fn the_first_files_are_those_of_a_walk_in_order() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Names whose order as texts is not that of their folders.
+    for outer in ["a", "a-b", "a.b", "ab", "b", ".hidden", "ignored"] {
+        for inner in ["", "x", "x-y", "x.y", "z/deep"] {
+            let inner = folder.path().join(outer).join(inner);
+            fs_err::create_dir_all(&inner).expect("writable");
+            for file in 0..20 {
+                fs_err::write(inner.join(format!("{file}.txt")), "").expect("writable");
+                fs_err::write(inner.join(format!("{file}.log")), "").expect("writable");
+            }
+        }
+    }
+    fs_err::write(folder.path().join(".ignore"), "ignored\n*.log\n").expect("writable");
+    for (pattern, hidden) in [
+        ("*.txt", false),
+        ("a*/**", true),
+        ("*.log", false),
+        ("none", false),
+    ] {
+        let in_order: Vec<PathBuf> = walk::files(folder.path(), Some(pattern), hidden)
+            .expect("a good pattern")
+            .flatten()
+            .collect();
+        for limit in [0, 1, 2, 21, 100, 10_000] {
+            let query = Glob {
+                directory: folder.path().to_owned(),
+                pattern: pattern.into(),
+                hidden,
+                limit,
+            };
+            let found = glob(query, &CancellationToken::new())
+                .await
+                .expect("a good pattern");
+            let wanted: Vec<PathBuf> = in_order.iter().take(limit).cloned().collect();
+            assert_eq!(found, wanted, "{pattern}, {limit}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_first_matches_in_order_are_kept() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for file in 0..300 {

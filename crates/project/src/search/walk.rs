@@ -1,11 +1,17 @@
-//! The files of a folder, in the order of their paths.
+//! The files of a folder, in the order of their paths: one after the other, or the first of them at once.
 
+use std::collections::BinaryHeap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use ignore::overrides::{Override, OverrideBuilder};
-use ignore::{Walk, WalkBuilder};
+use ignore::{DirEntry, Walk, WalkBuilder, WalkState};
+use tokio_util::sync::CancellationToken;
 
-use super::Error;
+use super::{Error, Glob};
+
+/// More threads than this wait for the disk rather than work.
+const MAX_THREADS: usize = 8;
 
 /// What is never looked at, wherever it lies.
 const NEVER: &str = "!**/.git/**";
@@ -15,6 +21,85 @@ const NEVER: &str = "!**/.git/**";
 /// Links, pipes and devices are no files.
 pub(super) fn files(directory: &Path, pattern: Option<&str>, hidden: bool) -> Result<Files, Error> {
     walk(directory, &overrides(directory, pattern)?, hidden)
+}
+
+/// The first of the files that [`files`] finds, found on several threads; fewer when `cancel` fires.
+pub(super) fn first_files(query: &Glob, cancel: &CancellationToken) -> Result<Vec<PathBuf>, Error> {
+    let Glob {
+        directory,
+        pattern,
+        hidden,
+        limit,
+    } = query;
+    let overrides = overrides(directory, Some(pattern.as_str()))?;
+    let walk = builder(directory, &overrides, *hidden)?
+        .threads(threads())
+        .build_parallel();
+    let first = First {
+        directory,
+        limit: *limit,
+        cancel,
+        kept: Mutex::default(),
+    };
+    walk.run(|| {
+        Box::new(|entry| match entry {
+            Ok(entry) => first.visit(&entry),
+            Err(error) => {
+                tracing::debug!(%error, "not searched");
+                WalkState::Continue
+            }
+        })
+    });
+    let kept = first.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(kept.into_sorted_vec())
+}
+
+/// The files that come first among those that several threads find, each in an order of its own.
+struct First<'a> {
+    directory: &'a Path,
+    limit: usize,
+    cancel: &'a CancellationToken,
+    /// The last one on top. Paths are compared name by name, so that all of a folder stands together.
+    kept: Mutex<BinaryHeap<PathBuf>>,
+}
+
+impl First<'_> {
+    fn visit(&self, entry: &DirEntry) -> WalkState {
+        if self.cancel.is_cancelled() || self.limit == 0 {
+            return WalkState::Quit;
+        }
+        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+        if !is_folder && !is_file(entry) {
+            return WalkState::Continue;
+        }
+        let Ok(path) = entry.path().strip_prefix(self.directory) else {
+            return WalkState::Continue;
+        };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = kept.len() >= self.limit;
+        if is_full && kept.peek().is_some_and(|last| path > last.as_path()) {
+            // What is in a folder comes after it.
+            return WalkState::Skip;
+        }
+        if !is_folder {
+            if is_full {
+                kept.pop();
+            }
+            kept.push(path.to_owned());
+        }
+        WalkState::Continue
+    }
+}
+
+fn is_file(entry: &DirEntry) -> bool {
+    entry.file_type().is_some_and(|kind| kind.is_file())
+}
+
+/// How many threads search.
+pub(super) fn threads() -> usize {
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MAX_THREADS)
 }
 
 /// Every file that is not hidden, and that neither the ignore files nor the patterns leave out.
@@ -27,7 +112,17 @@ pub(super) fn all(directory: &Path, left_out: &[String]) -> Result<Files, Error>
     )
 }
 
+/// Walks in the order of paths.
 fn walk(directory: &Path, overrides: &Override, hidden: bool) -> Result<Files, Error> {
+    Ok(Files {
+        directory: directory.to_owned(),
+        walk: builder(directory, overrides, hidden)?
+            .sort_by_file_name(Ord::cmp)
+            .build(),
+    })
+}
+
+fn builder(directory: &Path, overrides: &Override, hidden: bool) -> Result<WalkBuilder, Error> {
     let directory_error = |source| Error::Directory {
         directory: directory.to_owned(),
         source,
@@ -40,12 +135,8 @@ fn walk(directory: &Path, overrides: &Override, hidden: bool) -> Result<Files, E
     builder
         .hidden(!hidden)
         .add_custom_ignore_filename(".rgignore")
-        .overrides(overrides.clone())
-        .sort_by_file_name(Ord::cmp);
-    Ok(Files {
-        directory: directory.to_owned(),
-        walk: builder.build(),
-    })
+        .overrides(overrides.clone());
+    Ok(builder)
 }
 
 fn overrides<'a>(directory: &Path, patterns: impl IntoIterator<Item = &'a str>) -> Result<Override, Error> {
@@ -73,7 +164,7 @@ impl Iterator for Files {
                 return Some(None);
             }
         };
-        if !entry.file_type().is_some_and(|kind| kind.is_file()) {
+        if !is_file(&entry) {
             return Some(None);
         }
         Some(
