@@ -8,8 +8,12 @@ use crate::{Error, Index, chunk, fill, terms};
 
 /// Chunks of each order that are looked at.
 const CANDIDATES: usize = 200;
-/// Chunks that are looked at because they hold any of some words. Commoner words only count together.
-const MOST_OCCURRENCES: i64 = 40_000;
+/// What an answer within some ten milliseconds allows.
+const BOUNDS: Bounds = Bounds {
+    alone: 40_000,
+    together: 400_000,
+    ranked: 10_000,
+};
 /// Names and paths count more than the rest.
 const BEST_FIRST: &str = "ORDER BY bm25(words, 3.0, 5.0, 1.0)";
 /// How much the first places of an order count against the later ones (reciprocal rank fusion).
@@ -45,6 +49,17 @@ const LANGUAGES: [(&str, &[&str]); 24] = [
     ("typescript", &["ts", "tsx", "mts", "cts"]),
     ("yaml", &["yml"]),
 ];
+
+/// How much is looked at for a question.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Chunks that are looked at because they hold any of some words. Commoner words only count together.
+    alone: i64,
+    /// Chunks that hold words which are wanted together. The commonest words of a question are left out there.
+    together: i64,
+    /// Chunks that are ranked when more hold all words.
+    ranked: usize,
+}
 
 /// What is looked for.
 #[derive(Clone, Debug, Default)]
@@ -84,7 +99,7 @@ impl Index {
     /// The file of the index cannot be used.
     pub fn search(&self, question: &Question, vector: Option<&[f32]>) -> Result<Vec<Hit>, Error> {
         let mut scores: HashMap<i64, f64> = HashMap::new();
-        let mut orders = vec![by_words(&self.reader(), &question.text)?];
+        let mut orders = vec![by_words(&self.reader(), &question.text, BOUNDS)?];
         if let Some(vector) = vector {
             orders.push(self.by_likeness(vector, CANDIDATES)?);
         }
@@ -151,7 +166,7 @@ fn count_of(place: usize) -> f64 {
 }
 
 /// Chunks that hold words of a text: those in names and paths count more, rare ones too.
-fn by_words(reader: &Connection, text: &str) -> Result<Vec<i64>, Error> {
+fn by_words(reader: &Connection, text: &str, bounds: Bounds) -> Result<Vec<i64>, Error> {
     let mut words: Vec<(i64, String)> = Vec::new();
     for word in terms::asked(text) {
         let mut statement = reader.prepare_cached("SELECT doc FROM temp.frequency WHERE term = ?1")?;
@@ -161,36 +176,73 @@ fn by_words(reader: &Connection, text: &str) -> Result<Vec<i64>, Error> {
         }
     }
     words.sort();
-    let mut room = MOST_OCCURRENCES;
-    let rare = words.iter().take_while(|(count, _)| {
-        room -= count;
-        room >= 0
-    });
-    let rare: Vec<&str> = rare.map(|(_, word)| word.as_str()).collect();
-    let all: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
+    let rare = rarest(&words, bounds.alone);
     let mut found = Vec::new();
-    if rare.len() < all.len() {
+    if rare.len() < words.len() {
         // Common words say little alone, and much together.
-        found = matching(reader, &all, " AND ", BEST_FIRST)?;
+        let most_telling = rarest(&words, bounds.together);
+        let all = if most_telling.is_empty() {
+            words.iter().take(1).map(|(_, word)| word.as_str()).collect()
+        } else {
+            most_telling
+        };
+        found = together(reader, &all, bounds.ranked)?;
     }
     if !rare.is_empty() {
-        found.extend(matching(reader, &rare, " OR ", BEST_FIRST)?);
-    }
-    if let (true, Some(rarest)) = (found.is_empty(), all.first()) {
-        // It is nearly everywhere: no place is better than another.
-        found = matching(reader, &[*rarest], "", "")?;
+        found.extend(ranked(reader, &quoted(&rare, " OR "), i64::MAX)?);
     }
     let mut seen = HashSet::new();
     found.retain(|id| seen.insert(*id));
     Ok(found)
 }
 
-/// The chunks that hold words.
-fn matching(reader: &Connection, words: &[&str], between: &str, order: &str) -> Result<Vec<i64>, Error> {
-    let wanted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    let text = format!("SELECT rowid FROM words WHERE words MATCH ?1 {order} LIMIT {CANDIDATES}");
+/// The first of words in the order of their counts: as many as do not occur more than `room` times together.
+fn rarest(words: &[(i64, String)], mut room: i64) -> Vec<&str> {
+    let few = words.iter().take_while(|(count, _)| {
+        room -= count;
+        room >= 0
+    });
+    few.map(|(_, word)| word.as_str()).collect()
+}
+
+fn quoted(words: &[&str], between: &str) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    quoted.join(between)
+}
+
+/// Chunks that hold all words. Ranking takes time for each of them, so of very many only some are ranked: of those
+/// that have the words in their names, and of the others, as many as come first.
+fn together(reader: &Connection, words: &[&str], most: usize) -> Result<Vec<i64>, Error> {
+    let all = quoted(words, " AND ");
+    let Some(after) = after_first(reader, &all, most)? else {
+        return ranked(reader, &all, i64::MAX);
+    };
+    let named = format!("{{names}} : ({all})");
+    let end = after_first(reader, &named, most)?.unwrap_or(i64::MAX);
+    let mut found = ranked(reader, &named, end)?;
+    if found.len() < CANDIDATES {
+        found.extend(ranked(reader, &all, after)?);
+    }
+    Ok(found)
+}
+
+/// The chunk that comes after the first `count` that match, if there are more.
+fn after_first(reader: &Connection, query: &str, count: usize) -> Result<Option<i64>, Error> {
+    let mut statement = reader
+        .prepare_cached("SELECT rowid FROM words WHERE words MATCH ?1 ORDER BY rowid LIMIT 1 OFFSET ?2")?;
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    Ok(statement
+        .query_row(params![query, count], |row| row.get(0))
+        .optional()?)
+}
+
+/// The chunks before `end` that match best, the best first.
+fn ranked(reader: &Connection, query: &str, end: i64) -> Result<Vec<i64>, Error> {
+    let text = format!(
+        "SELECT rowid FROM words WHERE words MATCH ?1 AND rowid < ?2 {BEST_FIRST} LIMIT {CANDIDATES}"
+    );
     let mut statement = reader.prepare_cached(&text)?;
-    let rows = statement.query_map(params![wanted.join(between)], |row| row.get(0))?;
+    let rows = statement.query_map(params![query, end], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -108,6 +108,46 @@ fn what_is_meant_is_found() {
 }
 
 #[test]
+fn words_that_are_everywhere_cost_little() {
+    let mut files: Vec<(String, String)> = (0..30)
+        .map(|at| (format!("{at:02}.txt"), format!("some usual words, number {at}\n")))
+        .collect();
+    files.push(("28.rs".into(), "fn usual() -> u32 {\n    28\n}\n".into()));
+    files.push(("29.rs".into(), "fn words_of_usual() -> u32 {\n    29\n}\n".into()));
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
+    let folder = Folder::new(&files);
+    let index = folder.open();
+    fill(&index);
+    let bounds = Bounds {
+        alone: 5,
+        together: 70,
+        ranked: 4,
+    };
+    let found = |text: &str| {
+        let ids = by_words(&index.reader(), text, bounds).unwrap();
+        let paths = ids
+            .iter()
+            .map(|id| hit(&index.reader(), *id).unwrap().unwrap().path);
+        paths.collect::<Vec<_>>()
+    };
+    // Those that are named so, and of the others as many as are ranked.
+    let usual = found("usual");
+    assert_eq!(usual.len(), 6, "{usual:?}");
+    let mut named = usual[..2].to_vec();
+    named.sort();
+    assert_eq!(named, ["28.rs", "29.rs"]);
+    assert_eq!(found("usual words")[0], "29.rs");
+    // A word that is rare counts even where the others are left out.
+    assert_eq!(found("usual words number some 17")[0], "17.txt");
+    // Each alone holds more than may be looked at.
+    let most = Bounds {
+        together: 1,
+        ..bounds
+    };
+    assert_eq!(by_words(&index.reader(), "usual words", most).unwrap().len(), 5);
+}
+
+#[test]
 fn what_changes_is_followed() {
     let folder = Folder::new(&FILES);
     let index = folder.open();
