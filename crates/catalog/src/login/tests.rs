@@ -1,5 +1,6 @@
 //! Logins against an authorization server of our own, which checks what it is sent.
 
+mod attempts;
 mod issuer;
 
 use std::collections::HashMap;
@@ -16,8 +17,6 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use self::issuer::Issuer;
-mod attempts;
-
 use super::token::test_token;
 use super::*;
 use crate::http::{Call, Http};
