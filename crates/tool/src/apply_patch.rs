@@ -84,11 +84,15 @@ pub(crate) async fn patch(call: &Call, patch_text: &str, naming: Naming) -> Resu
     }
     let hunks = parse::parse(patch_text).map_err(|error| Failure::told(error.to_string()))?;
     let mut places = Places::new();
+    let mut asked = Vec::new();
     for (path, given) in paths(call, &hunks)? {
         if naming == Naming::Session {
             crate::durable::check(call, given, &path).await?;
+        } else {
+            // Sessions of messages ask for each file anew.
+            asked.clear();
         }
-        let place = call.reach(&path, PathKind::File).await?;
+        let place = call.reach_beside(&path, PathKind::File, &mut asked).await?;
         places.insert(path, place);
     }
     // Everybody takes locks in the same order, and each once.

@@ -338,7 +338,17 @@ impl Call {
     /// # Errors
     /// Those of [`Call::ask`]; [`Failure::Told`] when links lead nowhere.
     pub async fn reach(&self, path: &Path, kind: PathKind) -> Result<Place, Failure> {
-        let (place, allowed) = self.find(path, kind).await?;
+        self.reach_beside(path, kind, &mut Vec::new()).await
+    }
+
+    /// As [`Call::reach`], for one of several paths: what lies in a folder of `asked` needs no further question.
+    pub(crate) async fn reach_beside(
+        &self,
+        path: &Path,
+        kind: PathKind,
+        asked: &mut Vec<PathBuf>,
+    ) -> Result<Place, Failure> {
+        let (place, allowed) = self.find(path, kind, asked).await?;
         // Who takes the name away changes its folder, though what it leads to may lie elsewhere.
         if place.name() != place.target() {
             self.ask_unless(&allowed, place.name(), PathKind::File).await?;
@@ -353,27 +363,28 @@ impl Call {
     /// # Errors
     /// Those of [`Call::reach`].
     pub async fn reach_name(&self, path: &Path) -> Result<Place, Failure> {
-        let (place, allowed) = self.find(path, PathKind::File).await?;
+        let (place, allowed) = self.find(path, PathKind::File, &mut Vec::new()).await?;
         self.ask_unless(&allowed, place.name(), PathKind::File).await?;
         Ok(place)
     }
 
     /// Asks for a path as it is written. Gives where it leads, and the folders that need no further question.
-    async fn find(&self, path: &Path, kind: PathKind) -> Result<(Place, Vec<PathBuf>), Failure> {
-        let mut asked = None;
-        if !self.is_internal(path) {
-            let folder = kind.folder(path);
+    async fn find(
+        &self,
+        path: &Path,
+        kind: PathKind,
+        asked: &mut Vec<PathBuf>,
+    ) -> Result<(Place, Vec<PathBuf>), Failure> {
+        let folder = kind.folder(path);
+        if !self.is_internal(path) && !asked.iter().any(|asked| folder.starts_with(asked)) {
             self.ask_for_folder(path, folder).await?;
-            asked = Some(folder.to_owned());
+            asked.push(folder.to_owned());
         }
-        let (path, scope) = (path.to_owned(), Arc::clone(&self.scope));
+        let (path, scope, asked) = (path.to_owned(), Arc::clone(&self.scope), asked.clone());
         let found = blocking(move || {
             let worktree = Some(&scope.worktree).filter(|worktree| *worktree != Path::new("/"));
-            let allowed = [Some(&scope.directory), worktree, asked.as_ref()];
-            let allowed = allowed
-                .into_iter()
-                .flatten()
-                .filter_map(|folder| Some(Place::of(folder).ok()?.target().to_owned()));
+            let allowed = std::iter::once(&scope.directory).chain(worktree).chain(&asked);
+            let allowed = allowed.filter_map(|folder| Some(Place::of(folder).ok()?.target().to_owned()));
             Ok((Place::of(&path)?, allowed.collect()))
         });
         found.await?

@@ -181,3 +181,19 @@ async fn a_patch_that_does_not_fit_changes_nothing() {
     failed(&bench, "apply_patch", json!({ "patchText": "" })).await;
     assert_eq!(asked(&bench), []);
 }
+
+#[tokio::test]
+async fn a_folder_outside_is_asked_for_once() {
+    let bench = Bench::new();
+    let folder = bench.root().join("outside");
+    let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let (one, two) = (path("one.txt"), path("two.txt"));
+    let text = format!("*** Begin Patch\n*** Add File: {one}\n+1\n*** Add File: {two}\n+2\n*** End Patch");
+    let (facts, _) = told(&bench, "apply_patch", json!({ "patchText": text })).await;
+    assert_eq!(facts["files"][0]["file"], one);
+    let edit = ("edit".to_owned(), vec![one, two], vec!["*".to_owned()]);
+    assert_eq!(
+        asked(&bench),
+        [ask("external_directory", &path("*"), &path("*")), edit]
+    );
+}
