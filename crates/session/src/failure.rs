@@ -19,6 +19,13 @@ use self::overflow::is_overflow;
 
 /// Retries of one step at most.
 pub(crate) const MAX_RETRIES: u32 = 5;
+/// How often a durable session asks again, and how often of that before it says so: as often as the reference does
+/// on the way to the provider (reference `v2.md` §6 «HTTP retries», §14 row 19).
+pub(crate) const DURABLE_RETRIES: u32 = 4;
+pub(crate) const QUIET_RETRIES: u32 = 2;
+/// The first of those pauses, and the longest.
+const QUIET_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_QUIET_PAUSE: Duration = Duration::from_secs(10);
 /// The first pause when the provider does not say how long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause when no answer came at all.
@@ -275,6 +282,18 @@ pub(crate) fn pause(error: &MessageError, attempt: u32) -> Duration {
     } else {
         LONGEST_BLIND_PAUSE
     })
+}
+
+/// The same for durable sessions: short at first, up to a fifth more or less, and only then as the others do.
+pub(crate) fn durable_pause(error: &MessageError, attempt: u32) -> Duration {
+    if attempt > QUIET_RETRIES {
+        return pause(error, attempt - QUIET_RETRIES);
+    }
+    let base = QUIET_PAUSE.saturating_mul(1 << attempt.saturating_sub(1));
+    let mut byte = [0_u8];
+    let _ = getrandom::fill(&mut byte);
+    let usual = base.mul_f64(0.8 + 0.4 * f64::from(byte[0]) / 255.0);
+    named_pause(error).unwrap_or(usual).min(LONGEST_QUIET_PAUSE)
 }
 
 fn headers_of(error: &MessageError) -> Option<&IndexMap<String, String>> {

@@ -324,7 +324,7 @@ impl Step<'_> {
 
     /// Says that a durable session asks again.
     async fn tell_retry(&self, attempt: u32, error: &MessageError) -> Result<(), Error> {
-        if !self.is_durable {
+        if !self.is_durable || attempt <= failure::QUIET_RETRIES {
             return Ok(());
         }
         let event = SessionEvent::Retried {
@@ -359,13 +359,22 @@ impl Step<'_> {
                 return Ok(ended);
             };
             attempt += 1;
-            let reason = failure::retry_reason(&error).filter(|_| attempt <= failure::MAX_RETRIES);
+            let most = if self.is_durable {
+                failure::DURABLE_RETRIES
+            } else {
+                failure::MAX_RETRIES
+            };
+            let reason = failure::retry_reason(&error).filter(|_| attempt <= most);
             let Some(message) = reason.filter(|_| !self.draft.is_bound()) else {
                 return Ok(Ended::Failed(error));
             };
             self.tell_retry(attempt, &error).await?;
             let acted = self.calls.any();
-            let pause = failure::pause(&error, attempt);
+            let pause = if self.is_durable {
+                failure::durable_pause(&error, attempt)
+            } else {
+                failure::pause(&error, attempt)
+            };
             let next = failure::ends_at(pause);
             self.status(Status::Retry {
                 attempt,

@@ -239,8 +239,11 @@ async fn gap_18_an_interrupt_keeps_what_was_said_and_what_waits() {
 
 #[tokio::test]
 async fn gap_19_failures_that_may_pass_are_told_and_tried_again() {
+    let busy = || Step::error(503, json!({ "error": { "message": "busy" } })).header("retry-after-ms", "1");
     let model = ScriptedModel::start([
-        Step::error(503, json!({ "error": { "message": "busy" } })).header("retry-after-ms", "1"),
+        busy(),
+        busy(),
+        busy(),
         Step::text("there"),
         Step::error(401, json!({ "error": { "message": "no" } })),
     ])
@@ -257,6 +260,7 @@ async fn gap_19_failures_that_may_pass_are_told_and_tried_again() {
         let all = history["data"].as_array().unwrap().iter();
         all.filter(|event| event["type"] == kind).cloned().collect()
     };
+    // The first two are nothing to speak of.
     let retried = of_kind("session.next.retried");
     assert_eq!(retried.len(), 1);
     assert_eq!(
@@ -264,7 +268,7 @@ async fn gap_19_failures_that_may_pass_are_told_and_tried_again() {
             &retried[0]["data"]["attempt"],
             &retried[0]["data"]["error"]["statusCode"]
         ),
-        (&json!(1), &json!(503))
+        (&json!(3), &json!(503))
     );
     let failed = of_kind("session.next.step.failed");
     assert_eq!(failed.len(), 1);

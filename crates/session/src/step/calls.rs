@@ -285,6 +285,7 @@ impl Step<'_> {
         let pictures = image::Limits::of(&self.location.config);
         let may_delegate = self.offered.iter().any(|tool| tool == "task");
         let recorded = self.snapshot.recorded();
+        let is_durable = self.is_durable();
         let work = async move {
             let ready = async {
                 recorded.await;
@@ -300,7 +301,11 @@ impl Step<'_> {
                 .unwrap_or_else(|_| Err(Failure::told("The tool broke down. This is a bug in it.")))
             {
                 Ok(output) => {
-                    let output = truncation.apply(output, may_delegate).await;
+                    let output = match is_durable {
+                        // Their tools keep to the limits by themselves.
+                        true => output,
+                        false => truncation.apply(output, may_delegate).await,
+                    };
                     Ok(image::in_result(pictures, output).await)
                 }
                 Err(failure) => Err(failure),
@@ -358,7 +363,7 @@ impl Step<'_> {
 
     /// A call has its result.
     async fn settle(&mut self, place: usize, result: Result<Output, Failure>) -> Result<(), Error> {
-        let Some(part) = self.draft.tool(place) else {
+        let Some(part) = self.draft.tool(place).cloned() else {
             return Ok(());
         };
         if part.state.is_settled() {
@@ -368,6 +373,7 @@ impl Step<'_> {
         let start = started(&part.state);
         let state = match result {
             Ok(output) => {
+                self.draft.has_result(place, &output);
                 if part.tool == structured_output::NAME {
                     self.structured.get_or_insert_with(|| input.clone());
                 }

@@ -29,6 +29,13 @@ impl Step<'_> {
             // Who stops a turn does not wait for a record of the files.
             Some(_) => tokio::time::timeout(STOP_LIMIT, recorded).await.ok().flatten(),
         };
+        if self.is_durable && self.start_part.is_none() {
+            // The beginning that is told with the end names it, too.
+            let body = PartBody::StepStart(StepStartPart {
+                snapshot: before.clone(),
+            });
+            self.start_part = Some(self.draft.add(body).await?);
+        }
         let before = before.filter(|_| self.start_part.is_some());
         self.complete_start(before.as_deref()).await?;
         match failed {

@@ -11,6 +11,7 @@ use opencode_schema::{
     ToolState,
 };
 use opencode_store::{Spent, Store};
+use opencode_tool::Output;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -152,6 +153,13 @@ impl Draft {
     /// Whether something was told that cannot be taken back.
     pub(crate) fn is_bound(&self) -> bool {
         self.told.as_ref().is_some_and(Told::has_begun)
+    }
+
+    /// A call has this result: what of it does not stand in its part.
+    pub(crate) fn has_result(&mut self, place: usize, output: &Output) {
+        if let Some(told) = &mut self.told {
+            told.has_result(place, output);
+        }
     }
 
     async fn store_all(&self, events: Vec<SessionEvent>) -> Result<(), Error> {

@@ -1,6 +1,8 @@
 //! A draft in the words of durable sessions: what becomes of its message and parts, as events
 //! (reference `v2.md` §3.1, §6).
 
+use std::collections::HashMap;
+
 use opencode_schema::part::{StepFinishPart, ToolPart};
 use opencode_schema::session::SessionModel;
 use opencode_schema::session_event::RetryError;
@@ -10,6 +12,7 @@ use opencode_schema::{
     AssistantMessage, Message, MessageError, MessageId, Object, Part, PartBody, SessionEvent, SessionId,
     ToolState,
 };
+use opencode_tool::Output;
 use serde_json::{Value, json};
 
 /// Bytes of a provider's answer that are told when it failed.
@@ -30,9 +33,17 @@ pub(crate) struct Told {
     thoughts: usize,
     finish: Option<StepFinishPart>,
     files: Vec<String>,
+    /// The texts of a result, and the files that hold the whole of what was cut, by the place of its call.
+    results: HashMap<usize, (Vec<String>, Vec<String>)>,
 }
 
 impl Told {
+    /// A call has this result.
+    pub(crate) fn has_result(&mut self, place: usize, output: &Output) {
+        let texts = output.texts().map(str::to_owned).collect();
+        self.results.insert(place, (texts, output.output_paths.clone()));
+    }
+
     /// Whether something was told that cannot be taken back.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun
@@ -88,7 +99,7 @@ impl Told {
             PartBody::Reasoning(thought) if thought.time.end.is_some() => {
                 vec![of.reasoning_ended(&thought.text, thought.metadata.clone())]
             }
-            PartBody::Tool(tool) => of.tool(tool, is_new),
+            PartBody::Tool(tool) => of.tool(tool, is_new, self.results.remove(&place)),
             _ => Vec::new(),
         }
     }
@@ -307,7 +318,12 @@ impl<'a> Of<'a> {
         }
     }
 
-    fn tool(&self, tool: &ToolPart, is_new: bool) -> Vec<SessionEvent> {
+    fn tool(
+        &self,
+        tool: &ToolPart,
+        is_new: bool,
+        result: Option<(Vec<String>, Vec<String>)>,
+    ) -> Vec<SessionEvent> {
         let (timestamp, session_id, assistant_message_id) = self.head();
         let call_id = self.name.to_owned();
         let event = match &tool.state {
@@ -340,19 +356,18 @@ impl<'a> Of<'a> {
                 provider: execution(tool),
             },
             ToolState::Completed {
-                output,
                 metadata,
                 attachments,
                 ..
             } => {
-                let (structured, output_paths) = facts(metadata);
+                let (texts, output_paths) = result.unwrap_or_default();
                 SessionEvent::ToolSuccess {
                     timestamp,
                     session_id,
                     assistant_message_id,
                     call_id,
-                    structured,
-                    content: content(output, attachments.as_deref().unwrap_or_default()),
+                    structured: metadata.clone(),
+                    content: content(texts, attachments.as_deref().unwrap_or_default()),
                     output_paths: Some(output_paths),
                     result: None,
                     provider: execution(tool),
@@ -383,19 +398,9 @@ fn execution(tool: &ToolPart) -> Execution {
     }
 }
 
-/// Facts of a result, and the files that hold what was too long.
-fn facts(metadata: &Object) -> (Object, Vec<String>) {
-    let mut facts = metadata.clone();
-    let path = facts.shift_remove("outputPath");
-    let path = path.as_ref().and_then(Value::as_str).map(str::to_owned);
-    (facts, path.into_iter().collect())
-}
-
 /// Words and files of a result.
-fn content(output: &str, attachments: &[Part]) -> Vec<ToolContent> {
-    let words = (!output.is_empty()).then(|| ToolContent::Text {
-        text: output.to_owned(),
-    });
+fn content(texts: Vec<String>, attachments: &[Part]) -> Vec<ToolContent> {
+    let words = texts.into_iter().map(|text| ToolContent::Text { text });
     let files = attachments.iter().filter_map(|part| match &part.body {
         PartBody::File(file) => Some(ToolContent::File {
             uri: file.url.clone(),
@@ -404,5 +409,5 @@ fn content(output: &str, attachments: &[Part]) -> Vec<ToolContent> {
         }),
         _ => None,
     });
-    words.into_iter().chain(files).collect()
+    words.chain(files).collect()
 }
