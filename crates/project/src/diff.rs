@@ -61,13 +61,8 @@ impl<'a> Comparison<'a> {
     }
 
     fn with_work(before: &'a str, after: &'a str, work: usize) -> Self {
-        let before: Vec<&str> = before.split_inclusive('\n').collect();
-        let after: Vec<&str> = after.split_inclusive('\n').collect();
-        let mut numbers = HashMap::new();
-        let before_numbers = number(&before, &mut numbers);
-        let after_numbers = number(&after, &mut numbers);
-        let runs = script::shortest(&before_numbers, &after_numbers, &mut { work })
-            .unwrap_or_else(|| fallback::anchored(&before_numbers, &after_numbers, work));
+        let (before, after) = (lines(before), lines(after));
+        let runs = runs(&before, &after, work);
         Self { before, after, runs }
     }
 
@@ -195,7 +190,53 @@ fn start(start: usize, count: usize) -> usize {
     if count == 0 { start - 1 } else { start }
 }
 
-/// Equal lines get equal numbers.
+/// The lines of a text, with their ends.
+fn lines(text: &str) -> Vec<&str> {
+    // Counted first: growing takes longer.
+    let count = text.bytes().filter(|byte| *byte == b'\n').count();
+    let mut lines = Vec::with_capacity(count + 1);
+    lines.extend(text.split_inclusive('\n'));
+    lines
+}
+
+/// What happens to the lines.
+///
+/// What both texts begin with is the same in every shortest difference, so it is only counted. What both end
+/// with is not: which of several equally short differences is found depends on it.
+fn runs(before: &[&str], after: &[&str], work: usize) -> Vec<Run> {
+    let head = before.iter().zip(after).take_while(|(a, b)| a == b).count();
+    let (before, after) = numbered(
+        before.get(head..).unwrap_or_default(),
+        after.get(head..).unwrap_or_default(),
+    );
+    let rest = work
+        .checked_sub(head)
+        .and_then(|mut work| script::shortest(&before, &after, &mut work))
+        .unwrap_or_else(|| fallback::anchored(&before, &after, work));
+    let mut runs = Vec::with_capacity(rest.len() + 1);
+    script::push(&mut runs, Kind::Same, head);
+    for run in rest {
+        script::push(&mut runs, run.kind, run.count);
+    }
+    runs
+}
+
+/// The lines of both texts as numbers: equal lines get equal ones. Most of the time is spent here when a long
+/// text has few changes, so what both end with is looked up once.
+fn numbered<'a>(before: &[&'a str], after: &[&'a str]) -> (Vec<u32>, Vec<u32>) {
+    let equal = before.iter().rev().zip(after.iter().rev());
+    let tail = equal.take_while(|(a, b)| a == b).count();
+    let (before, end) = before.split_at(before.len() - tail);
+    let (after, _) = after.split_at(after.len() - tail);
+    let mut numbers = HashMap::with_capacity(before.len() + tail);
+    let mut before = number(before, &mut numbers);
+    let mut after = number(after, &mut numbers);
+    let end = number(end, &mut numbers);
+    before.extend_from_slice(&end);
+    after.extend(end);
+    (before, after)
+}
+
 fn number<'a>(lines: &[&'a str], numbers: &mut HashMap<&'a str, u32>) -> Vec<u32> {
     lines
         .iter()

@@ -9,6 +9,7 @@ mod place;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -24,7 +25,7 @@ use self::parse::{Action, Hunk};
 use self::place::Misfit;
 use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
 use crate::edit::lines::Effort;
-use crate::write::text::{Decoded, join_mark};
+use crate::write::text::{Decoded, with_mark};
 use crate::write::{Existing, MAX_FILE, Naming, blocking, load, lock, remove, save};
 
 /// Files that one patch may name.
@@ -238,10 +239,10 @@ impl Patched {
         let before = self.after.get(&path).cloned().unwrap_or(Existing::Missing);
         let (kind, old, new) = match &hunk.action {
             Action::Add(lines) => {
-                let old = match before {
+                let old = match &before {
                     Existing::Folder => return Err(refused(format!("{} is a folder", path.display()))),
                     Existing::TooLarge(_) => return Err(too_large(&path)),
-                    Existing::Missing => Decoded::new(Vec::new()),
+                    Existing::Missing => Decoded::new(&[]),
                     Existing::File(_) if self.naming == Naming::Session => {
                         return Err(refused(format!("{} is there already. Update it", path.display())));
                     }
@@ -250,9 +251,9 @@ impl Patched {
                 let new = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
                 (Kind::Add, old, Some(new.into_bytes()))
             }
-            Action::Delete => (Kind::Delete, existing(&path, before, "delete")?, None),
+            Action::Delete => (Kind::Delete, existing(&path, &before, "delete")?, None),
             Action::Update { chunks, .. } => {
-                let old = existing(&path, before, "update")?;
+                let old = existing(&path, &before, "update")?;
                 let new = place::apply(&old, chunks, Effort::new(Effort::LIMIT))
                     .map_err(|misfit| misfit.told(&path))?;
                 let kind = if target.is_some() {
@@ -282,7 +283,7 @@ impl Patched {
         self.after.insert(path, Existing::Missing);
         if let Some(new) = new {
             self.after
-                .insert(place, Existing::File(join_mark(old.mark, &new)));
+                .insert(place, Existing::File(Arc::new(with_mark(old.mark, new))));
         }
         Ok(())
     }
@@ -339,10 +340,10 @@ impl Change {
         kind: Kind,
         path: &Path,
         target: Option<&Path>,
-        old: &Decoded,
+        old: &Decoded<'_>,
         new: Option<&[u8]>,
     ) -> Self {
-        let new = Decoded::new(new.unwrap_or_default().to_vec());
+        let new = Decoded::new(new.unwrap_or_default());
         let (before, after) = (naming.comparable(&old.text), naming.comparable(&new.text));
         let comparison = Comparison::new(&before, &after);
         let counts = comparison.counts();
@@ -379,7 +380,7 @@ impl Change {
 }
 
 /// The text of a file that must be there.
-fn existing(path: &Path, file: Existing, purpose: &str) -> Result<Decoded, Failure> {
+fn existing<'a>(path: &Path, file: &'a Existing, purpose: &str) -> Result<Decoded<'a>, Failure> {
     match file {
         Existing::File(bytes) => Ok(Decoded::new(bytes)),
         Existing::TooLarge(_) => Err(too_large(path)),
@@ -473,7 +474,7 @@ async fn put(places: &Places, path: &Path, file: &Existing) -> Result<(), Failur
         return Err(refused(format!("{} is not of the patch", path.display())));
     };
     match file {
-        Existing::File(bytes) => save(path, place, bytes.clone()).await,
+        Existing::File(bytes) => save(path, place, Arc::clone(bytes)).await,
         Existing::Missing => remove(path, place).await,
         // A patch neither makes nor changes them.
         Existing::Folder | Existing::TooLarge(_) => Ok(()),

@@ -22,7 +22,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::contract::{Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
-use crate::write::text::{Decoded, join_mark, split_mark, with_line_feeds};
+use crate::write::text::{Decoded, join_mark, split_mark, with_line_feeds, with_mark};
 use crate::write::{Existing, MAX_FILE, Naming, announce, ask_edit, blocking, is_folder, load, lock, save};
 use lines::Effort;
 use replace::New;
@@ -169,7 +169,7 @@ pub(crate) async fn change(
             naming,
         };
         let existing = existing.clone();
-        blocking(move || Change::of_all(&file, existing, &replacements)).await??
+        blocking(move || Change::of_all(&file, &existing, &replacements)).await??
     };
     ask_edit(call, path, change.diff.clone(), naming).await?;
     if load(place).await? != existing {
@@ -193,7 +193,7 @@ struct File {
 /// What an edit makes of a file.
 #[derive(Debug)]
 pub(crate) struct Change {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     /// As a patch.
     pub(crate) diff: String,
     /// Lines that differ.
@@ -204,7 +204,7 @@ pub(crate) struct Change {
 
 impl Change {
     /// What several replacements make of a file, each of what those before it left.
-    fn of_all(file: &File, existing: Existing, replacements: &[Replacement]) -> Result<Self, Failure> {
+    fn of_all(file: &File, existing: &Existing, replacements: &[Replacement]) -> Result<Self, Failure> {
         if let [only] = replacements {
             return Self::new(file, existing, only);
         }
@@ -212,33 +212,33 @@ impl Change {
         let mut replaced = 0;
         for (at, wanted) in replacements.iter().enumerate() {
             let change =
-                Self::new(file, now, wanted).map_err(|failure| numbered(at, replacements.len(), failure))?;
+                Self::new(file, &now, wanted).map_err(|failure| numbered(at, replacements.len(), failure))?;
             replaced += change.replaced;
             now = Existing::File(change.bytes);
         }
-        let text = |file: Existing| match file {
-            Existing::File(bytes) => bytes,
-            _ => Vec::new(),
+        let content = |file: &Existing| match file {
+            Existing::File(bytes) => Arc::clone(bytes),
+            _ => Arc::default(),
         };
-        let bytes = text(now);
-        let (old, new) = (Decoded::new(text(existing)), Decoded::new(bytes.clone()));
+        let (before, bytes) = (content(existing), content(&now));
+        let (old, new) = (Decoded::new(&before), Decoded::new(&bytes));
         let (before, after) = (
             file.naming.comparable(&old.text),
             file.naming.comparable(&new.text),
         );
         let comparison = Comparison::new(&before, &after);
         Ok(Self {
-            bytes,
+            bytes: Arc::clone(&bytes),
             diff: file.patch(&comparison),
             counts: comparison.counts(),
             replaced,
         })
     }
 
-    fn new(edited: &File, existing: Existing, wanted: &Replacement) -> Result<Self, Failure> {
+    fn new(edited: &File, existing: &Existing, wanted: &Replacement) -> Result<Self, Failure> {
         let path = edited.path.as_path();
         if wanted.old_string.is_empty() {
-            return Self::create(edited, &existing, &wanted.new_string);
+            return Self::create(edited, existing, &wanted.new_string);
         }
         let file = match existing {
             Existing::Missing => return Err(Failure::told(format!("File {} not found", path.display()))),
@@ -266,7 +266,7 @@ impl Change {
         };
         let bytes = replace::apply(file.text.len(), &ranges, new, MAX_FILE, |range| file.bytes(range))
             .ok_or_else(|| too_large(path))?;
-        let changed = Decoded::new(bytes);
+        let changed = Decoded::new(&bytes);
         let (before, after) = (
             edited.naming.comparable(&file.text),
             edited.naming.comparable(&changed.text),
@@ -278,10 +278,12 @@ impl Change {
         } else {
             comparison.counts()
         };
-        let body = changed.bytes(0..changed.text.len());
+        let diff = edited.patch(&comparison);
+        // The new text may begin with a mark, too.
+        let mark = file.mark && !changed.mark;
         Ok(Self {
-            bytes: join_mark(file.mark || changed.mark, body),
-            diff: edited.patch(&comparison),
+            bytes: Arc::new(with_mark(mark, bytes)),
+            diff,
             counts,
             replaced: ranges.len(),
         })
@@ -296,7 +298,7 @@ impl Change {
         let (mark, text) = split_mark(content);
         let comparison = Comparison::new("", text);
         Ok(Self {
-            bytes: join_mark(mark, text.as_bytes()),
+            bytes: Arc::new(join_mark(mark, text.as_bytes())),
             diff: edited.patch(&comparison),
             counts: comparison.counts(),
             replaced: 1,

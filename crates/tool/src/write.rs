@@ -94,18 +94,19 @@ pub(crate) async fn write(
     let existing = load(place).await?;
     let exists = !matches!(existing, Existing::Missing);
     let old = match existing {
-        Existing::Missing => Decoded::new(Vec::new()),
+        Existing::Missing => Arc::default(),
         Existing::Folder => return Err(is_folder(path)),
-        Existing::File(bytes) => Decoded::new(bytes),
+        Existing::File(bytes) => bytes,
         // Its content is not shown, but that is no reason not to replace it.
-        Existing::TooLarge(mark) => Decoded::new(join_mark(mark, &[])),
+        Existing::TooLarge(mark) => Arc::new(join_mark(mark, &[])),
     };
     let (bytes, diff) = {
         let (path, scope) = (path.to_owned(), Arc::clone(&call.scope));
         blocking(move || {
+            let old = Decoded::new(&old);
             let (mark, text) = split_mark(&content);
             let diff = naming.patch(&scope, &path, &Comparison::new(&old.text, text));
-            (join_mark(mark || old.mark, text.as_bytes()), diff)
+            (Arc::new(join_mark(mark || old.mark, text.as_bytes())), diff)
         })
         .await?
     };
@@ -160,7 +161,8 @@ impl Naming {
 pub(crate) enum Existing {
     Missing,
     Folder,
-    File(Vec<u8>),
+    /// Its content, which several hold for a while.
+    File(Arc<Vec<u8>>),
     /// More than [`MAX_FILE`]; whether it begins with a byte order mark.
     TooLarge(bool),
 }
@@ -180,19 +182,19 @@ fn load_blocking(place: &Place) -> io::Result<Existing> {
         Some(place::Kind::Folder) => return Ok(Existing::Folder),
         Some(_) => {}
     }
-    let mut bytes = Vec::new();
-    place
-        .open_regular()?
-        .take(MAX_FILE as u64 + 1)
-        .read_to_end(&mut bytes)?;
+    let file = place.open_regular()?;
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    // Room for what it has now; it may become longer meanwhile.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(MAX_FILE).min(MAX_FILE) + 1);
+    file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > MAX_FILE {
         return Ok(Existing::TooLarge(bytes.starts_with(b"\xef\xbb\xbf")));
     }
-    Ok(Existing::File(bytes))
+    Ok(Existing::File(Arc::new(bytes)))
 }
 
 /// Puts `bytes` into the file that `path` was found to be.
-pub(crate) async fn save(path: &Path, place: &Place, bytes: Vec<u8>) -> Result<(), Failure> {
+pub(crate) async fn save(path: &Path, place: &Place, bytes: Arc<Vec<u8>>) -> Result<(), Failure> {
     let (path, place) = (path.to_owned(), place.clone());
     blocking(move || {
         store::store(&place, &bytes)

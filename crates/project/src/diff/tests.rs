@@ -176,7 +176,43 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
+/// What happens to the lines when all of them are compared, also those that both texts begin with.
+fn runs_of_all(before: &str, after: &str, work: usize) -> Vec<Run> {
+    let mut numbers = HashMap::new();
+    let [before, after] = [before, after].map(|text| number(&lines(text), &mut numbers));
+    script::shortest(&before, &after, &mut { work })
+        .unwrap_or_else(|| fallback::anchored(&before, &after, work))
+}
+
+/// A text and what edits at random make of it.
+fn edited() -> impl Strategy<Value = (String, String)> {
+    let edit = (
+        any::<prop::sample::Index>(),
+        0..4_usize,
+        proptest::collection::vec("[abc]\n", 0..4),
+    );
+    let lines = proptest::collection::vec("[abcdefgh]\n", 0..60);
+    (lines, proptest::collection::vec(edit, 0..6)).prop_map(|(before, edits)| {
+        let mut after = before.clone();
+        for (at, gone, new) in edits {
+            let at = at.index(after.len() + 1);
+            let end = (at + gone).min(after.len());
+            after.splice(at..end, new);
+        }
+        (before.concat(), after.concat())
+    })
+}
+
 proptest! {
+    #[test]
+    fn what_texts_have_in_common_changes_nothing(
+        (before, after) in prop_oneof![edited(), (text(), text())],
+        work in prop_oneof![0..400_usize, Just(script::WORK)],
+    ) {
+        let found = Comparison::with_work(&before, &after, work).runs;
+        prop_assert_eq!(found, runs_of_all(&before, &after, work));
+    }
+
     #[test]
     fn patches_hold_both_texts(before in text(), after in text(), work in prop_oneof![Just(0), 0..2000_usize, Just(script::WORK)]) {
         let comparison = Comparison::with_work(&before, &after, work);

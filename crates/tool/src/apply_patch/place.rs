@@ -35,7 +35,7 @@ struct Replacement<'a> {
 ///
 /// # Errors
 /// The first chunk that does not fit.
-pub(super) fn apply(file: &Decoded, chunks: &[Chunk], mut effort: Effort) -> Result<Vec<u8>, Misfit> {
+pub(super) fn apply(file: &Decoded<'_>, chunks: &[Chunk], mut effort: Effort) -> Result<Vec<u8>, Misfit> {
     let lines = split(&file.text);
     let replacements = find(&lines, chunks, &mut effort)?;
     let end = if file.text.contains("\r\n") { "\r\n" } else { "\n" };
@@ -226,7 +226,7 @@ mod tests {
         let Action::Update { chunks, .. } = &hunks[0].action else {
             panic!("an update")
         };
-        apply(&Decoded::new(before.to_vec()), chunks, Effort::new(1_000_000))
+        apply(&Decoded::new(before), chunks, Effort::new(1_000_000))
     }
 
     #[test]

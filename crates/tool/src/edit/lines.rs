@@ -1,5 +1,7 @@
 //! A text as lines, and the limit of the work that matching may take.
 
+use std::cell::OnceCell;
+
 use opencode_project::diff::trim;
 
 /// A text cut at every LF. A carriage return belongs to its line, and a text that ends with a line break
@@ -7,17 +9,30 @@ use opencode_project::diff::trim;
 #[derive(Debug)]
 pub(super) struct Lines<'a> {
     text: &'a str,
-    /// Where each line starts, and where one after the last would.
-    starts: Vec<usize>,
+    /// Where each line starts, and where one after the last would. Found out when somebody asks: a text that
+    /// is found as it stands needs no lines.
+    starts: OnceCell<Vec<usize>>,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        let breaks = text.match_indices('\n').map(|(index, _)| index + 1);
         Self {
             text,
-            starts: std::iter::once(0).chain(breaks).chain([text.len() + 1]).collect(),
+            starts: OnceCell::new(),
         }
+    }
+
+    fn starts(&self) -> &[usize] {
+        self.starts.get_or_init(|| {
+            // Counted first: growing takes longer.
+            let count = self.text.bytes().filter(|byte| *byte == b'\n').count();
+            let breaks = self.text.match_indices('\n').map(|(index, _)| index + 1);
+            let mut starts = Vec::with_capacity(count + 2);
+            starts.push(0);
+            starts.extend(breaks);
+            starts.push(self.text.len() + 1);
+            starts
+        })
     }
 
     /// The whole text.
@@ -27,7 +42,7 @@ impl<'a> Lines<'a> {
 
     /// How many lines there are; at least one.
     pub(super) fn len(&self) -> usize {
-        self.starts.len() - 1
+        self.starts().len() - 1
     }
 
     /// Line `index`, without its LF; empty when there is none.
@@ -37,7 +52,8 @@ impl<'a> Lines<'a> {
 
     /// `count` lines from `first` on, without the last one's LF; empty when there are none.
     pub(super) fn block(&self, first: usize, count: usize) -> &'a str {
-        let (Some(start), Some(end)) = (self.starts.get(first), self.starts.get(first + count)) else {
+        let starts = self.starts();
+        let (Some(start), Some(end)) = (starts.get(first), starts.get(first + count)) else {
             return "";
         };
         self.text.get(*start..end.saturating_sub(1)).unwrap_or_default()

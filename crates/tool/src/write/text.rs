@@ -18,6 +18,11 @@ pub(crate) fn join_mark(mark: bool, text: &[u8]) -> Vec<u8> {
     [mark, text].concat()
 }
 
+/// `content` with a byte order mark before it, if there is to be one.
+pub(crate) fn with_mark(mark: bool, content: Vec<u8>) -> Vec<u8> {
+    if mark { join_mark(mark, &content) } else { content }
+}
+
 /// `text` with LF line ends.
 pub(crate) fn with_line_feeds(text: &str) -> Cow<'_, str> {
     if text.contains("\r\n") {
@@ -32,39 +37,34 @@ pub(crate) fn with_line_feeds(text: &str) -> Cow<'_, str> {
 /// The reference writes the stand-ins back and so destroys what it could not read anywhere in the file;
 /// here only what is replaced changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Decoded {
+pub(crate) struct Decoded<'a> {
     /// Whether the file begins with a byte order mark.
     pub(crate) mark: bool,
     /// The text after the mark.
-    pub(crate) text: String,
+    pub(crate) text: Cow<'a, str>,
     /// The bytes after the mark, if the text does not hold them.
-    raw: Option<Raw>,
+    raw: Option<Raw<'a>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Raw {
-    bytes: Vec<u8>,
+struct Raw<'a> {
+    bytes: &'a [u8],
     /// For each stand-in: where it ends in the text and where what it stands for ends in the bytes.
     ends: Vec<(usize, usize)>,
 }
 
-impl Decoded {
+impl<'a> Decoded<'a> {
     /// Reads the content of a file.
-    pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        let mark = bytes.starts_with(BYTE_ORDER_MARK.as_bytes());
-        let bytes = if mark {
-            bytes.get(BYTE_ORDER_MARK.len()..).unwrap_or_default().to_vec()
-        } else {
-            bytes
-        };
-        match String::from_utf8(bytes) {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        let rest = bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes());
+        let (mark, bytes) = (rest.is_some(), rest.unwrap_or(bytes));
+        match std::str::from_utf8(bytes) {
             Ok(text) => Self {
                 mark,
-                text,
+                text: Cow::Borrowed(text),
                 raw: None,
             },
-            Err(error) => {
-                let bytes = error.into_bytes();
+            Err(_) => {
                 let (mut text, mut ends, mut end) = (String::with_capacity(bytes.len()), Vec::new(), 0);
                 for chunk in bytes.utf8_chunks() {
                     text.push_str(chunk.valid());
@@ -76,7 +76,7 @@ impl Decoded {
                 }
                 Self {
                     mark,
-                    text,
+                    text: Cow::Owned(text),
                     raw: Some(Raw { bytes, ends }),
                 }
             }
@@ -126,8 +126,8 @@ mod tests {
                 "a\u{fffd}\nb\u{fffd}\u{fffd}",
             ),
         ] {
-            let decoded = Decoded::new(bytes.to_vec());
-            assert_eq!((decoded.mark, decoded.text.as_str()), (mark, text), "{name}");
+            let decoded = Decoded::new(bytes);
+            assert_eq!((decoded.mark, &*decoded.text), (mark, text), "{name}");
             let whole = decoded.bytes(0..decoded.text.len());
             assert_eq!(join_mark(mark, whole), bytes, "{name}");
         }
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn parts_keep_their_bytes() {
-        let decoded = Decoded::new(b"\xef\xbb\xbfa\xe9b\xf0\x9f\nc".to_vec());
+        let decoded = Decoded::new(b"\xef\xbb\xbfa\xe9b\xf0\x9f\nc");
         assert_eq!(decoded.text, "a\u{fffd}b\u{fffd}\nc");
         for (range, wanted) in [
             (0..1, b"a".as_slice()),
