@@ -6,6 +6,7 @@ mod api;
 mod architecture;
 mod attach;
 mod attachments;
+mod bad_input;
 mod chaos;
 mod commands;
 mod compaction;

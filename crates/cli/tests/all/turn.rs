@@ -117,6 +117,47 @@ async fn calls_of_one_answer_run_side_by_side() {
     assert_eq!(results[1]["content"], "b\n");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn sixteen_calls_of_one_answer_run_at_the_same_time() {
+    const CALLS: usize = 16;
+    let home = home();
+    let pipe = |name: &str| {
+        let path = home.project().join(name);
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        fs_err::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap()
+    };
+    let (arrived, mut go) = (pipe("arrived"), pipe("go"));
+    // Each says that it is there and waits for a letter, and nobody gets one before all are there.
+    let answer = (0..CALLS).fold(Step::default(), |step, at| {
+        let command = format!("echo {at} > arrived; echo \"{at} $(head -c 1 go)\"");
+        step.and_tool("bash", json!({ "command": command }))
+    });
+    let model = ScriptedModel::start([answer, Step::text("all")]).await;
+    home.configure(&model.url(), json!({}));
+    let gate = std::thread::spawn(move || {
+        use std::io::{BufRead as _, Write as _};
+        let there = std::io::BufReader::new(arrived).lines().take(CALLS).count();
+        go.write_all(&[b'x'; CALLS]).unwrap();
+        // Open until the last has read: what a pipe holds is gone with the last who has it open.
+        (there, go)
+    });
+    home.run(["run", "go"]).await.success();
+    let (there, _go) = gate.join().unwrap();
+    assert_eq!(there, CALLS);
+    let sent = model.requests()[1].conversation();
+    let results: Vec<_> = sent.iter().filter(|message| message["role"] == "tool").collect();
+    assert_eq!(results.len(), CALLS);
+    for (at, result) in results.iter().enumerate() {
+        assert_eq!(result["content"], format!("{at} x\n"));
+    }
+}
+
 #[tokio::test]
 async fn a_session_goes_on_with_its_history() {
     let model = ScriptedModel::start([Step::text("one"), Step::text("two"), Step::text("three")]).await;
