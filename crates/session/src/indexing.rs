@@ -88,6 +88,35 @@ impl Engine {
         beside(move || index.search(&question, vector.as_deref())).await
     }
 
+    /// Files that have something to do with words, the best first, by the index as it is: for lists that are shown
+    /// while somebody types. None where nobody has made an index.
+    pub async fn files_about(&self, directory: &Path, words: &str, limit: usize) -> Vec<String> {
+        let place = Index::place(&self.paths().data.join("index"), directory);
+        if !tokio::fs::try_exists(&place).await.unwrap_or_default() {
+            return Vec::new();
+        }
+        let question = IndexQuestion {
+            text: words.to_owned(),
+            limit,
+            ..IndexQuestion::default()
+        };
+        let searching = async {
+            let index = Arc::clone(&kept(&self.location(directory).await?).await?.index);
+            beside(move || index.search(&question, None)).await
+        };
+        let hits = searching.await.unwrap_or_else(|error: Error| {
+            tracing::warn!(%error, "the search index is left out of a list");
+            Vec::new()
+        });
+        let mut paths: Vec<String> = Vec::new();
+        for hit in hits {
+            if !paths.contains(&hit.path) {
+                paths.push(hit.path);
+            }
+        }
+        paths
+    }
+
     /// Searches for a tool, until its call is stopped.
     pub(crate) async fn search_for(
         &self,

@@ -79,6 +79,13 @@ async fn servers_search_too() {
     let home = home();
     home.write("src/retry.rs", RETRY);
     let server = home.serve().await;
+    let typed = || async {
+        server
+            .send("GET", "/find/file?query=exponential", None)
+            .await
+            .json()
+    };
+    assert_eq!(typed().await, json!([]), "nobody has made an index");
     let hits = server
         .send("GET", "/find/semantic?query=backoff&limit=1", None)
         .await
@@ -92,6 +99,8 @@ async fn servers_search_too() {
         .await
         .json();
     assert_eq!(none, json!([]));
+    // Files are also offered for what is in them, behind those that are called so.
+    assert_eq!(typed().await, json!(["src/retry.rs"]));
     let built = server.send("POST", "/index/build", None).await.json();
     assert_eq!(built, server.send("GET", "/index/status", None).await.json());
     assert_eq!(

@@ -17,6 +17,8 @@ const LIMIT: usize = 10;
 /// Files that are given when nobody says how many, and at most.
 const USUAL_FILES: usize = 10;
 const MOST_FILES: usize = 200;
+/// Letters from which on files are also found by what is in them.
+const LEAST_WORDS: usize = 3;
 
 #[derive(Deserialize)]
 pub(crate) struct Pattern {
@@ -80,19 +82,26 @@ pub(crate) async fn names(
         let reason = format!("Expected a value between 1 and {MOST_FILES}, got {limit}\n  at [\"limit\"]");
         return Err(ApiError::bad_request(Kind::Query, reason));
     }
+    let files = wanted.kind != Some(FileKind::Directory);
+    let (directory, typed) = (folder.path.clone(), wanted.query.clone());
     let query = Named {
         directory: folder.path,
         typed: wanted.query,
-        files: wanted.kind != Some(FileKind::Directory),
+        files,
         folders: wanted.kind == Some(FileKind::Directory)
             || (wanted.kind.is_none() && wanted.dirs != Some(Choice::False)),
         limit,
     };
-    app.names
-        .find(query)
-        .await
-        .map(Json)
-        .map_err(|error| failure(&error))
+    let mut found = app.names.find(query).await.map_err(|error| failure(&error))?;
+    if files && found.len() < limit && typed.chars().count() >= LEAST_WORDS {
+        // What is not called so may be about it.
+        for path in app.engine.files_about(&directory, &typed, limit).await {
+            if found.len() < limit && !found.contains(&path) {
+                found.push(path);
+            }
+        }
+    }
+    Ok(Json(found))
 }
 
 #[derive(Deserialize)]
