@@ -2,6 +2,7 @@
 
 use std::fs::TryLockError;
 use std::io;
+use std::path::PathBuf;
 
 use crate::Paths;
 
@@ -14,8 +15,35 @@ pub struct Lock(#[expect(dead_code, reason = "it is held by being open")] fs_err
 /// # Errors
 /// Its file cannot be made.
 pub fn try_hold(paths: &Paths, name: &str) -> io::Result<Option<Lock>> {
-    let folder = paths.state.join("locks");
-    fs_err::create_dir_all(&folder)?;
+    let path = path(paths, name);
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder)?;
+    }
+    let mut options = fs_err::OpenOptions::new();
+    let file = options.create(true).write(true).truncate(false).open(path)?;
+    match file.file().try_lock() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Whether who held the lock of this name has gone without giving it back: its file is there, and nobody holds it.
+/// Who has never held it on this machine is not known to be gone.
+#[must_use]
+pub fn is_left(paths: &Paths, name: &str) -> bool {
+    let file = fs_err::OpenOptions::new().write(true).open(path(paths, name));
+    file.is_ok_and(|file| file.file().try_lock().is_ok())
+}
+
+/// Gives a lock back that nobody will ask for again.
+pub fn remove(paths: &Paths, name: &str, lock: Lock) {
+    drop(lock);
+    // It may be gone already.
+    let _ = fs_err::remove_file(path(paths, name));
+}
+
+fn path(paths: &Paths, name: &str) -> PathBuf {
     let plain: String = name
         .chars()
         .map(|c| {
@@ -26,17 +54,7 @@ pub fn try_hold(paths: &Paths, name: &str) -> io::Result<Option<Lock>> {
             }
         })
         .collect();
-    let mut options = fs_err::OpenOptions::new();
-    let file = options
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .open(folder.join(format!("{plain}.lock")))?;
-    match file.file().try_lock() {
-        Ok(()) => Ok(Some(Lock(file))),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
+    paths.state.join("locks").join(format!("{plain}.lock"))
 }
 
 #[cfg(test)]
@@ -55,7 +73,11 @@ mod tests {
         assert!(held.is_some());
         assert!(try_hold(&paths, "auth-a/b").unwrap().is_none());
         assert!(try_hold(&paths, "auth-c").unwrap().is_some());
+        assert!(!is_left(&paths, "auth-a/b") && !is_left(&paths, "unheard"));
         drop(held);
-        assert!(try_hold(&paths, "auth-a/b").unwrap().is_some());
+        assert!(is_left(&paths, "auth-a/b"));
+        let held = try_hold(&paths, "auth-a/b").unwrap().unwrap();
+        remove(&paths, "auth-a/b", held);
+        assert!(!is_left(&paths, "auth-a/b"));
     }
 }

@@ -6,6 +6,7 @@ mod compaction;
 mod drain;
 mod epoch;
 mod history;
+mod lease;
 mod revert;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use opencode_schema::time::now;
 use opencode_schema::{MessageId, SessionEvent, SessionId};
 
 pub(crate) use self::drain::drain;
+pub(crate) use self::lease::Owner;
 use crate::{Engine, Error, Location, attachment};
 
 /// A prompt for a durable session.

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::compaction::kept::KeptWords;
 use crate::coordinator::Coordinator;
 use crate::delegations::Delegations;
+use crate::durable::Owner;
 use crate::location::Surroundings;
 use crate::spending::Runs;
 use crate::{Error, Location, housekeeping, share};
@@ -50,6 +51,8 @@ pub struct Engine {
 }
 
 pub(crate) struct Inner {
+    /// What this run of the program is called among those that use the database.
+    pub(crate) owner: Owner,
     pub(crate) options: Options,
     pub(crate) store: Store,
     pub(crate) client: Client,
@@ -159,6 +162,7 @@ impl Engine {
         });
         let public = Public::new(&options.paths, &options.environment, options.version);
         let inner = Inner {
+            owner: Owner::new(),
             public: Arc::new(public),
             options,
             store,

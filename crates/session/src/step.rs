@@ -28,6 +28,7 @@ use opencode_schema::{
     UserMessage,
 };
 use opencode_store::Spent;
+use opencode_store::Store;
 use opencode_tool::registry::Registry;
 use opencode_tool::{Scope, Tool};
 use serde_json::Value;
@@ -56,8 +57,8 @@ pub(crate) struct StepInput<'a> {
     pub(crate) user_id: MessageId,
     pub(crate) user: &'a UserMessage,
     pub(crate) history: &'a [MessageWithParts],
-    /// Of a durable session: what stands before the conversation.
-    pub(crate) durable: Option<&'a str>,
+    /// Of a durable session.
+    pub(crate) durable: Option<Durable<'a>>,
     /// Instead of the conversation: what is asked to get a summary of it.
     pub(crate) summary_of: Option<String>,
     /// What was used for the step before it began.
@@ -71,6 +72,23 @@ pub(crate) struct StepInput<'a> {
     /// The tree of files after the step before.
     pub(crate) known_tree: Option<String>,
     pub(crate) cancel: CancellationToken,
+}
+
+/// What the steps of a durable session need besides.
+#[derive(Clone, Copy)]
+pub(crate) struct Durable<'a> {
+    /// What stands before the conversation.
+    pub(crate) system: &'a str,
+    /// Takes what is told, as long as this program runs the session.
+    pub(crate) store: &'a Store,
+}
+
+impl StepInput<'_> {
+    /// Where what is told goes.
+    fn store(&self) -> Store {
+        let own = self.durable.map(|durable| durable.store);
+        own.unwrap_or(&self.location.store).clone()
+    }
 }
 
 /// What was used and what it cost.
@@ -203,7 +221,7 @@ pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
         &input.engine.inner.tasks,
         input.known_tree.clone(),
     );
-    let draft = Draft::begin(input.location.store.clone(), message, input.durable.is_some()).await?;
+    let draft = Draft::begin(input.store(), message, input.durable.is_some()).await?;
     let mut step = Step {
         engine: input.engine,
         location: input.location,
@@ -247,7 +265,7 @@ pub(crate) async fn refuse(input: &StepInput<'_>, error: MessageError) -> Result
         assistant.time.completed = Some(now());
         assistant.error = Some(error);
     }
-    let mut draft = Draft::begin(input.location.store.clone(), message, input.durable.is_some()).await?;
+    let mut draft = Draft::begin(input.store(), message, input.durable.is_some()).await?;
     draft.bill(input.billed.clone()).await?;
     Ok(StepOutcome {
         verdict: Verdict::Stop,
@@ -333,7 +351,7 @@ impl Step<'_> {
             attempt,
             error: told::retry(error),
         };
-        Ok(self.location.store.publish(event.into()).await?)
+        self.draft.say(event).await
     }
 
     async fn status(&self, status: Status) -> Result<(), Error> {

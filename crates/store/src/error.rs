@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opencode_schema::SessionId;
+
 /// Why the database did not do what was asked. Cheap to clone, because one failed commit fails every
 /// write that was in it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -83,6 +85,9 @@ pub enum Error {
         /// Where it is.
         owner: String,
     },
+    /// Somebody else runs the session by now; nothing was stored.
+    #[error("another program runs the session {0} by now")]
+    Fenced(SessionId),
     /// An event of another log does not fit this one.
     #[error("{0}")]
     Refused(String),

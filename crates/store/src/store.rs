@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::feed::{Feed, Subscription};
 use crate::state::{Shared, State};
 use crate::writer::{Announcement, Task, Write, Writer};
-use crate::{Error, Transaction, View, migration};
+use crate::{Error, Lease, Transaction, View, migration};
 
 /// Waiting writes before callers have to wait to hand in more.
 const QUEUE: usize = 1024;
@@ -33,6 +33,8 @@ pub struct Store {
     inner: Arc<Inner>,
     /// The folder that events are told to come from.
     origin: Option<Arc<Origin>>,
+    /// What must hold for anything to be written.
+    fence: Option<Lease>,
 }
 
 struct Inner {
@@ -83,6 +85,7 @@ impl Store {
         Ok(Self {
             inner: Arc::new(inner),
             origin: None,
+            fence: None,
         })
     }
 
@@ -92,6 +95,16 @@ impl Store {
         Self {
             inner: Arc::clone(&self.inner),
             origin: Some(Arc::new(origin)),
+            fence: self.fence.clone(),
+        }
+    }
+
+    /// The same database for who runs a session: nothing is written any more once somebody else does.
+    #[must_use]
+    pub fn fenced(&self, lease: &Lease) -> Self {
+        Self {
+            fence: Some(lease.clone()),
+            ..self.clone()
         }
     }
 
@@ -107,7 +120,14 @@ impl Store {
         F: FnOnce(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Task::Write(Box::new(Write::new(work, self.origin.clone(), reply)));
+        let fence = self.fence.clone();
+        let fenced = move |transaction: &mut Transaction<'_>| {
+            if let Some(lease) = &fence {
+                lease.check(transaction)?;
+            }
+            work(transaction)
+        };
+        let task = Task::Write(Box::new(Write::new(fenced, self.origin.clone(), reply)));
         self.inner.tasks.send(task).await.map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
     }

@@ -421,7 +421,6 @@ async fn what_is_wrong_is_told_in_one_form() {
     let chat = "/api/chat/message";
     for (method, path, body, status, tag) in [
         ("GET", "/api/nope", None, 404, "NotFoundError"),
-        ("GET", "/api/session", None, 404, "NotFoundError"),
         ("PATCH", "/api/sessions", None, 405, "MethodNotAllowedError"),
         ("GET", "/api/sessions?limit=0", None, 400, "InvalidRequestError"),
         ("GET", "/api/sessions?limit=x", None, 400, "InvalidRequestError"),

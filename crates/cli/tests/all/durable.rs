@@ -416,3 +416,26 @@ async fn gap_17_a_conversation_that_does_not_fit_is_shortened_once() {
     assert_eq!(last["finish"], "error", "{last}");
     assert_eq!(model.requests().len(), 7);
 }
+
+#[tokio::test]
+async fn gap_20_two_programs_run_a_session_one_after_the_other() {
+    let (first, gate) = Step::text("a…").held();
+    let model = ScriptedModel::start([first, Step::text("b")]).await;
+    let (home, server) = served(&model).await;
+    let other = home.serve().await;
+    let id = session(&server).await;
+    say(&server, &id, "A").await;
+    model.wait_for_requests(1).await;
+    // The other one may not, and what it was told is not lost.
+    say(&other, &id, "B").await;
+    assert_eq!(model.requests().len(), 1);
+    gate.open();
+    settle(&server, &id).await;
+    settle(&other, &id).await;
+    assert_eq!(users(&model), [vec!["A"], vec!["A", "B"]]);
+    let kinds: Vec<String> = told(&messages(&other, &id).await)
+        .into_iter()
+        .map(|one| one.0)
+        .collect();
+    assert_eq!(kinds, ["user", "assistant", "user", "assistant"]);
+}

@@ -240,7 +240,11 @@ async fn the_document_lists_what_there_is() {
         document["paths"]["/session"]["post"]["operationId"],
         "session.create"
     );
-    assert_eq!(document["paths"]["/api/session"], Value::Null);
+    assert_eq!(
+        document["paths"]["/api/session"]["get"]["operationId"],
+        "v2.session.list"
+    );
+    assert_eq!(document["paths"]["/api/session/{sessionID}/compact"], Value::Null);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use opencode_schema::session::Session;
 use opencode_schema::session_message::CompactionReason;
 use opencode_schema::time::now;
 use opencode_schema::{MessageId, MessageWithParts, SessionEvent, SessionMessage, SessionMessageBody};
+use opencode_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use super::history;
@@ -56,6 +57,7 @@ fn estimate(characters: usize) -> u64 {
 pub(super) struct Work<'a> {
     pub(super) engine: &'a Engine,
     pub(super) location: &'a Arc<Location>,
+    pub(super) store: &'a Store,
     pub(super) session: &'a Session,
     pub(super) user: &'a UserMessage,
     pub(super) model: &'a Model,
@@ -96,7 +98,7 @@ pub(super) async fn shorten(work: Work<'_>) -> Result<bool, Error> {
         message_id: message_id.clone(),
         reason: work.reason,
     };
-    work.location.store.publish(started.into()).await?;
+    work.store.publish(started.into()).await?;
     let asker = Asker {
         engine: work.engine,
         location: work.location,
@@ -127,7 +129,7 @@ pub(super) async fn shorten(work: Work<'_>) -> Result<bool, Error> {
         cost: Some(cost),
         tokens: Some(tokens),
     };
-    work.location.store.publish(ended.into()).await?;
+    work.store.publish(ended.into()).await?;
     Ok(true)
 }
 

@@ -14,10 +14,11 @@ use opencode_schema::{
     MessageError, MessageId, SessionEvent, SessionId, SessionMessage, SessionMessageBody,
     session_message::AnswerContent,
 };
+use opencode_store::{Lease, Store};
 
-use super::{compaction, epoch, history};
+use super::{compaction, epoch, history, lease};
 use crate::coordinator::Running;
-use crate::step::{self, Billed, StepInput, Verdict};
+use crate::step::{self, Billed, Durable, StepInput, Verdict};
 use crate::{Engine, Error, Location};
 
 /// What a call becomes that nobody works on any more.
@@ -34,31 +35,30 @@ pub(crate) async fn drain(
     session_id: &SessionId,
     running: &Running,
 ) -> Result<(), Error> {
+    engine.inner.coordinator.look(running);
+    let store = &location.store;
+    let Some(lease) = lease::hold(engine, store, session_id, &running.cancel).await? else {
+        return Ok(());
+    };
     let mut work = Work {
         engine,
+        store: store.fenced(&lease),
+        lease: &lease,
         location: Arc::clone(location),
         session_id,
         running,
         tree: None,
         overflowed: false,
     };
-    engine.inner.coordinator.look(running);
-    if !work.has_waiting().await? {
-        return Ok(());
-    }
-    work.settle().await?;
-    while !running.cancel.is_cancelled() && work.open_activity().await? {
-        if !work.activity().await? {
-            break;
-        }
-        engine.inner.coordinator.look(running);
-    }
-    Ok(())
+    Box::pin(lease::during(store, &lease, &running.cancel, work.all())).await
 }
 
 struct Work<'a> {
     engine: &'a Engine,
     location: Arc<Location>,
+    /// Takes what is told, as long as this program runs the session.
+    store: Store,
+    lease: &'a Lease,
     session_id: &'a SessionId,
     running: &'a Running,
     /// The tree of files after the last step.
@@ -68,14 +68,15 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn has_waiting(&self) -> Result<bool, Error> {
-        let id = self.session_id.clone();
-        let waiting = self
-            .engine
-            .inner
-            .store
-            .read(move |view| view.has_waiting_inputs(&id));
-        Ok(waiting.await?)
+    async fn all(&mut self) -> Result<(), Error> {
+        self.settle().await?;
+        while !self.running.cancel.is_cancelled() && self.open_activity().await? {
+            if !self.activity().await? {
+                break;
+            }
+            self.engine.inner.coordinator.look(self.running);
+        }
+        Ok(())
     }
 
     /// Ends what a process that died left open, so that nothing is taken for running and nothing is run again.
@@ -88,7 +89,7 @@ impl Work<'_> {
         else {
             return Ok(());
         };
-        let stored = self.location.store.write(move |transaction| {
+        let stored = self.store.write(move |transaction| {
             let mut events = events.into_iter();
             events.try_for_each(|event| transaction.publish(event.into()))
         });
@@ -101,7 +102,7 @@ impl Work<'_> {
             return Ok(true);
         }
         let id = self.session_id.clone();
-        let taken = self.location.store.write(move |transaction| {
+        let taken = self.store.write(move |transaction| {
             let next = transaction
                 .waiting_inputs(&id, Delivery::Queue)?
                 .into_iter()
@@ -116,7 +117,7 @@ impl Work<'_> {
 
     async fn take_steers(&self) -> Result<bool, Error> {
         let id = self.session_id.clone();
-        let taken = self.location.store.write(move |transaction| {
+        let taken = self.store.write(move |transaction| {
             let steers = transaction.waiting_inputs(&id, Delivery::Steer)?;
             let any = !steers.is_empty();
             for input in steers {
@@ -155,6 +156,7 @@ impl Work<'_> {
         if session.directory != self.location.directory_text() {
             // It goes on where it is now.
             self.location = self.engine.location_of(&session).await?;
+            self.store = self.location.store.fenced(self.lease);
             self.tree = None;
         }
         self.location = self.engine.refreshed(&self.location).await;
@@ -182,7 +184,7 @@ impl Work<'_> {
             Ok(model) => model,
             Err(error) => return self.fail(&session, &error.to_string()).await,
         };
-        let system = epoch::system(self.engine, &location, &session, agent, &model).await?;
+        let system = epoch::system(self.engine, &location, &self.store, &session, agent, &model).await?;
         let user = user_message(&session, &agent.name, &choice);
         let mut conversation = history::conversation(self.session_id, &user, self.messages().await?);
         if compaction::is_due(&location, &model, &system, &conversation)
@@ -194,7 +196,7 @@ impl Work<'_> {
         let most = limits
             .and_then(|limits| limits.steps)
             .map_or(MOST_STEPS, std::num::NonZeroU32::get);
-        let shortened_model = model.clone();
+        let (shortened_model, store) = (model.clone(), self.store.clone());
         let input = StepInput {
             engine: self.engine,
             location: &location,
@@ -204,7 +206,10 @@ impl Work<'_> {
             user_id: MessageId::new(),
             user: &user,
             history: &conversation,
-            durable: Some(&system),
+            durable: Some(Durable {
+                system: &system,
+                store: &store,
+            }),
             summary_of: None,
             billed: Billed::default(),
             answer_tool: None,
@@ -258,6 +263,7 @@ impl Work<'_> {
         let work = compaction::Work {
             engine: self.engine,
             location: &self.location,
+            store: &self.store,
             session,
             user,
             model,
@@ -285,7 +291,7 @@ impl Work<'_> {
             assistant_message_id: answer,
             error: StepError::unknown(reason),
         };
-        let stored = self.location.store.write(move |transaction| {
+        let stored = self.store.write(move |transaction| {
             transaction.publish(started.into())?;
             transaction.publish(failed.into())
         });

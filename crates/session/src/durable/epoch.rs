@@ -8,7 +8,7 @@ use opencode_schema::model::Model;
 use opencode_schema::session::Session;
 use opencode_schema::time::now;
 use opencode_schema::{MessageId, Object, SessionEvent};
-use opencode_store::ContextEpoch;
+use opencode_store::{ContextEpoch, Store};
 use serde_json::Value;
 
 use crate::{Engine, Error, Location, system};
@@ -17,6 +17,7 @@ use crate::{Engine, Error, Location, system};
 pub(super) async fn system(
     engine: &Engine,
     location: &Arc<Location>,
+    store: &Store,
     session: &Session,
     agent: &Agent,
     model: &Model,
@@ -46,10 +47,10 @@ pub(super) async fn system(
         .read(move |view| view.context_epoch(&id))
         .await?;
     let baseline = match known {
-        None => begin(location, session, &now_told).await?,
+        None => begin(store, session, &now_told).await?,
         Some(known) => {
             let baseline = known.baseline.clone();
-            tell_changes(location, session, known, &now_told).await?;
+            tell_changes(store, session, known, &now_told).await?;
             baseline
         }
     };
@@ -63,15 +64,11 @@ fn snapshot(told: &[(&'static str, String)]) -> Object {
     entries.collect()
 }
 
-async fn begin(
-    location: &Location,
-    session: &Session,
-    told: &[(&'static str, String)],
-) -> Result<String, Error> {
+async fn begin(store: &Store, session: &Session, told: &[(&'static str, String)]) -> Result<String, Error> {
     let texts: Vec<&str> = told.iter().map(|(_, text)| text.as_str()).collect();
     let baseline = texts.join("\n");
     let (id, snapshot, text) = (session.id.clone(), snapshot(told), baseline.clone());
-    let stored = location.store.write(move |transaction| {
+    let stored = store.write(move |transaction| {
         let epoch = ContextEpoch {
             baseline: text,
             snapshot,
@@ -85,7 +82,7 @@ async fn begin(
 
 /// Says what is different, once.
 async fn tell_changes(
-    location: &Location,
+    store: &Store,
     session: &Session,
     known: ContextEpoch,
     told: &[(&'static str, String)],
@@ -128,7 +125,7 @@ async fn tell_changes(
         ..known
     };
     let id = session.id.clone();
-    let stored = location.store.write(move |transaction| {
+    let stored = store.write(move |transaction| {
         transaction.publish(event.into())?;
         transaction.put_context_epoch(&id, &epoch)
     });

@@ -162,6 +162,11 @@ impl Draft {
         }
     }
 
+    /// Tells something that belongs to no part.
+    pub(crate) async fn say(&self, event: SessionEvent) -> Result<(), Error> {
+        self.store_all(vec![event]).await
+    }
+
     async fn store_all(&self, events: Vec<SessionEvent>) -> Result<(), Error> {
         if events.is_empty() {
             return Ok(());

@@ -56,7 +56,7 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     let mut seen: Vec<PathBuf> = instructions.iter().map(|one| one.path.clone()).collect();
     seen.extend(loaded_rules(input.history));
     let system = match input.durable {
-        Some(system) => system.to_owned(),
+        Some(durable) => durable.system.to_owned(),
         None => system::prompt(&system::Sources {
             agent: input.agent,
             model: &input.model,

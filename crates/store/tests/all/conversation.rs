@@ -1,5 +1,8 @@
 //! Durable sessions: what events make of a conversation (reference `v2.md` §3.1, §4, §10).
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use opencode_schema::prompt::{Delivery, Prompt, SessionInput};
 use opencode_schema::{EventBody, MessageId, Session, SessionEvent, SessionId};
 use opencode_store::{ContextEpoch, Direction, Error, Store};
@@ -372,4 +375,63 @@ async fn gap_40_history_is_read_in_pages() {
     }
     // The session's creation is no event of its conversation.
     assert_eq!(seen, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn gaps_20_and_29_whoever_lost_a_session_changes_nothing() {
+    let place = Place::new();
+    let (ours, theirs) = (place.open().await, place.open().await);
+    let session = stored_session(&ours).await;
+    let (we, they): (Arc<str>, Arc<str>) = ("we".into(), "they".into());
+    let long = Duration::from_secs(60);
+    // Ends at once: we are paused for longer than it lasts.
+    let lost = ours
+        .acquire_lease(&session.id, &we, Duration::ZERO, |_| false)
+        .await
+        .unwrap()
+        .unwrap();
+    let taken = theirs
+        .acquire_lease(&session.id, &they, long, |_| false)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        ours.acquire_lease(&session.id, &we, long, |_| false)
+            .await
+            .unwrap(),
+        None
+    );
+
+    let said = |text: &str| {
+        event(
+            &session,
+            "synthetic",
+            json!({ "messageID": format!("msg_{text}"), "text": text }),
+        )
+    };
+    let refused = ours.fenced(&lost).publish(said("late")).await;
+    assert!(matches!(refused, Err(Error::Fenced(_))), "{refused:?}");
+    assert!(matches!(
+        ours.renew_lease(&lost, long).await,
+        Err(Error::Fenced(_))
+    ));
+    ours.release_lease(&lost).await.unwrap();
+    theirs.fenced(&taken).publish(said("ours")).await.unwrap();
+    assert_eq!(
+        messages(&theirs, &session.id).await,
+        json!([{ "id": "msg_ours", "time": { "created": 100 }, "type": "synthetic", "sessionID": session.id, "text": "ours" }])
+    );
+
+    // Who owns the copies of a log is another question.
+    let id = session.id.clone();
+    ours.write(move |transaction| transaction.claim(&id, "wrk_1"))
+        .await
+        .unwrap();
+    theirs.renew_lease(&taken, long).await.unwrap();
+    theirs.release_lease(&taken).await.unwrap();
+    let again = ours
+        .acquire_lease(&session.id, &we, long, |_| false)
+        .await
+        .unwrap();
+    assert!(again.is_some_and(|again| again != lost));
 }

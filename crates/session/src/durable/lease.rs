@@ -1,0 +1,112 @@
+//! Running a session as the only one of all programs that use the database (reference `v2.md` §14 row 20).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use opencode_config::Paths;
+use opencode_config::lock::{self, Lock};
+use opencode_schema::{SessionId, id};
+use opencode_store::{Lease, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Engine, Error};
+
+/// How long a session is kept by a program that says nothing any more, and how often one says something.
+const LASTING: Duration = Duration::from_secs(30);
+const RENEWAL: Duration = Duration::from_secs(10);
+/// How often it is looked whether another program is done with a session.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// This run of the program among all that use the database. While it lives it holds a lock of its name, so that
+/// others on this machine need not wait for one that was killed.
+pub(crate) struct Owner {
+    name: Arc<str>,
+    lock: Mutex<Option<(Paths, Lock)>>,
+}
+
+impl Owner {
+    pub(crate) fn new() -> Self {
+        Self {
+            name: id::generate("own", id::Order::Ascending).into(),
+            lock: Mutex::default(),
+        }
+    }
+
+    /// Its name, once others can see whether it lives.
+    fn name(&self, paths: &Paths) -> &Arc<str> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_none() {
+            match lock::try_hold(paths, &self.name) {
+                Ok(held) => *lock = held.map(|held| (paths.clone(), held)),
+                Err(error) => tracing::warn!(%error, "others will not see that this program was killed"),
+            }
+        }
+        &self.name
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((paths, held)) = lock {
+            lock::remove(&paths, &self.name, held);
+        }
+    }
+}
+
+/// The right to run a session. While another program has it, its work is waited for as long as something waits in
+/// the session: that program takes it, too, or leaves it. `None` when nothing waits any more.
+pub(super) async fn hold(
+    engine: &Engine,
+    store: &Store,
+    session_id: &SessionId,
+    cancel: &CancellationToken,
+) -> Result<Option<Lease>, Error> {
+    loop {
+        let id = session_id.clone();
+        if cancel.is_cancelled() || !store.read(move |view| view.has_waiting_inputs(&id)).await? {
+            return Ok(None);
+        }
+        let paths = engine.paths().clone();
+        let is_gone = move |owner: &str| lock::is_left(&paths, owner);
+        let owner = engine.inner.owner.name(engine.paths());
+        let acquired = store.acquire_lease(session_id, owner, LASTING, is_gone);
+        if let Some(lease) = acquired.await? {
+            return Ok(Some(lease));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = cancel.cancelled() => return Ok(None),
+        }
+    }
+}
+
+/// Keeps a lease while `work` goes on, and gives it back after. Work whose lease was taken is stopped; what it
+/// would still write is refused.
+pub(super) async fn during<T>(
+    store: &Store,
+    lease: &Lease,
+    cancel: &CancellationToken,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let keeping = async {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            match store.renew_lease(lease, LASTING).await {
+                Ok(()) => {}
+                Err(opencode_store::Error::Fenced(_)) => break,
+                // A database that is busy for a while does not end the work; the next renewal comes in time.
+                Err(error) => tracing::warn!(%error, "the right to run a session could not be renewed"),
+            }
+        }
+        tracing::warn!("another program has taken a session that was run here");
+        cancel.cancel();
+        std::future::pending().await
+    };
+    let result = tokio::select! {
+        result = work => result,
+        never = keeping => never,
+    };
+    store.release_lease(lease).await?;
+    result
+}
