@@ -79,6 +79,7 @@ pub(crate) fn all() -> Vec<Operation> {
         post "/api/session/{sessionID}/model" "v2.session.switchModel" api::session::switch_model;
         post "/api/session/{sessionID}/prompt" "v2.session.prompt" api::session::prompt;
         post "/api/session/{sessionID}/wait" "v2.session.wait" api::session::wait;
+        post "/api/session/{sessionID}/compact" "v2.session.compact" api::session::compact;
         post "/api/session/{sessionID}/interrupt" "v2.session.interrupt" api::session::interrupt;
         post "/api/session/{sessionID}/revert/stage" "v2.session.revert.stage" api::session::revert::stage;
         post "/api/session/{sessionID}/revert/clear" "v2.session.revert.clear" api::session::revert::clear;

@@ -105,6 +105,21 @@ impl Engine {
         drop(self.run(location, session_id));
     }
 
+    /// Lets the conversation be shortened, at once or after the step that goes on. That is kept until it is done.
+    ///
+    /// # Errors
+    /// There is no such session; the database failed.
+    pub async fn compact(&self, location: &Arc<Location>, session_id: &SessionId) -> Result<(), Error> {
+        self.session(session_id).await?;
+        let id = session_id.clone();
+        let kept = location
+            .store
+            .write(move |transaction| transaction.want_compaction(&id));
+        kept.await?;
+        self.wake(location, session_id);
+        Ok(())
+    }
+
     /// Lets another agent work from now on.
     ///
     /// # Errors

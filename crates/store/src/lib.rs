@@ -12,6 +12,7 @@
 //! - [`Transaction`] is what a write works on, [`View`] what a read works on.
 //! - [`Subscription`] hears every event, in one order.
 
+mod control;
 mod conversation;
 mod directory;
 mod error;

@@ -439,3 +439,43 @@ async fn gap_20_two_programs_run_a_session_one_after_the_other() {
         .collect();
     assert_eq!(kinds, ["user", "assistant", "user", "assistant"]);
 }
+
+#[tokio::test]
+async fn gap_17_a_conversation_is_shortened_on_demand_after_the_step_that_goes_on() {
+    let (first, gate) = Step::text("a long answer").held();
+    let model = ScriptedModel::start([first, Step::text("SHORT"), Step::text("more")]).await;
+    let home = home();
+    home.configure(
+        &model.url(),
+        json!({ "compaction": { "preserve_recent_tokens": 0 } }),
+    );
+    let server = home.serve().await;
+    let id = session(&server).await;
+    let context = || async {
+        let path = format!("/api/session/{id}/context");
+        server.send("GET", &path, None).await.json()["data"].clone()
+    };
+    say(&server, &id, "one").await;
+    model.wait_for_requests(1).await;
+    let asked = server
+        .send("POST", &format!("/api/session/{id}/compact"), None)
+        .await;
+    assert_eq!(asked.status, 204, "{asked:?}");
+    assert_eq!(context().await[0]["type"], "user");
+    gate.open();
+    settle(&server, &id).await;
+    let shortened = context().await;
+    assert_eq!(
+        (
+            &shortened[0]["type"],
+            &shortened[0]["reason"],
+            &shortened[0]["summary"]
+        ),
+        (&json!("compaction"), &json!("manual"), &json!("SHORT"))
+    );
+    say(&server, &id, "two").await;
+    settle(&server, &id).await;
+    let last = &users(&model)[2];
+    assert!(last[0].contains("SHORT") && last[1] == "two", "{last:?}");
+    assert_eq!(model.requests().len(), 3);
+}

@@ -244,7 +244,10 @@ async fn the_document_lists_what_there_is() {
         document["paths"]["/api/session"]["get"]["operationId"],
         "v2.session.list"
     );
-    assert_eq!(document["paths"]["/api/session/{sessionID}/compact"], Value::Null);
+    assert_eq!(
+        document["paths"]["/api/session/{sessionID}/permission"]["post"],
+        Value::Null
+    );
 }
 
 #[tokio::test]

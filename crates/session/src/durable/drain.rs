@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use opencode_catalog::Choice;
+use opencode_schema::agent::Agent;
 use opencode_schema::message::{MessageModel, UserMessage, UserTime};
 use opencode_schema::model::Model;
 use opencode_schema::prompt::Delivery;
@@ -70,8 +71,9 @@ struct Work<'a> {
 impl Work<'_> {
     async fn all(&mut self) -> Result<(), Error> {
         self.settle().await?;
-        while !self.running.cancel.is_cancelled() && self.open_activity().await? {
-            if !self.activity().await? {
+        while !self.running.cancel.is_cancelled() {
+            self.shorten_if_wanted(None).await?;
+            if !self.open_activity().await? || !self.activity().await? {
                 break;
             }
             self.engine.inner.coordinator.look(self.running);
@@ -136,7 +138,7 @@ impl Work<'_> {
             if self.running.cancel.is_cancelled() {
                 return Ok(false);
             }
-            let goes_on = match self.step(steps).await? {
+            let goes_on = match Box::pin(self.step(steps)).await? {
                 Next::Rest => return Ok(false),
                 Next::Continue => true,
                 Next::Done => false,
@@ -151,7 +153,8 @@ impl Work<'_> {
         }
     }
 
-    async fn step(&mut self, steps: u32) -> Result<Next, Error> {
+    /// Who works with which model, or why nobody can.
+    async fn chosen(&mut self) -> Result<Result<Chosen, String>, Error> {
         let session = self.engine.session(self.session_id).await?;
         if session.directory != self.location.directory_text() {
             // It goes on where it is now.
@@ -166,45 +169,101 @@ impl Work<'_> {
             None => location.default_agent(),
         };
         let agent = match agent {
-            Ok(agent) => agent,
-            Err(error) => return self.fail(&session, &error.to_string()).await,
+            Ok(agent) => agent.clone(),
+            Err(error) => return Ok(Err(error.to_string())),
         };
-        let choice = self
+        let wanted = self
             .engine
             .model_for(&location, Some(&session), session.agent.as_deref(), None);
-        let choice = match choice.await {
+        let choice = match wanted.await {
             Ok(choice) => choice,
-            Err(error) => return self.fail(&session, &error.to_string()).await,
+            Err(error) => return Ok(Err(error.to_string())),
         };
         tokio::select! {
             () = location.catalog.ready(&choice.provider_id) => {}
-            () = self.running.cancel.cancelled() => return Ok(Next::Rest),
+            () = self.running.cancel.cancelled() => {}
         }
         let model = match location.catalog.model(&choice.provider_id, &choice.model_id) {
             Ok(model) => model,
-            Err(error) => return self.fail(&session, &error.to_string()).await,
+            Err(error) => return Ok(Err(error.to_string())),
         };
-        let system = epoch::system(self.engine, &location, &self.store, &session, agent, &model).await?;
-        let user = user_message(&session, &agent.name, &choice);
-        let mut conversation = history::conversation(self.session_id, &user, self.messages().await?);
-        if compaction::is_due(&location, &model, &system, &conversation)
-            && self.shorten(&session, &user, &model).await?
+        Ok(Ok(Chosen {
+            user: user_message(&session, &agent.name, &choice),
+            session,
+            location,
+            agent,
+            model,
+        }))
+    }
+
+    /// Shortens the conversation if somebody wants that.
+    async fn shorten_if_wanted(&mut self, chosen: Option<&Chosen>) -> Result<(), Error> {
+        let id = self.session_id.clone();
+        let read = self
+            .engine
+            .inner
+            .store
+            .read(move |view| view.wants_compaction(&id));
+        if !read.await? {
+            return Ok(());
+        }
+        let own = match chosen {
+            Some(_) => None,
+            None => self.chosen().await?.ok(),
+        };
+        if let Some(Chosen {
+            session, user, model, ..
+        }) = chosen.or(own.as_ref())
         {
-            conversation = history::conversation(self.session_id, &user, self.messages().await?);
+            self.shorten(session, user, model, CompactionReason::Manual)
+                .await?;
+        }
+        let id = self.session_id.clone();
+        let done = self
+            .store
+            .write(move |transaction| transaction.compaction_done(&id));
+        Ok(done.await?)
+    }
+
+    async fn step(&mut self, steps: u32) -> Result<Next, Error> {
+        let chosen = match self.chosen().await? {
+            Ok(chosen) => chosen,
+            Err(reason) => {
+                let session = self.engine.session(self.session_id).await?;
+                return self.fail(&session, &reason).await;
+            }
+        };
+        if self.running.cancel.is_cancelled() {
+            return Ok(Next::Rest);
+        }
+        self.shorten_if_wanted(Some(&chosen)).await?;
+        let Chosen {
+            session,
+            user,
+            location,
+            agent,
+            model,
+        } = &chosen;
+        let system = epoch::system(self.engine, location, &self.store, session, agent, model).await?;
+        let mut conversation = history::conversation(self.session_id, user, self.messages().await?);
+        if compaction::is_due(location, model, &system, &conversation)
+            && self.shorten(session, user, model, CompactionReason::Auto).await?
+        {
+            conversation = history::conversation(self.session_id, user, self.messages().await?);
         }
         let limits = location.config.limits.as_ref();
         let most = limits
             .and_then(|limits| limits.steps)
             .map_or(MOST_STEPS, std::num::NonZeroU32::get);
-        let (shortened_model, store) = (model.clone(), self.store.clone());
+        let store = self.store.clone();
         let input = StepInput {
             engine: self.engine,
-            location: &location,
-            session,
+            location,
+            session: session.clone(),
             agent,
-            model,
+            model: model.clone(),
             user_id: MessageId::new(),
-            user: &user,
+            user,
             history: &conversation,
             durable: Some(Durable {
                 system: &system,
@@ -218,7 +277,7 @@ impl Work<'_> {
             known_tree: self.tree.take(),
             cancel: self.running.cancel.clone(),
         };
-        let refused = self.engine.refused_spending(&location, self.session_id).await?;
+        let refused = self.engine.refused_spending(location, self.session_id).await?;
         let outcome = match refused {
             Some(reason) => step::refuse(&input, MessageError::unknown(reason)).await?,
             None => Box::pin(step::run(input)).await?,
@@ -226,10 +285,9 @@ impl Work<'_> {
         self.tree = outcome.tree;
         Ok(match outcome.verdict {
             Verdict::Shorten { overflow: true } => {
-                let session = self.engine.session(self.session_id).await?;
                 // A conversation that does not fit after that never will.
                 let is_first = !std::mem::replace(&mut self.overflowed, true);
-                if is_first && self.shorten(&session, &user, &shortened_model).await? {
+                if is_first && self.shorten(session, user, model, CompactionReason::Auto).await? {
                     Next::Continue
                 } else {
                     Next::Done
@@ -259,7 +317,13 @@ impl Work<'_> {
         Ok(read.await?)
     }
 
-    async fn shorten(&self, session: &Session, user: &UserMessage, model: &Model) -> Result<bool, Error> {
+    async fn shorten(
+        &self,
+        session: &Session,
+        user: &UserMessage,
+        model: &Model,
+        reason: CompactionReason,
+    ) -> Result<bool, Error> {
         let work = compaction::Work {
             engine: self.engine,
             location: &self.location,
@@ -268,7 +332,7 @@ impl Work<'_> {
             user,
             model,
             messages: self.messages().await?,
-            reason: CompactionReason::Auto,
+            reason,
             cancel: &self.running.cancel,
         };
         Box::pin(compaction::shorten(work)).await
@@ -298,6 +362,15 @@ impl Work<'_> {
         stored.await?;
         Ok(Next::Done)
     }
+}
+
+/// Who works, with which model, and where.
+struct Chosen {
+    session: Session,
+    user: UserMessage,
+    location: Arc<Location>,
+    agent: Agent,
+    model: Model,
 }
 
 /// What follows a step.

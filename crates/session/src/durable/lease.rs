@@ -64,7 +64,7 @@ pub(super) async fn hold(
 ) -> Result<Option<Lease>, Error> {
     loop {
         let id = session_id.clone();
-        if cancel.is_cancelled() || !store.read(move |view| view.has_waiting_inputs(&id)).await? {
+        if cancel.is_cancelled() || !store.read(move |view| view.has_waiting_work(&id)).await? {
             return Ok(None);
         }
         let paths = engine.paths().clone();

@@ -488,6 +488,16 @@ pub(crate) async fn interrupt(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Shortens the conversation, at once or after the step that goes on.
+pub(crate) async fn compact(
+    State(app): State<App>,
+    OfSession(session, location): OfSession,
+) -> Result<StatusCode, ApiError> {
+    let kept = app.engine.compact(&location, &session.id).await;
+    kept.map_err(|error| failure(error, &session.id))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Answers when the session rests.
 pub(crate) async fn wait(
     State(app): State<App>,
