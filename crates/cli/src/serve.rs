@@ -51,6 +51,7 @@ pub(crate) async fn until_stopped(
     let engine = context.engine().await?;
     engine.keep_models_fresh();
     engine.watch_configuration();
+    engine.resume_sessions();
     let server = Server::bind(engine.clone(), options)
         .await
         .map_err(|error| Failure::told(error.to_string()))?;

@@ -7,6 +7,7 @@ mod drain;
 mod epoch;
 mod history;
 mod lease;
+mod resume;
 mod revert;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use opencode_schema::prompt::{Delivery, Prompt, PromptFile, SessionInput};
 use opencode_schema::session::{Session, SessionModel};
 use opencode_schema::time::now;
 use opencode_schema::{MessageId, SessionEvent, SessionId};
+use opencode_store::Owed;
 
 pub(crate) use self::drain::drain;
 pub(crate) use self::lease::Owner;
@@ -81,7 +83,14 @@ impl Engine {
                     time_created: now(),
                     promoted_seq: None,
                 };
-                let admitted = location.store.write(move |transaction| transaction.admit(input));
+                let admitted = location.store.write(move |transaction| {
+                    let admitted = transaction.admit(input)?;
+                    if resume {
+                        // Also when this program does not live to see it.
+                        transaction.owe(&admitted.session_id, Owed::Wake)?;
+                    }
+                    Ok(admitted)
+                });
                 match admitted.await {
                     Err(opencode_store::Error::Taken { .. }) => return Err(AdmissionError::Conflict(id)),
                     admitted => admitted.map_err(Error::from)?,
@@ -114,7 +123,7 @@ impl Engine {
         let id = session_id.clone();
         let kept = location
             .store
-            .write(move |transaction| transaction.want_compaction(&id));
+            .write(move |transaction| transaction.owe(&id, Owed::Compaction));
         kept.await?;
         self.wake(location, session_id);
         Ok(())

@@ -1,65 +1,110 @@
-//! What is asked of a durable session besides answers, until it is done (reference `v2.md` §7 «manual control
-//! item», §14 row 17).
+//! What is owed to a durable session besides the prompts in its inbox, until it is done (reference `v2.md` §7
+//! «manual control item», §14 rows 9, 17, 28).
 
 use opencode_schema::SessionId;
+use rusqlite::params;
 
 use crate::{Error, Transaction, View};
 
 /// The table is not the reference program's, which leaves it alone.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS session_control (
-  session_id text PRIMARY KEY,
+  session_id text NOT NULL,
   kind text NOT NULL,
+  CONSTRAINT session_control_pk PRIMARY KEY (session_id, kind),
   CONSTRAINT fk_session_control_session FOREIGN KEY (session_id) REFERENCES session (id) ON DELETE CASCADE
 )";
 
+/// Something that is owed to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owed {
+    /// Its conversation is to be shortened.
+    Compaction,
+    /// It is to go to work on what waits in its inbox.
+    Wake,
+    /// It is to go on with what it was doing when its program was ended.
+    Resume,
+}
+
+impl Owed {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Compaction => "compact",
+            Self::Wake => "wake",
+            Self::Resume => "resume",
+        }
+    }
+}
+
 impl View<'_> {
-    /// Whether somebody wants the conversation to be shortened.
+    /// Whether this is owed to a session.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn wants_compaction(&self, session: &SessionId) -> Result<bool, Error> {
+    pub fn is_owed(&self, session: &SessionId, what: Owed) -> Result<bool, Error> {
         if !self.raw().table_exists(None, "session_control")? {
             return Ok(false);
         }
         Ok(self
             .raw()
-            .prepare_cached("SELECT 1 FROM session_control WHERE session_id = ?1 AND kind = 'compact'")?
-            .exists([session.as_str()])?)
+            .prepare_cached("SELECT 1 FROM session_control WHERE session_id = ?1 AND kind = ?2")?
+            .exists([session.as_str(), what.as_str()])?)
     }
 
-    /// Whether anything waits to be done in a session.
+    /// Sessions that this is owed to.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn sessions_owed(&self, what: Owed) -> Result<Vec<SessionId>, Error> {
+        if !self.raw().table_exists(None, "session_control")? {
+            return Ok(Vec::new());
+        }
+        let mut statement = self
+            .raw()
+            .prepare_cached("SELECT session_id FROM session_control WHERE kind = ?1 ORDER BY session_id")?;
+        let rows = statement.query_map([what.as_str()], |row| {
+            Ok(SessionId::trusted(row.get::<_, String>(0)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether there is anything to do in a session.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn has_waiting_work(&self, session: &SessionId) -> Result<bool, Error> {
-        Ok(self.has_waiting_inputs(session)? || self.wants_compaction(session)?)
+        Ok(self.has_waiting_inputs(session)?
+            || self.is_owed(session, Owed::Compaction)?
+            || self.is_owed(session, Owed::Resume)?)
     }
 }
 
 impl Transaction<'_> {
-    /// Keeps that somebody wants the conversation to be shortened; once is enough.
+    /// Owes this to a session from now on; once is enough.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such session.
-    pub fn want_compaction(&mut self, session: &SessionId) -> Result<(), Error> {
+    pub fn owe(&mut self, session: &SessionId, what: Owed) -> Result<(), Error> {
         self.session(session)?;
         self.raw().execute_batch(TABLE)?;
         self.raw()
-            .prepare_cached(
-                "INSERT OR REPLACE INTO session_control (session_id, kind) VALUES (?1, 'compact')",
-            )?
-            .execute([session.as_str()])?;
+            .prepare_cached("INSERT OR IGNORE INTO session_control (session_id, kind) VALUES (?1, ?2)")?
+            .execute([session.as_str(), what.as_str()])?;
         Ok(())
     }
 
-    /// The conversation was shortened, or cannot be.
+    /// Takes away what is owed, because it is done or begins. Whether it was owed: of several that ask, one is told
+    /// yes.
     ///
     /// # Errors
     /// The database refused it.
-    pub fn compaction_done(&mut self, session: &SessionId) -> Result<(), Error> {
-        self.raw()
-            .prepare_cached("DELETE FROM session_control WHERE session_id = ?1 AND kind = 'compact'")?
-            .execute([session.as_str()])?;
-        Ok(())
+    pub fn settle_owed(&mut self, session: &SessionId, what: Owed) -> Result<bool, Error> {
+        if !self.raw().table_exists(None, "session_control")? {
+            return Ok(false);
+        }
+        let changed = self
+            .raw()
+            .prepare_cached("DELETE FROM session_control WHERE session_id = ?1 AND kind = ?2")?
+            .execute(params![session.as_str(), what.as_str()])?;
+        Ok(changed > 0)
     }
 }

@@ -38,6 +38,7 @@ mod view;
 mod workspace;
 mod writer;
 
+pub use control::Owed;
 pub use conversation::{ContextEpoch, Direction};
 pub use directory::ProjectFolder;
 pub use error::Error;

@@ -479,3 +479,57 @@ async fn gap_17_a_conversation_is_shortened_on_demand_after_the_step_that_goes_o
     assert!(last[0].contains("SHORT") && last[1] == "two", "{last:?}");
     assert_eq!(model.requests().len(), 3);
 }
+
+#[tokio::test]
+async fn gap_28_who_was_asked_to_end_goes_on_once_after_a_restart() {
+    let (first, _gate) = Step::text("half").held();
+    let model = ScriptedModel::start([first, Step::text("the rest")]).await;
+    let (home, server) = served(&model).await;
+    let id = session(&server).await;
+    let begin = || async {
+        say(&server, &id, "one").await;
+    };
+    let started = |event: &Value| event["type"] == "session.next.text.started";
+    server.events("/event", begin, started).await;
+    server.stop().await;
+
+    let server = home.serve().await;
+    model.wait_for_requests(2).await;
+    settle(&server, &id).await;
+    let all = told(&messages(&server, &id).await);
+    let kinds: Vec<&str> = all.iter().map(|one| one.0.as_str()).collect();
+    assert_eq!(kinds, ["user", "assistant", "synthetic", "assistant"], "{all:?}");
+    assert_eq!(all[3].1, "the rest");
+    server.stop().await;
+    let server = home.serve().await;
+    settle(&server, &id).await;
+    assert_eq!(model.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn gap_9_a_prompt_whose_program_was_killed_before_it_took_it_up_is_answered_after_a_restart() {
+    let model = ScriptedModel::start([Step::text("first"), Step::text("late")]).await;
+    let (home, server) = served(&model).await;
+    let id = session(&server).await;
+    say(&server, &id, "one").await;
+    settle(&server, &id).await;
+    let recorded = json!({ "prompt": { "text": "two" }, "resume": false });
+    prompt(&server, &id, recorded).await;
+    server.kill().await;
+    // What is stored when the program dies right after the prompt was admitted.
+    home.database()
+        .execute(
+            "INSERT INTO session_control (session_id, kind) VALUES (?1, 'wake')",
+            [&id],
+        )
+        .unwrap();
+    let server = home.serve().await;
+    model.wait_for_requests(2).await;
+    settle(&server, &id).await;
+    assert_eq!(users(&model)[1], ["one", "two"]);
+    let left: i64 = home
+        .database()
+        .query_row("SELECT count(*) FROM session_control", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 0);
+}

@@ -15,7 +15,7 @@ use opencode_schema::{
     MessageError, MessageId, SessionEvent, SessionId, SessionMessage, SessionMessageBody,
     session_message::AnswerContent,
 };
-use opencode_store::{Lease, Store};
+use opencode_store::{Lease, Owed, Store};
 
 use super::{compaction, epoch, history, lease};
 use crate::coordinator::Running;
@@ -26,6 +26,9 @@ use crate::{Engine, Error, Location};
 const INTERRUPTED: &str = "Tool execution interrupted";
 /// What an answer becomes that nobody works on any more.
 const CUT_OFF: &str = "Provider turn interrupted";
+/// What a model is told that goes on after its program was ended.
+const RESUMED: &str = "The program was ended while you were at work, and runs again now. Commands that ran were \
+    stopped: look at what they did before you run them again. Go on with what you were doing.";
 /// Calls of a model in one activity when configuration does not say.
 const MOST_STEPS: u32 = 1_000;
 
@@ -71,14 +74,60 @@ struct Work<'a> {
 impl Work<'_> {
     async fn all(&mut self) -> Result<(), Error> {
         self.settle().await?;
+        let mut goes_on = self.resume().await?;
         while !self.running.cancel.is_cancelled() {
             self.shorten_if_wanted(None).await?;
-            if !self.open_activity().await? || !self.activity().await? {
+            goes_on |= self.open_activity().await?;
+            if !goes_on {
                 break;
+            }
+            goes_on = false;
+            if !Box::pin(self.activity()).await? {
+                return self.suspend().await;
             }
             self.engine.inner.coordinator.look(self.running);
         }
+        let id = self.session_id.clone();
+        let rests = self.store.write(move |transaction| {
+            if !transaction.has_waiting_inputs(&id)? {
+                transaction.settle_owed(&id, Owed::Wake)?;
+            }
+            Ok(())
+        });
+        rests.await?;
         Ok(())
+    }
+
+    /// Whether the session goes on with what it was doing when its program was ended. The model is told of that.
+    async fn resume(&self) -> Result<bool, Error> {
+        let event = SessionEvent::Synthetic {
+            timestamp: now(),
+            session_id: self.session_id.clone(),
+            message_id: MessageId::new(),
+            text: RESUMED.to_owned(),
+        };
+        let id = self.session_id.clone();
+        let resumed = self.store.write(move |transaction| {
+            let is_owed = transaction.settle_owed(&id, Owed::Resume)?;
+            if is_owed {
+                transaction.publish(event.into())?;
+            }
+            Ok(is_owed)
+        });
+        Ok(resumed.await?)
+    }
+
+    /// The session rests in the middle of something. If that is because the program is asked to end, the next one
+    /// goes on with it.
+    async fn suspend(&self) -> Result<(), Error> {
+        if !self.engine.inner.housekeeping.is_cancelled() {
+            return Ok(());
+        }
+        let id = self.session_id.clone();
+        let owed = self
+            .store
+            .write(move |transaction| transaction.owe(&id, Owed::Resume));
+        Ok(owed.await?)
     }
 
     /// Ends what a process that died left open, so that nothing is taken for running and nothing is run again.
@@ -203,7 +252,7 @@ impl Work<'_> {
             .engine
             .inner
             .store
-            .read(move |view| view.wants_compaction(&id));
+            .read(move |view| view.is_owed(&id, Owed::Compaction));
         if !read.await? {
             return Ok(());
         }
@@ -221,7 +270,7 @@ impl Work<'_> {
         let id = self.session_id.clone();
         let done = self
             .store
-            .write(move |transaction| transaction.compaction_done(&id));
+            .write(move |transaction| transaction.settle_owed(&id, Owed::Compaction).map(drop));
         Ok(done.await?)
     }
 
