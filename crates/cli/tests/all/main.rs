@@ -17,6 +17,7 @@ mod demo;
 mod durable;
 mod faults;
 mod further_tools;
+mod gaps;
 mod index;
 mod interrupt;
 mod jobs;
