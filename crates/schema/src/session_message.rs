@@ -134,6 +134,31 @@ pub struct Answer {
     pub error: Option<StepError>,
 }
 
+impl Answer {
+    /// Calls that have no result yet.
+    pub fn open_calls(&self) -> impl Iterator<Item = &ToolCallContent> {
+        self.calls()
+            .filter(|call| matches!(call.state, CallState::Pending { .. } | CallState::Running { .. }))
+    }
+
+    /// Whether tools of this program were called and all calls have results: then the model is to be told of them.
+    #[must_use]
+    pub fn waits_for_model(&self) -> bool {
+        let mut local = self.calls().filter(|call| {
+            let provider = call.provider.as_ref();
+            !provider.is_some_and(|provider| provider.executed)
+        });
+        local.next().is_some() && self.open_calls().next().is_none()
+    }
+
+    fn calls(&self) -> impl Iterator<Item = &ToolCallContent> {
+        self.content.iter().filter_map(|content| match content {
+            AnswerContent::Tool(call) => Some(&**call),
+            _ => None,
+        })
+    }
+}
+
 /// Trees of the files around an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerSnapshot {

@@ -4,6 +4,7 @@
 //! Thin over the same engine as everything else. It has a table of its own, which makes its routes and its
 //! document at `/doc/compat`, so that `/doc` stays what the reference's clients know.
 
+mod attempt;
 mod chat;
 mod config;
 mod doc;
@@ -77,6 +78,12 @@ fn all() -> Vec<Operation> {
             session::get, Query session::Shown;
         get "/api/sessions/{id}/spending" "sessions.spending" JSON "What a session spent, and what it may spend"
             session::spending;
+        get "/api/sessions/{id}/attempt" "sessions.attempt" JSON
+            "What a durable session was in the middle of when its program was killed, or null" attempt::get;
+        post "/api/sessions/{id}/attempt/retry" "sessions.attempt.retry" JSON "Lets the model go on with it"
+            attempt::retry;
+        post "/api/sessions/{id}/attempt/abandon" "sessions.attempt.abandon" JSON "Ends it as it is"
+            attempt::abandon;
         delete "/api/sessions/{id}" "sessions.delete" JSON "Deletes a session and those that it started"
             session::remove;
 

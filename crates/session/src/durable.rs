@@ -21,6 +21,7 @@ use opencode_store::Owed;
 
 pub(crate) use self::drain::drain;
 pub(crate) use self::lease::Owner;
+pub use self::resume::LeftBehind;
 use crate::{Engine, Error, Location, attachment};
 
 /// A prompt for a durable session.

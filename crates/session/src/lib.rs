@@ -60,7 +60,7 @@ mod worktree;
 pub use command::CommandCall;
 pub use copy::CopyError;
 pub use describe::Description;
-pub use durable::{Admission, AdmissionError};
+pub use durable::{Admission, AdmissionError, LeftBehind};
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use indexing::{Hit, IndexProgress, IndexQuestion, IndexStatus};

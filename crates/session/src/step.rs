@@ -28,7 +28,7 @@ use opencode_schema::{
     UserMessage,
 };
 use opencode_store::Spent;
-use opencode_store::Store;
+use opencode_store::{Attempt, Store};
 use opencode_tool::registry::Registry;
 use opencode_tool::{Scope, Tool};
 use serde_json::Value;
@@ -421,6 +421,10 @@ impl Step<'_> {
 
     /// One request and its answer.
     async fn attempt(&mut self, target: &Target, request: &Request) -> Result<Ended, Error> {
+        if self.is_durable {
+            // Before anything leaves the machine.
+            self.draft.attempt(Attempt::Dispatched).await?;
+        }
         let asked = self
             .engine
             .inner
@@ -449,7 +453,12 @@ impl Step<'_> {
         let ended = self.read(&mut stream).await?;
         drop(stream);
         match ended {
-            Ended::Whole => self.wait_for_calls().await,
+            Ended::Whole => {
+                if self.is_durable && self.calls.any() {
+                    self.draft.attempt(Attempt::Answered).await?;
+                }
+                self.wait_for_calls().await
+            }
             other => Ok(other),
         }
     }

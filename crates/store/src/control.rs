@@ -1,10 +1,10 @@
 //! What is owed to a durable session besides the prompts in its inbox, until it is done (reference `v2.md` §7
 //! «manual control item», §14 rows 9, 17, 28).
 
-use opencode_schema::SessionId;
+use opencode_schema::{SessionId, SessionMessageBody};
 use rusqlite::params;
 
-use crate::{Error, Transaction, View};
+use crate::{Attempt, Error, Transaction, View};
 
 /// The table is not the reference program's, which leaves it alone.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS session_control (
@@ -23,6 +23,8 @@ pub enum Owed {
     Wake,
     /// It is to go on with what it was doing when its program was ended.
     Resume,
+    /// Its model is to be told what its calls gave.
+    Continuation,
 }
 
 impl Owed {
@@ -31,6 +33,7 @@ impl Owed {
             Self::Compaction => "compact",
             Self::Wake => "wake",
             Self::Resume => "resume",
+            Self::Continuation => "continue",
         }
     }
 }
@@ -67,6 +70,21 @@ impl View<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Whether a session was left where it can go on without doing anything twice: before its request had left the
+    /// machine, or when all calls of a whole answer were settled.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn is_safe_to_go_on(&self, session: &SessionId) -> Result<bool, Error> {
+        Ok(match self.attempt(session)? {
+            Some(Attempt::Prepared) => true,
+            Some(Attempt::Answered) => self.newest_answer(session)?.is_some_and(|newest| {
+                matches!(&newest.body, SessionMessageBody::Assistant(answer) if answer.waits_for_model())
+            }),
+            _ => false,
+        })
+    }
+
     /// Whether there is anything to do in a session.
     ///
     /// # Errors
@@ -74,7 +92,9 @@ impl View<'_> {
     pub fn has_waiting_work(&self, session: &SessionId) -> Result<bool, Error> {
         Ok(self.has_waiting_inputs(session)?
             || self.is_owed(session, Owed::Compaction)?
-            || self.is_owed(session, Owed::Resume)?)
+            || self.is_owed(session, Owed::Resume)?
+            || self.is_owed(session, Owed::Continuation)?
+            || self.is_safe_to_go_on(session)?)
     }
 }
 

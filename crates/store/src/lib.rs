@@ -12,6 +12,7 @@
 //! - [`Transaction`] is what a write works on, [`View`] what a read works on.
 //! - [`Subscription`] hears every event, in one order.
 
+mod attempt;
 mod control;
 mod conversation;
 mod directory;
@@ -38,6 +39,7 @@ mod view;
 mod workspace;
 mod writer;
 
+pub use attempt::Attempt;
 pub use control::Owed;
 pub use conversation::{ContextEpoch, Direction};
 pub use directory::ProjectFolder;

@@ -533,3 +533,107 @@ async fn gap_9_a_prompt_whose_program_was_killed_before_it_took_it_up_is_answere
         .unwrap();
     assert_eq!(left, 0);
 }
+
+#[tokio::test]
+async fn gap_25_the_model_is_told_what_its_calls_gave_although_its_program_was_killed() {
+    let (second, _gate) = Step::text("never read").held();
+    let model = ScriptedModel::start([
+        Step::tool("read", json!({ "path": "a.txt" })),
+        second,
+        Step::text("it says alpha"),
+    ])
+    .await;
+    let (home, server) = served(&model).await;
+    home.write("a.txt", "alpha\n");
+    let id = session(&server).await;
+    say(&server, &id, "read it").await;
+    model.wait_for_requests(2).await;
+    server.kill().await;
+    // The state between the end of the first step and the second request.
+    let database = home.database();
+    let newest: i64 = database
+        .query_row(
+            "SELECT max(seq) FROM event WHERE type = 'session.next.step.ended.2'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    for statement in [
+        "DELETE FROM provider_attempt".to_owned(),
+        "INSERT INTO session_control SELECT session_id, 'continue' FROM session_message LIMIT 1".to_owned(),
+        format!("DELETE FROM session_message WHERE seq > {newest}"),
+        format!("DELETE FROM event WHERE seq > {newest}"),
+        format!("UPDATE event_sequence SET seq = {newest}"),
+    ] {
+        database.execute(&statement, []).unwrap();
+    }
+    drop(database);
+    let server = home.serve().await;
+    model.wait_for_requests(3).await;
+    settle(&server, &id).await;
+    let last = model.requests()[2].conversation();
+    assert!(
+        last.last().unwrap()["content"]
+            .as_str()
+            .unwrap()
+            .contains("alpha"),
+        "{last:?}"
+    );
+    let kinds: Vec<String> = told(&messages(&server, &id).await)
+        .into_iter()
+        .map(|one| one.0)
+        .collect();
+    assert_eq!(kinds, ["user", "assistant", "assistant"]);
+}
+
+#[tokio::test]
+async fn gaps_24_and_26_what_was_left_behind_is_listed_and_decided() {
+    let (first, _gate) = Step::text("half").held();
+    let (third, _other) = Step::text("half again").held();
+    let model = ScriptedModel::start([first, Step::text("whole"), third]).await;
+    let (home, server) = served(&model).await;
+    let id = session(&server).await;
+    let started = |event: &Value| event["type"] == "session.next.text.started";
+    let begin = || async {
+        say(&server, &id, "one").await;
+    };
+    server.events("/event", begin, started).await;
+    let path = format!("/api/sessions/{id}/attempt");
+    assert_eq!(
+        server.send("GET", &path, None).await.json(),
+        Value::Null,
+        "it is at work"
+    );
+    server.kill().await;
+
+    let server = home.serve().await;
+    let left = server.send("GET", &path, None).await.json();
+    assert_eq!(
+        (&left["attempt"], &left["message"]["type"]),
+        (&json!("output"), &json!("assistant"))
+    );
+    assert_eq!(model.requests().len(), 1);
+    let retry = format!("{path}/retry");
+    assert_eq!(server.send("POST", &retry, None).await.status, 204);
+    settle(&server, &id).await;
+    assert_eq!(server.send("POST", &retry, None).await.status, 409);
+    assert_eq!(
+        told(&messages(&server, &id).await).last().unwrap(),
+        &pair("assistant", "whole")
+    );
+
+    let begin = || async {
+        say(&server, &id, "two").await;
+    };
+    server.events("/event", begin, started).await;
+    server.kill().await;
+    let server = home.serve().await;
+    assert_eq!(
+        server.send("POST", &format!("{path}/abandon"), None).await.status,
+        204
+    );
+    assert_eq!(server.send("GET", &path, None).await.json(), Value::Null);
+    let last = messages(&server, &id).await.pop().unwrap();
+    assert_eq!(last["error"]["message"], "Provider turn interrupted");
+    assert_eq!(model.requests().len(), 3);
+}

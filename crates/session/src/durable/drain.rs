@@ -4,18 +4,17 @@
 use std::sync::Arc;
 
 use opencode_catalog::Choice;
+use opencode_llm::stream::FinishReason;
 use opencode_schema::agent::Agent;
 use opencode_schema::message::{MessageModel, UserMessage, UserTime};
 use opencode_schema::model::Model;
 use opencode_schema::prompt::Delivery;
 use opencode_schema::session::Session;
-use opencode_schema::session_message::{CallState, CompactionReason, Execution, StepError};
+use opencode_schema::session::{Cost, Tokens};
+use opencode_schema::session_message::{CompactionReason, Execution, StepError, ToolCallContent};
 use opencode_schema::time::now;
-use opencode_schema::{
-    MessageError, MessageId, SessionEvent, SessionId, SessionMessage, SessionMessageBody,
-    session_message::AnswerContent,
-};
-use opencode_store::{Lease, Owed, Store};
+use opencode_schema::{MessageError, MessageId, SessionEvent, SessionId, SessionMessage, SessionMessageBody};
+use opencode_store::{Attempt, Lease, Owed, Store, Transaction};
 
 use super::{compaction, epoch, history, lease};
 use crate::coordinator::Running;
@@ -108,11 +107,11 @@ impl Work<'_> {
         };
         let id = self.session_id.clone();
         let resumed = self.store.write(move |transaction| {
-            let is_owed = transaction.settle_owed(&id, Owed::Resume)?;
-            if is_owed {
+            if transaction.settle_owed(&id, Owed::Resume)? {
                 transaction.publish(event.into())?;
+                return Ok(true);
             }
-            Ok(is_owed)
+            transaction.is_owed(&id, Owed::Continuation)
         });
         Ok(resumed.await?)
     }
@@ -130,21 +129,9 @@ impl Work<'_> {
         Ok(owed.await?)
     }
 
-    /// Ends what a process that died left open, so that nothing is taken for running and nothing is run again.
+    /// Ends what a program that died left open, so that nothing is taken for running and nothing is run again.
     async fn settle(&self) -> Result<(), Error> {
-        let id = self.session_id.clone();
-        let newest = self.engine.inner.store.read(move |view| view.newest_answer(&id));
-        let Some(events) = newest
-            .await?
-            .and_then(|newest| left_open(self.session_id, &newest))
-        else {
-            return Ok(());
-        };
-        let stored = self.store.write(move |transaction| {
-            let mut events = events.into_iter();
-            events.try_for_each(|event| transaction.publish(event.into()))
-        });
-        Ok(stored.await?)
+        Ok(self.store.write(settlement(self.session_id)).await?)
     }
 
     /// Takes what waits into the conversation: everything that steers, else the oldest that queues.
@@ -305,6 +292,12 @@ impl Work<'_> {
             .and_then(|limits| limits.steps)
             .map_or(MOST_STEPS, std::num::NonZeroU32::get);
         let store = self.store.clone();
+        let id = self.session_id.clone();
+        let prepared = store.write(move |transaction| {
+            transaction.set_attempt(&id, Some(Attempt::Prepared))?;
+            transaction.settle_owed(&id, Owed::Continuation).map(drop)
+        });
+        prepared.await?;
         let input = StepInput {
             engine: self.engine,
             location,
@@ -332,7 +325,32 @@ impl Work<'_> {
             None => Box::pin(step::run(input)).await?,
         };
         self.tree = outcome.tree;
-        Ok(match outcome.verdict {
+        let next = self
+            .follow(outcome.verdict, outcome.called, outcome.declined, &chosen)
+            .await?;
+        if !matches!(next, Next::Continue) {
+            let id = self.session_id.clone();
+            let rests = self.store.write(move |transaction| {
+                transaction.set_attempt(&id, None)?;
+                transaction.settle_owed(&id, Owed::Continuation).map(drop)
+            });
+            rests.await?;
+        }
+        Ok(next)
+    }
+
+    /// What follows a step.
+    async fn follow(
+        &mut self,
+        verdict: Verdict,
+        called: bool,
+        declined: bool,
+        chosen: &Chosen,
+    ) -> Result<Next, Error> {
+        let Chosen {
+            session, user, model, ..
+        } = chosen;
+        Ok(match verdict {
             Verdict::Shorten { overflow: true } => {
                 // A conversation that does not fit after that never will.
                 let is_first = !std::mem::replace(&mut self.overflowed, true);
@@ -344,13 +362,9 @@ impl Work<'_> {
             }
             Verdict::Continue | Verdict::Shorten { .. } => {
                 self.overflowed = false;
-                if outcome.called {
-                    Next::Continue
-                } else {
-                    Next::Done
-                }
+                if called { Next::Continue } else { Next::Done }
             }
-            Verdict::Stop if outcome.declined => Next::Rest,
+            Verdict::Stop if declined => Next::Rest,
             Verdict::Stop => Next::Done,
         })
     }
@@ -446,22 +460,38 @@ fn user_message(session: &Session, agent: &str, choice: &Choice) -> UserMessage 
     }
 }
 
+/// Ends what a program that died left open. What can go on is owed from then on.
+pub(super) fn settlement(
+    session_id: &SessionId,
+) -> impl FnOnce(&mut Transaction<'_>) -> Result<(), opencode_store::Error> + Send + 'static {
+    let id = session_id.clone();
+    move |transaction| {
+        let attempt = transaction.attempt(&id)?;
+        let goes_on = transaction.is_safe_to_go_on(&id)?;
+        if let Some(newest) = transaction.newest_answer(&id)? {
+            for event in left_open(&id, &newest, goes_on) {
+                transaction.publish(event.into())?;
+            }
+        }
+        if goes_on {
+            transaction.owe(&id, Owed::Continuation)?;
+        }
+        if attempt.is_some() {
+            transaction.set_attempt(&id, None)?;
+        }
+        Ok(())
+    }
+}
+
 /// What has to be told of an answer that nobody works on any more.
-fn left_open(session_id: &SessionId, message: &SessionMessage) -> Option<Vec<SessionEvent>> {
+fn left_open(session_id: &SessionId, message: &SessionMessage, is_whole: bool) -> Vec<SessionEvent> {
     let SessionMessageBody::Assistant(answer) = &message.body else {
-        return None;
+        return Vec::new();
     };
     if message.time.completed.is_some() {
-        return None;
+        return Vec::new();
     }
-    let open = answer.content.iter().filter_map(|content| match content {
-        AnswerContent::Tool(call) => match call.state {
-            CallState::Pending { .. } | CallState::Running { .. } => Some(call),
-            _ => None,
-        },
-        _ => None,
-    });
-    let calls = open.map(|call| SessionEvent::ToolFailed {
+    let failed = |call: &ToolCallContent| SessionEvent::ToolFailed {
         timestamp: now(),
         session_id: session_id.clone(),
         assistant_message_id: message.id.clone(),
@@ -472,12 +502,28 @@ fn left_open(session_id: &SessionId, message: &SessionMessage) -> Option<Vec<Ses
             executed: call.provider.as_ref().is_some_and(|provider| provider.executed),
             ..Execution::default()
         },
-    });
-    let end = SessionEvent::StepFailed {
-        timestamp: now(),
-        session_id: session_id.clone(),
-        assistant_message_id: message.id.clone(),
-        error: StepError::unknown(CUT_OFF),
     };
-    Some(calls.chain([end]).collect())
+    let (timestamp, session_id) = (now(), session_id.clone());
+    let assistant_message_id = message.id.clone();
+    let end = if is_whole {
+        // What it used was not written down any more.
+        SessionEvent::StepEnded {
+            timestamp,
+            session_id,
+            assistant_message_id,
+            finish: FinishReason::ToolCalls.as_str().to_owned(),
+            cost: Cost::default(),
+            tokens: Tokens::default(),
+            snapshot: None,
+            files: None,
+        }
+    } else {
+        SessionEvent::StepFailed {
+            timestamp,
+            session_id,
+            assistant_message_id,
+            error: StepError::unknown(CUT_OFF),
+        }
+    };
+    answer.open_calls().map(failed).chain([end]).collect()
 }

@@ -67,11 +67,7 @@ pub(super) async fn hold(
         if cancel.is_cancelled() || !store.read(move |view| view.has_waiting_work(&id)).await? {
             return Ok(None);
         }
-        let paths = engine.paths().clone();
-        let is_gone = move |owner: &str| lock::is_left(&paths, owner);
-        let owner = engine.inner.owner.name(engine.paths());
-        let acquired = store.acquire_lease(session_id, owner, LASTING, is_gone);
-        if let Some(lease) = acquired.await? {
+        if let Some(lease) = try_hold(engine, store, session_id).await? {
             return Ok(Some(lease));
         }
         tokio::select! {
@@ -79,6 +75,19 @@ pub(super) async fn hold(
             () = cancel.cancelled() => return Ok(None),
         }
     }
+}
+
+/// The right to run a session, if no other program has it.
+pub(super) async fn try_hold(
+    engine: &Engine,
+    store: &Store,
+    session_id: &SessionId,
+) -> Result<Option<Lease>, Error> {
+    let paths = engine.paths().clone();
+    let is_gone = move |owner: &str| lock::is_left(&paths, owner);
+    let owner = engine.inner.owner.name(engine.paths());
+    let acquired = store.acquire_lease(session_id, owner, LASTING, is_gone);
+    Ok(acquired.await?)
 }
 
 /// Keeps a lease while `work` goes on, and gives it back after. Work whose lease was taken is stopped; what it

@@ -10,7 +10,7 @@ use opencode_schema::{
     AssistantMessage, EventBody, Message, MessageBody, Object, Part, PartBody, PartId, SessionEvent,
     ToolState,
 };
-use opencode_store::{Spent, Store};
+use opencode_store::{Attempt, Owed, Spent, Store};
 use opencode_tool::Output;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -87,7 +87,7 @@ impl Draft {
         }
         if let Some(told) = &mut self.told {
             let events = told.message(&self.message);
-            return self.store_all(events).await;
+            return self.store_end(events).await;
         }
         let event = EventBody::MessageUpdated {
             session_id: self.message.session_id.clone(),
@@ -167,6 +167,44 @@ impl Draft {
         self.store_all(vec![event]).await
     }
 
+    /// Writes down how far the request of a durable session is.
+    pub(crate) async fn attempt(&self, state: Attempt) -> Result<(), Error> {
+        let session = self.message.session_id.clone();
+        let written = self
+            .store
+            .write(move |transaction| transaction.set_attempt(&session, Some(state)));
+        Ok(written.await?)
+    }
+
+    async fn store_beginning(&self, events: Vec<SessionEvent>) -> Result<(), Error> {
+        let session = self.message.session_id.clone();
+        let stored = self.store.write(move |transaction| {
+            transaction.set_attempt(&session, Some(Attempt::Output))?;
+            let mut events = events.into_iter();
+            events.try_for_each(|event| transaction.publish(event.into()))
+        });
+        Ok(stored.await?)
+    }
+
+    /// The end of the step: from then on, what is owed is that the model is told what its calls gave.
+    async fn store_end(&self, events: Vec<SessionEvent>) -> Result<(), Error> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let calls = |event: &SessionEvent| matches!(event, SessionEvent::StepEnded { finish, .. } if finish == FinishReason::ToolCalls.as_str());
+        let goes_on = events.iter().any(calls);
+        let session = self.message.session_id.clone();
+        let stored = self.store.write(move |transaction| {
+            transaction.set_attempt(&session, None)?;
+            if goes_on {
+                transaction.owe(&session, Owed::Continuation)?;
+            }
+            let mut events = events.into_iter();
+            events.try_for_each(|event| transaction.publish(event.into()))
+        });
+        Ok(stored.await?)
+    }
+
     async fn store_all(&self, events: Vec<SessionEvent>) -> Result<(), Error> {
         if events.is_empty() {
             return Ok(());
@@ -198,7 +236,11 @@ impl Draft {
         // What was said before goes before.
         self.tell().await?;
         if let Some(told) = &mut self.told {
+            let is_first = !told.has_begun();
             let events = told.part(&self.message, place, &self.parts[place]);
+            if is_first && !events.is_empty() {
+                return self.store_beginning(events).await;
+            }
             return self.store_all(events).await;
         }
         Ok(self.store.publish(self.updated(place)).await?)
