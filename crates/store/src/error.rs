@@ -47,6 +47,30 @@ pub enum Error {
         /// How long was waited.
         waited: Duration,
     },
+    /// Another process has been bringing the file to the present schema all the time.
+    #[error(
+        "another process has been bringing the database {} to this version for more than {} s; \
+         try again when it is done",
+        path.display(), waited.as_secs()
+    )]
+    Claimed {
+        /// The file.
+        path: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// No copy could be made of a file that is about to be changed.
+    #[error(
+        "the database {} is of an older version, and no copy of it can be made before it is changed: {reason}; \
+         nothing was changed",
+        path.display()
+    )]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
     /// The disk is full.
     #[error("the disk is full: {} cannot grow; free some space and try again", path.display())]
     Full {

@@ -13,6 +13,7 @@
 //! - [`Subscription`] hears every event, in one order.
 
 mod attempt;
+mod backup;
 mod control;
 mod conversation;
 mod directory;

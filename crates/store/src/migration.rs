@@ -12,13 +12,17 @@ use std::time::Duration;
 use opencode_schema::time::now;
 use rusqlite::Connection;
 
-use crate::Error;
-use crate::writer::patiently;
+use crate::writer::{patiently, patiently_for};
+use crate::{Error, backup};
 
 /// How long SQLite itself waits for a lock.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-const SCHEMA: &str = include_str!("schema.sql");
+/// How long a process waits for another one that copies the file and changes it: both take as long as the
+/// file is large.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(300);
+
+pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 
 /// The migrations of 1.18.33 in order.
 const KNOWN: [&str; 38] = [
@@ -76,7 +80,9 @@ const KEPT: [&str; 9] = [
 ];
 
 /// Sets up a connection for writing and brings the file to the present schema. Safe to run from several
-/// processes at once: one does the work, the others find it done.
+/// processes at once: one claims the file and does the work, the others wait and find it done. The claim is
+/// SQLite's own lock on the file, which the system releases when a process dies; what it had changed until
+/// then is undone.
 pub(crate) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(128);
@@ -92,10 +98,14 @@ pub(crate) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Er
     }
     // Tables are made anew and columns dropped below; the rows that refer to them stay as they are.
     connection.execute_batch("PRAGMA foreign_keys = OFF")?;
-    patiently(path, || {
+    let claimed = patiently_for(CLAIM_PATIENCE, path, || {
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         migrate(&transaction, path)?;
         Ok(transaction.commit()?)
+    });
+    claimed.map_err(|error| match error {
+        Error::Busy { path, waited } => Error::Claimed { path, waited },
+        other => other,
     })?;
     connection.execute_batch("PRAGMA foreign_keys = ON")?;
     Ok(())
@@ -107,6 +117,7 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), Error> {
     }
     if has_table(connection, "session")? {
         check_not_newer(connection, path)?;
+        backup::before_change(connection, path)?;
         upgrade(connection)?;
     } else if is_empty(connection)? {
         connection.execute_batch(SCHEMA)?;
@@ -123,7 +134,7 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn has_table(connection: &Connection, name: &str) -> Result<bool, Error> {
+pub(crate) fn has_table(connection: &Connection, name: &str) -> Result<bool, Error> {
     // By a statement: SQLite's own look-up answers from memory and misses what another process just made.
     Ok(connection
         .prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1")?
@@ -139,7 +150,7 @@ fn is_empty(connection: &Connection) -> Result<bool, Error> {
     Ok(count == 0)
 }
 
-fn is_current(connection: &Connection) -> Result<bool, Error> {
+pub(crate) fn is_current(connection: &Connection) -> Result<bool, Error> {
     if !has_table(connection, "migration")? || !has_table(connection, "session")? {
         return Ok(false);
     }

@@ -223,6 +223,15 @@ impl Writer {
 /// [`crate::migration::BUSY_TIMEOUT`], and in some places not at all.
 pub(crate) fn patiently<T>(
     path: &std::path::Path,
+    attempt: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    patiently_for(PATIENCE, path, attempt)
+}
+
+/// [`patiently`], up to `patience`.
+pub(crate) fn patiently_for<T>(
+    patience: Duration,
+    path: &std::path::Path,
     mut attempt: impl FnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
     let begin = Instant::now();
@@ -230,10 +239,10 @@ pub(crate) fn patiently<T>(
     loop {
         match attempt() {
             Err(error) if error.is_busy() => {
-                if begin.elapsed() >= PATIENCE {
+                if begin.elapsed() >= patience {
                     return Err(Error::Busy {
                         path: path.to_owned(),
-                        waited: PATIENCE,
+                        waited: patience,
                     });
                 }
                 std::thread::sleep(pause);

@@ -196,3 +196,82 @@ async fn another_programs_database_is_refused() {
     let error = Store::open(Database::File(place.path())).await.unwrap_err();
     assert!(matches!(error, Error::Foreign { .. }), "{error}");
 }
+
+/// The copies beside the file, the oldest first.
+fn copies(place: &Place) -> Vec<std::path::PathBuf> {
+    let folder = place.path().parent().unwrap().to_owned();
+    let mut names: Vec<_> = fs_err::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().contains("-before-"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// As if the newest migration had not been.
+fn make_older(place: &Place) {
+    place
+        .sqlite()
+        .execute_batch("DELETE FROM migration WHERE id >= '202606222'")
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_older_file_is_copied_before_it_is_changed() {
+    let place = Place::new();
+    place
+        .sqlite()
+        .execute_batch(include_str!("data/first-release.sql"))
+        .unwrap();
+    let before = shape(&place.sqlite());
+    drop(place.open().await);
+    let kept = copies(&place);
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    let name = kept[0].file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("opencode.db.20"), "{name}");
+    assert!(
+        name.ends_with(&format!("Z-before-{}.bak", env!("CARGO_PKG_VERSION"))),
+        "{name}"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs_err::metadata(&kept[0]).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let copy = Connection::open(&kept[0]).unwrap();
+    assert_eq!(shape(&copy), before);
+    let title: String = copy
+        .query_row("SELECT title FROM session WHERE id = 'ses_old'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(title, "Old session");
+    // What is current is not copied again.
+    drop(place.open().await);
+    assert_eq!(copies(&place).len(), 1);
+}
+
+#[tokio::test]
+async fn the_newest_three_copies_stay_and_files_without_sessions_get_none() {
+    let place = Place::new();
+    let store = place.open().await;
+    drop(store);
+    make_older(&place);
+    let store = place.open().await;
+    assert_eq!(copies(&place).len(), 0);
+    crate::support::stored_session(&store).await;
+    drop(store);
+    let unfinished = place
+        .path()
+        .with_file_name("opencode.db.2020-before-1.bak.unfinished");
+    fs_err::write(&unfinished, "half").unwrap();
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        make_older(&place);
+        drop(place.open().await);
+        all.push(copies(&place).pop().unwrap());
+    }
+    assert_eq!(copies(&place), all[2..]);
+}
