@@ -479,6 +479,8 @@ pub(crate) struct Db {
 pub(crate) enum DbCommand {
     /// Print where the database is
     Path,
+    /// See whether the file is whole and its sessions agree with their log; changes nothing
+    Check,
 }
 
 /// How rows are printed.

@@ -16,6 +16,9 @@ pub(crate) async fn run(context: &Context, arguments: Db) -> Result<(), Failure>
     }
     let path =
         path.ok_or_else(|| Failure::told("The database is in memory: there is nothing to look into"))?;
+    if matches!(arguments.command, Some(DbCommand::Check)) {
+        return check(context, path).await;
+    }
     // Makes it if it is missing, and says what is wrong with it.
     drop(opencode_store::Store::open(Database::File(path.clone())).await?);
     let Some(query) = arguments.query else {
@@ -51,6 +54,28 @@ pub(crate) async fn run(context: &Context, arguments: Db) -> Result<(), Failure>
     tokio::task::spawn_blocking(work)
         .await
         .map_err(anyhow::Error::from)?
+}
+
+/// Says what is wrong with the file, a line each.
+async fn check(context: &Context, path: std::path::PathBuf) -> Result<(), Failure> {
+    if !path.exists() {
+        return Err(Failure::told(format!(
+            "There is no database at {}",
+            path.display()
+        )));
+    }
+    let report = tokio::task::spawn_blocking(move || opencode_store::check(&path)).await;
+    let report = report.map_err(anyhow::Error::from)??;
+    for note in &report.notes {
+        context.output.data(note)?;
+    }
+    for problem in &report.problems {
+        context.output.data(format_args!("wrong: {problem}"))?;
+    }
+    if report.problems.is_empty() {
+        return context.output.data("Nothing is wrong");
+    }
+    Err(Failure::Silent)
 }
 
 fn plain(value: &Value) -> String {

@@ -14,6 +14,7 @@
 
 mod attempt;
 mod backup;
+mod check;
 mod control;
 mod conversation;
 mod directory;
@@ -41,6 +42,7 @@ mod workspace;
 mod writer;
 
 pub use attempt::Attempt;
+pub use check::{Report, check};
 pub use control::Owed;
 pub use conversation::{ContextEpoch, Direction};
 pub use directory::ProjectFolder;

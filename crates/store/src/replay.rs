@@ -222,7 +222,7 @@ impl Transaction<'_> {
 }
 
 /// What an event says, if it is one of the log and about its own session.
-fn body_of(event: &ForeignEvent, session_id: &SessionId) -> Result<EventBody, Error> {
+pub(crate) fn body_of(event: &ForeignEvent, session_id: &SessionId) -> Result<EventBody, Error> {
     let unknown = || refused(format!("{} is no event of the log", event.kind));
     let (kind, version) = event.kind.rsplit_once('.').ok_or_else(unknown)?;
     let body: EventBody = serde_json::from_value(json!({ "type": kind, "properties": event.data }))

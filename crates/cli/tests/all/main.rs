@@ -37,6 +37,7 @@ mod serve_settings;
 mod serve_transport;
 mod share;
 mod skills;
+mod storage;
 mod sync;
 mod tasks;
 mod turn;
