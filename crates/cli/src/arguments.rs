@@ -139,6 +139,8 @@ pub(crate) enum Command {
     /// See what tools removed, and bring it back
     #[command(subcommand, arg_required_else_help = true)]
     Trash(Trash),
+    /// Show how much room is taken by what, and make some
+    Storage(Storage),
     /// Look into the database
     Db(Db),
     /// Look into the program
@@ -458,6 +460,23 @@ pub(crate) struct Stats {
     /// Only this project; without an id, that of this folder
     #[arg(long, num_args = 0..=1, default_missing_value = "", value_name = "ID")]
     pub(crate) project: Option<String>,
+}
+
+/// `opencode storage`
+#[derive(Debug, Args)]
+pub(crate) struct Storage {
+    /// Print bytes and counts as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) action: Option<StorageAction>,
+}
+
+/// `opencode storage …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum StorageAction {
+    /// Take away what is too old to be kept, as servers do hourly: tool results, trash, snapshots
+    Gc,
 }
 
 /// `opencode db`

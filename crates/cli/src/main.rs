@@ -27,6 +27,7 @@ mod serve;
 mod session;
 mod signals;
 mod stats;
+mod storage;
 mod trash;
 mod web;
 
@@ -131,6 +132,7 @@ async fn perform(context: &Context, command: Option<Command>) -> Result<(), Fail
         Command::Index(command) => index::run(context, command).await,
         Command::Permission(command) => permission::run(context, command).await,
         Command::Stats(arguments) => stats::run(context, arguments).await,
+        Command::Storage(arguments) => storage::run(context, arguments).await,
         Command::Trash(command) => trash::run(context, &command),
         Command::Db(arguments) => database::run(context, arguments).await,
         Command::Debug(command) => debug::run(context, command).await,

@@ -10,6 +10,7 @@
 //! among the tasks that share this value, a file lock among all others, also those of other processes.
 //! Reading trees needs none.
 
+mod collect;
 mod compare;
 mod held;
 mod ignored;
@@ -29,6 +30,7 @@ use opencode_schema::session::FileDiff;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
+pub use self::collect::{collect, git_dirs};
 pub use self::undo::Reverted;
 
 use self::held::Held;
@@ -207,19 +209,7 @@ impl Snapshots {
         if !repository.exists().await {
             return Ok(());
         }
-        // git itself sees to it that two collections do not meet, and spares what is young.
-        let prune = format!("--prune={KEEP}");
-        match repository
-            .call("gc")
-            .arguments([prune.as_str(), "--quiet"])
-            .timeout(COLLECT_LIMIT)
-            .succeed()
-            .await
-        {
-            Err(git::Error::Failed { message, .. }) if message.contains("already running") => Ok(()),
-            Err(error) => Err(error.into()),
-            Ok(_) => Ok(()),
-        }
+        collect::collect_one(&repository.git_dir, &repository.worktree).await
     }
 
     /// Waits for both locks and makes sure that there is a git folder to work with.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use opencode_project::snapshot;
 use opencode_project::trash::Trash;
 
 use crate::{Engine, Location};
@@ -36,16 +37,47 @@ pub(crate) fn begin(engine: &Engine, location: &Arc<Location>) {
     });
 }
 
+/// What a clean-up took away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Whole tool results.
+    pub results: usize,
+    /// Entries of the trash.
+    pub trash: usize,
+    /// Snapshots that were looked through.
+    pub snapshots: usize,
+}
+
+impl Engine {
+    /// Takes away what is too old to be kept, of all projects: the same that goes hourly while a server
+    /// runs, at once.
+    pub async fn clean_up(&self, location: &Location) -> Cleaned {
+        let (results, trash) = clean_files(location).await;
+        let snapshots = snapshot::collect(&location.paths.data).await;
+        Cleaned {
+            results,
+            trash,
+            snapshots,
+        }
+    }
+}
+
 async fn clean(location: &Location) {
-    let removed = location.truncation.cleanup(SystemTime::now()).await;
+    let (results, trash) = clean_files(location).await;
     if let Some(snapshots) = location.snapshots()
         && let Err(error) = snapshots.cleanup().await
     {
         tracing::warn!(%error, "snapshots could not be cleaned up");
     }
+    tracing::debug!(results, trash, "cleaned up");
+}
+
+/// Whole tool results and entries of the trash: how many are gone now.
+async fn clean_files(location: &Location) -> (usize, usize) {
+    let results = location.truncation.cleanup(SystemTime::now()).await;
     let trash = Trash::new(location.paths.trash());
     let emptied = tokio::task::spawn_blocking(move || trash.cleanup(SystemTime::now())).await;
-    tracing::debug!(removed, ?emptied, "cleaned up");
+    (results, emptied.unwrap_or_default())
 }
 
 #[cfg(test)]

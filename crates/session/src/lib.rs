@@ -63,6 +63,7 @@ pub use describe::Description;
 pub use durable::{Admission, AdmissionError, LeftBehind};
 pub use engine::{Engine, Options};
 pub use error::Error;
+pub use housekeeping::Cleaned;
 pub use indexing::{Hit, IndexProgress, IndexQuestion, IndexStatus};
 pub use lifecycle::{NewSession, SessionChange};
 pub use location::{Ground, Location};

@@ -2,7 +2,7 @@
 
 use opencode_testkit::Step;
 use pretty_assertions::assert_eq;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{only_session, with_model};
 
@@ -36,4 +36,59 @@ async fn the_database_is_checked_against_the_log() {
     assert_eq!(bent.code(), Some(1));
     let wanted = format!("wrong: {id}: the session {id} is not what the log says: title differs\n");
     assert!(bent.stdout.ends_with(&wanted), "{bent:?}");
+}
+
+#[tokio::test]
+async fn what_takes_room_is_told_and_what_is_too_old_goes() {
+    let (home, _model) = with_model([
+        Step::tool("bash", json!({ "command": "echo 1 > made.txt" })),
+        Step::text("Done."),
+    ])
+    .await;
+    home.run(["run", "--auto", "go"]).await.success();
+    let results = home.data().join("tool-output");
+    fs_err::create_dir_all(&results).unwrap();
+    for (name, age) in [("tool_old", 8), ("tool_new", 0)] {
+        fs_err::write(results.join(name), "0123456789").unwrap();
+        let at = std::time::SystemTime::now() - std::time::Duration::from_secs(age * 24 * 60 * 60);
+        fs_err::File::open(results.join(name))
+            .unwrap()
+            .set_modified(at)
+            .unwrap();
+    }
+    let told = home.run(["storage", "--json"]).await.success().stdout;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let part = |name: &str| {
+        let parts = told["parts"].as_array().unwrap();
+        let found = parts.iter().find(|part| part["name"] == name);
+        found.unwrap_or_else(|| panic!("{name}: {told}")).clone()
+    };
+    assert_eq!(
+        part("tool results"),
+        json!({ "name": "tool results", "bytes": 20, "count": 2, "of": "files" })
+    );
+    assert_eq!(
+        (&part("sessions")["count"], &part("snapshots")["count"]),
+        (&json!(1), &json!(1))
+    );
+    let sum: u64 = told["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["bytes"].as_u64().unwrap())
+        .sum();
+    assert_eq!(told["bytes"], sum);
+    for name in ["sessions", "events", "snapshots", "other rows"] {
+        assert!(part(name)["bytes"].as_u64().unwrap() > 0, "{told}");
+    }
+    let lines = home.run(["storage"]).await.success().stdout;
+    assert!(lines.contains("tool results          20 B  2 files\n"), "{lines}");
+
+    let gone = home.run(["storage", "gc", "--json"]).await.success().stdout;
+    let gone: Value = serde_json::from_str(&gone).unwrap();
+    assert_eq!(
+        (&gone["toolResults"], &gone["trash"], &gone["snapshots"]),
+        (&json!(1), &json!(0), &json!(1))
+    );
+    assert!(!results.join("tool_old").exists() && results.join("tool_new").exists());
 }

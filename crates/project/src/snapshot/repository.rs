@@ -165,7 +165,7 @@ impl Repository {
 }
 
 /// Whether a folder is one that git would take for its own.
-fn is_whole(git_dir: &Path) -> bool {
+pub(super) fn is_whole(git_dir: &Path) -> bool {
     git_dir.join("HEAD").is_file()
         && git_dir.join("config").is_file()
         && git_dir.join("objects").is_dir()

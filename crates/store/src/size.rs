@@ -1,0 +1,83 @@
+//! How much room the kinds of rows take in the file.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::{Error, backup, migration};
+
+const OF_LOG: [&str; 2] = ["event", "event_sequence"];
+const OF_SESSIONS: [&str; 8] = [
+    "session",
+    "message",
+    "part",
+    "todo",
+    "session_share",
+    "session_message",
+    "session_input",
+    "session_context_epoch",
+];
+
+/// How much room the kinds of rows take, in bytes of whole pages with their indexes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Sessions that are stored.
+    pub sessions: u64,
+    /// What they, their messages and their prompts take.
+    pub sessions_bytes: u64,
+    /// Events of the log.
+    pub events: u64,
+    /// What the log takes.
+    pub events_bytes: u64,
+    /// Everything else, free pages included.
+    pub other_bytes: u64,
+}
+
+/// Looks how much room the rows of the file at `path` take. Reads all of it, and blocks that long.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn sizes(path: &Path) -> Result<Sizes, Error> {
+    measure(path).map_err(|error| error.explain(path))
+}
+
+fn measure(path: &Path) -> Result<Sizes, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(migration::BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", true)?;
+    let connection = connection.unchecked_transaction()?;
+    let bytes = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
+    let mut sizes = Sizes::default();
+    let mut statement = connection.prepare(
+        "SELECT coalesce(m.tbl_name, s.name), sum(s.pgsize) FROM dbstat s LEFT JOIN sqlite_master m ON m.name = s.name
+         WHERE s.aggregate = TRUE GROUP BY 1",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut known = 0;
+    while let Some(row) = rows.next()? {
+        let (table, size): (String, i64) = (row.get(0)?, row.get(1)?);
+        known += bytes(size);
+        match table.as_str() {
+            name if OF_LOG.contains(&name) => sizes.events_bytes += bytes(size),
+            name if OF_SESSIONS.contains(&name) => sizes.sessions_bytes += bytes(size),
+            _ => sizes.other_bytes += bytes(size),
+        }
+    }
+    let number = |query: &str| connection.query_row(query, [], |row| row.get::<_, i64>(0));
+    let whole = bytes(number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?));
+    sizes.other_bytes += whole.saturating_sub(known);
+    if migration::has_table(&connection, "session")? {
+        sizes.sessions = bytes(number("SELECT count(*) FROM session")?);
+    }
+    if migration::has_table(&connection, "event")? {
+        sizes.events = bytes(number("SELECT count(*) FROM event")?);
+    }
+    Ok(sizes)
+}
+
+/// The copies that were kept of the file at `path` before it was changed, the newest first.
+#[must_use]
+pub fn backups(path: &Path) -> Vec<PathBuf> {
+    backup::copies(path)
+}
