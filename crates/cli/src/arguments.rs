@@ -295,6 +295,8 @@ pub(crate) enum Session {
     List(SessionList),
     /// Delete a session and those that it started
     Delete(SessionDelete),
+    /// Find sessions whose folder is gone or that lie in other database files, and bring them here
+    Recover(SessionRecover),
 }
 
 /// `opencode session list`
@@ -323,6 +325,14 @@ pub(crate) struct SessionDelete {
     /// The session
     #[arg(value_name = "ID")]
     pub(crate) id: String,
+}
+
+/// `opencode session recover`
+#[derive(Debug, Args)]
+pub(crate) struct SessionRecover {
+    /// Move sessions to where their project is now, and take over those of other files
+    #[arg(long)]
+    pub(crate) apply: bool,
 }
 
 /// `opencode export`

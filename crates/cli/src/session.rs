@@ -1,5 +1,7 @@
 //! `opencode session`
 
+mod recover;
+
 use opencode_schema::time::Millis;
 use opencode_schema::{Session, SessionId};
 use opencode_store::SessionFilter;
@@ -18,6 +20,7 @@ pub(crate) async fn run(context: &Context, command: arguments::Session) -> Resul
     match command {
         arguments::Session::List(arguments) => list(context, arguments).await,
         arguments::Session::Delete(arguments) => delete(context, &arguments.id).await,
+        arguments::Session::Recover(arguments) => recover::run(context, arguments.apply).await,
     }
 }
 

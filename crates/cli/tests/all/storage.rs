@@ -92,3 +92,78 @@ async fn what_takes_room_is_told_and_what_is_too_old_goes() {
     );
     assert!(!results.join("tool_old").exists() && results.join("tool_new").exists());
 }
+
+#[tokio::test]
+async fn sessions_of_a_project_that_moved_and_of_other_files_are_recovered() {
+    let (home, _model) = with_model([Step::text("One."), Step::text("Two."), Step::text("Three.")]).await;
+    let nothing = home.run(["session", "recover"]).await.success();
+    assert!(
+        nothing.stderr.contains("There is nothing to recover"),
+        "{nothing:?}"
+    );
+    home.run(["run", "one"]).await.success();
+    let here = only_session(&home);
+    let mut elsewhere = home.command(["run", "two"]);
+    elsewhere.env("OPENCODE_DB", "opencode-beta.db");
+    let status = tokio::task::spawn_blocking(move || elsewhere.status())
+        .await
+        .unwrap();
+    assert!(status.unwrap().success());
+    let other = home.data().join("opencode-beta.db");
+    let there: String = rusqlite::Connection::open(&other)
+        .unwrap()
+        .query_row("SELECT id FROM session", [], |row| row.get(0))
+        .unwrap();
+
+    // The project moves.
+    let moved = home.path().join("moved");
+    let gone = home.project().display().to_string();
+    fs_err::rename(home.project(), &moved).unwrap();
+    let recover = async |arguments: &[&str]| {
+        let mut command = home.command(arguments);
+        command.current_dir(&moved).env("PWD", &moved);
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let to = moved.display();
+    assert_eq!(
+        recover(&["session", "recover"]).await,
+        format!(
+            "{}  holds 1 sessions that are not here\n{here}  {gone} is gone; its project is in {to}\n",
+            other.display()
+        )
+    );
+    let directory = |id: &str| -> Option<String> {
+        home.database()
+            .query_row("SELECT directory FROM session WHERE id = ?1", [id], |row| {
+                row.get(0)
+            })
+            .ok()
+    };
+    assert_eq!((directory(&here), directory(&there)), (Some(gone), None));
+
+    let done = recover(&["session", "recover", "--apply"]).await;
+    let wanted = [
+        format!("{there}  taken over from {}", other.display()),
+        format!("{here}  moved to {to}"),
+        format!("{there}  moved to {to}"),
+    ];
+    for line in &wanted {
+        assert!(done.lines().any(|one| one == line), "{line}\n{done}");
+    }
+    let now = Some(moved.display().to_string());
+    assert_eq!((directory(&here), directory(&there)), (now.clone(), now));
+    assert!(other.exists());
+    let checked = recover(&["db", "check"]).await;
+    assert!(
+        checked.contains("log: 2 sessions agree with it\nNothing is wrong"),
+        "{checked}"
+    );
+    // They go on where they are now.
+    let said = recover(&["run", "-s", &here, "three"]).await;
+    assert!(said.contains("Three."), "{said}");
+}

@@ -8,4 +8,5 @@ mod log;
 mod migration;
 mod processes;
 mod reading;
+mod recover;
 mod support;
