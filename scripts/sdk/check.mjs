@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { createOpencode } from "@opencode-ai/sdk";
-import { first, second } from "./faces.mjs";
+import { durable, first, second } from "./faces.mjs";
 import { startModel } from "./model.mjs";
 
 /** How long anything is waited for. */
@@ -143,6 +143,62 @@ async function drive(face) {
   ending.abort();
 }
 
+/** Sessions that are prompted through an inbox. Answers hold `data`, in which the server says `data`, too. */
+async function driveDurable(face) {
+  const say = (what) => `durable: ${what}`;
+  let sessionID, admitted;
+  const rest = () => face.wait({ sessionID });
+  const messages = async () => (await face.messages({ sessionID, order: "asc" })).data.data;
+  await check(say("a session is made, and made again"), async () => {
+    const made = (await face.create({ id: "ses_durable1", agent: "build" })).data.data;
+    sessionID = made.id;
+    assert.equal(made.location.directory, project);
+    assert.deepEqual((await face.create({ id: sessionID })).data.data, made);
+    assert.ok((await face.list()).data.data.some((one) => one.id === sessionID));
+  });
+  await check(say("a prompt is admitted once and answered, with a permission in between"), async () => {
+    model.answers({ text: "I look.", tools: [{ name: "bash", input: { command: "echo from the shell" } }] }, { text: "It says so." });
+    const prompt = { sessionID, id: "msg_durable1", prompt: { text: "what does it say?" } };
+    admitted = (await face.prompt(prompt)).data.data;
+    assert.equal(admitted.delivery, "steer");
+    assert.equal((await face.prompt(prompt)).data.data.admittedSeq, admitted.admittedSeq);
+    let asked = [];
+    while (!asked.length) asked = (await face.permission.list({ sessionID })).data.data;
+    assert.equal(asked[0].action, "bash");
+    await face.permission.reply({ sessionID, requestID: asked[0].id, reply: "once" });
+    await rest();
+    const said = await messages();
+    assert.deepEqual(said.map((one) => one.type), ["user", "assistant", "assistant"]);
+    assert.match(said[1].content.find((one) => one.type === "tool").state.content[0].text, /from the shell/);
+  });
+  await check(say("what happened is told page by page and as a stream"), async () => {
+    const { data, hasMore } = (await face.history({ sessionID, limit: 1000 })).data;
+    assert.equal(hasMore, false);
+    const last = data.at(-1).durable.seq;
+    const seen = [];
+    const ending = new AbortController();
+    for await (const event of (await face.events({ sessionID, after: admitted.admittedSeq }, { signal: ending.signal })).stream) {
+      seen.push(event.durable.seq);
+      if (event.durable.seq === last) break;
+    }
+    ending.abort();
+    assert.deepEqual(seen, data.map((event) => event.durable.seq).filter((seq) => seq > admitted.admittedSeq));
+  });
+  await check(say("a session is shortened, switched and interrupted"), async () => {
+    await face.switchAgent({ sessionID, agent: "plan" });
+    assert.equal((await face.get({ sessionID })).data.data.agent, "plan");
+    await face.interrupt({ sessionID });
+    model.answers({ text: "A summary." });
+    await face.compact({ sessionID });
+    await rest();
+    assert.ok((await face.context({ sessionID })).data.data.length >= 1);
+  });
+  await check(say("what is not there is told by its tag"), async () => {
+    const error = await face.get({ sessionID: "ses_none" }).then(() => assert.fail("it is there"), (error) => error);
+    assert.match(JSON.stringify(error?.cause?.body ?? error?.error ?? error) + String(error), /SessionNotFoundError|not found/i);
+  });
+}
+
 try {
   const free = createServer();
   await new Promise((done) => free.listen(0, "127.0.0.1", done));
@@ -152,6 +208,7 @@ try {
   try {
     await drive(first(server.url));
     await drive(second(server.url, project));
+    await driveDurable(durable(server.url, project));
   } finally {
     server.close();
   }

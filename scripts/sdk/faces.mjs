@@ -51,3 +51,8 @@ export function second(baseUrl, directory) {
     path: () => client.path.get(),
   };
 }
+
+/** The newer client's own generation of sessions. */
+export function durable(baseUrl, directory) {
+  return createSecond({ baseUrl, directory, throwOnError: true }).v2.session;
+}
