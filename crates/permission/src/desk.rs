@@ -21,6 +21,12 @@ use crate::read_only::changes_nothing;
 use crate::rules::evaluate;
 use crate::{ledger, suggestion};
 
+/// Where the answer of a user comes.
+type Answering = oneshot::Receiver<Result<Reply, Refusal>>;
+
+/// Questions that may wait when nobody waits for their answers.
+const MOST_PENDING: usize = 256;
+
 /// What a desk of permissions stands on.
 #[derive(Debug, Clone, Default)]
 pub struct Ground {
@@ -276,35 +282,9 @@ impl Permissions {
             Action::Deny => return Err(denied(&question.permission, rules)),
             Action::Ask => {}
         }
-        // Only now: most questions never come here.
-        let saved = self.saved().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the kept approvals could not be read");
-            Vec::new()
-        });
-        let saved: Vec<Rule> = saved.iter().map(Saved::rule).collect();
-        let (request, answer) = {
-            let mut state = self.state();
-            *rulings = judge(&question, rules, &state.approved, &saved);
-            if whole(rulings) == Action::Allow {
-                return Ok(None);
-            }
-            let request = Request {
-                id: PermissionId::new(),
-                suggestions: suggestion::steps(&question.permission, &question.patterns, &question.always),
-                session_id: question.session_id,
-                permission: question.permission,
-                patterns: question.patterns,
-                metadata: question.metadata,
-                always: question.always,
-                tool: question.tool,
-                is_durable: question.is_durable,
-            };
-            let (sender, answer) = oneshot::channel();
-            state.pending.push(Pending {
-                request: request.clone(),
-                answer: sender,
-            });
-            (request, answer)
+        let saved = self.saved_rules().await;
+        let Some((request, answer)) = self.put(PermissionId::new(), question, rules, &saved, rulings) else {
+            return Ok(None);
         };
         let waiting = Waiting {
             desk: self,
@@ -321,6 +301,84 @@ impl Permissions {
         };
         drop(waiting);
         outcome.map(Some)
+    }
+
+    /// The approvals that are kept, as rules. Asked for late: most questions are decided without them.
+    async fn saved_rules(&self) -> Vec<Rule> {
+        let saved = self.saved().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the kept approvals could not be read");
+            Vec::new()
+        });
+        saved.iter().map(Saved::rule).collect()
+    }
+
+    /// Puts a question before the user, unless what was allowed meanwhile answers it.
+    fn put(
+        &self,
+        id: PermissionId,
+        question: Question,
+        rules: &[&[Rule]],
+        saved: &[Rule],
+        rulings: &mut Vec<Ruling>,
+    ) -> Option<(Request, Answering)> {
+        let mut state = self.state();
+        *rulings = judge(&question, rules, &state.approved, saved);
+        if whole(rulings) == Action::Allow {
+            return None;
+        }
+        let request = Request {
+            id,
+            suggestions: suggestion::steps(&question.permission, &question.patterns, &question.always),
+            session_id: question.session_id,
+            permission: question.permission,
+            patterns: question.patterns,
+            metadata: question.metadata,
+            always: question.always,
+            tool: question.tool,
+            is_durable: question.is_durable,
+        };
+        let (sender, answer) = oneshot::channel();
+        state.pending.push(Pending {
+            request: request.clone(),
+            answer: sender,
+        });
+        Some((request, answer))
+    }
+
+    /// Asks without waiting: what rules say, and the id under which the user is asked if they say nothing. The same
+    /// id again is the same question. `None` when too many questions wait.
+    pub async fn begin(
+        &self,
+        id: Option<PermissionId>,
+        question: Question,
+        rules: &[&[Rule]],
+    ) -> Option<(PermissionId, Action)> {
+        let id = id.unwrap_or_default();
+        if self.ground.read_only && !changes_nothing(&question.permission) {
+            return Some((id, Action::Deny));
+        }
+        let decided = whole(&judge(&question, rules, &self.approved(), &[]));
+        if decided != Action::Ask {
+            return Some((id, decided));
+        }
+        let saved = self.saved_rules().await;
+        {
+            let state = self.state();
+            if state.pending.iter().any(|pending| pending.request.id == id) {
+                return Some((id, Action::Ask));
+            }
+            if state.pending.len() >= MOST_PENDING {
+                return None;
+            }
+        }
+        let Some((request, _nobody_waits)) = self.put(id.clone(), question, rules, &saved, &mut Vec::new())
+        else {
+            return Some((id, Action::Allow));
+        };
+        if self.store.announce(asked(request)).await.is_err() {
+            tracing::debug!(%id, "a question could not be told");
+        }
+        Some((id, Action::Ask))
     }
 
     /// Answers a request.

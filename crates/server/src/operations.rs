@@ -89,6 +89,7 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/api/session/{sessionID}/message/{messageID}" "v2.session.message" api::session::messages::get;
         get "/api/session/{sessionID}/history" "v2.session.history" api::session::history::page;
         get "/api/session/{sessionID}/event" "v2.session.events" api::session::history::follow;
+        post "/api/session/{sessionID}/permission" "v2.session.permission.create" api::session::asking::create_permission;
         get "/api/session/{sessionID}/permission" "v2.session.permission.list" api::session::asking::list_permissions;
         get "/api/session/{sessionID}/permission/{requestID}" "v2.session.permission.get" api::session::asking::get_permission;
         post "/api/session/{sessionID}/permission/{requestID}/reply" "v2.session.permission.reply" api::session::asking::reply_permission;

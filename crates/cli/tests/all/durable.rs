@@ -637,3 +637,51 @@ async fn gaps_24_and_26_what_was_left_behind_is_listed_and_decided() {
     assert_eq!(last["error"]["message"], "Provider turn interrupted");
     assert_eq!(model.requests().len(), 3);
 }
+
+#[tokio::test]
+async fn permissions_are_asked_for_by_hand() {
+    let model = ScriptedModel::start([]).await;
+    let home = home();
+    home.configure(
+        &model.url(),
+        json!({ "permission": { "bash": { "*": "ask", "ls *": "allow", "rm *": "deny" } } }),
+    );
+    let server = home.serve().await;
+    let id = session(&server).await;
+    let path = format!("/api/session/{id}/permission");
+    let ask = |resource: &str, more: Value| {
+        let mut body = json!({ "action": "bash", "resources": [resource], "save": ["git *"] });
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let (server, path) = (&server, &path);
+        async move { server.send("POST", path, Some(body)).await }
+    };
+    for (resource, more, effect) in [
+        ("ls a", json!({}), "allow"),
+        ("rm a", json!({}), "deny"),
+        ("ls a", json!({ "agent": "nobody" }), "deny"),
+        ("git push", json!({ "id": "per_fixed" }), "ask"),
+        ("git push", json!({ "id": "per_fixed" }), "ask"),
+    ] {
+        let answer = ask(resource, more).await.json();
+        assert_eq!(answer["data"]["effect"], effect, "{resource}: {answer}");
+    }
+    let pending = server.send("GET", &path, None).await.json();
+    assert_eq!(pending["data"].as_array().unwrap().len(), 1);
+    assert_eq!(pending["data"][0]["id"], "per_fixed");
+    let reply = json!({ "reply": "always" });
+    let replied = server
+        .send("POST", &format!("{path}/per_fixed/reply"), Some(reply))
+        .await;
+    assert_eq!(replied.status, 204, "{replied:?}");
+    assert_eq!(ask("git pull", json!({})).await.json()["data"]["effect"], "allow");
+    assert_eq!(server.send("GET", &path, None).await.json()["data"], json!([]));
+    let mut wrong = json!({ "action": "bash", "resources": [] });
+    wrong["save"] = json!([]);
+    let refused = server.send("POST", &path, Some(wrong)).await;
+    assert_eq!(
+        (refused.status, &refused.json()["_tag"]),
+        (400, &json!("InvalidRequestError"))
+    );
+}

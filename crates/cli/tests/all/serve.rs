@@ -244,10 +244,7 @@ async fn the_document_lists_what_there_is() {
         document["paths"]["/api/session"]["get"]["operationId"],
         "v2.session.list"
     );
-    assert_eq!(
-        document["paths"]["/api/session/{sessionID}/permission"]["post"],
-        Value::Null
-    );
+    assert_eq!(document["paths"]["/mcp/{name}/connect"], Value::Null);
 }
 
 #[tokio::test]

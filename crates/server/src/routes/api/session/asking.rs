@@ -3,18 +3,22 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use opencode_schema::permission::{DurableRequest, Reply};
-use opencode_schema::{PermissionId, QuestionId, SessionId, question};
+use opencode_schema::permission::{Action, DurableRequest, Reply, RequestSource, Rule};
+use opencode_schema::{Object, PermissionId, QuestionId, SessionId, question};
 use opencode_session::Location;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{Data, OfSession};
 use crate::audit::Actor;
-use crate::error::ApiError;
+use crate::error::{ApiError, Kind};
 use crate::extract::{AskedPermission, LocationAt, Named, TaggedBody};
 use crate::listen::App;
 use crate::routes::api::Located;
 use crate::routes::permission;
+
+/// Resources that one question may name.
+const RESOURCES: usize = 100;
 
 /// The requests of a location, or of one session, that wait for an answer.
 pub(crate) fn permissions(location: &Location, session: Option<&SessionId>) -> Vec<DurableRequest> {
@@ -47,6 +51,58 @@ pub(crate) async fn list_permissions(
     Json(Data {
         data: permissions(&location, Some(&session.id)),
     })
+}
+
+/// A question that a client has.
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    id: Option<String>,
+    action: String,
+    resources: Vec<String>,
+    #[serde(default)]
+    save: Vec<String>,
+    #[serde(default)]
+    metadata: Object,
+    source: Option<RequestSource>,
+    agent: Option<String>,
+}
+
+/// What the rules say, without waiting for a user who is to be asked.
+pub(crate) async fn create_permission(
+    OfSession(session, location): OfSession,
+    TaggedBody(wanted): TaggedBody<Wanted>,
+) -> Result<Json<Data<Value>>, ApiError> {
+    let bad = |reason: String| ApiError::bad_request(Kind::Payload, reason).tagged_form();
+    let id = wanted.id.map(PermissionId::parse).transpose();
+    let id = id.map_err(|error| bad(format!("{error}\n  at [\"id\"]")))?;
+    if wanted.resources.is_empty() || wanted.resources.len() > RESOURCES {
+        return Err(bad(format!("1 to {RESOURCES} resources\n  at [\"resources\"]")));
+    }
+    let agent = match wanted.agent.as_ref().or(session.agent.as_ref()) {
+        Some(name) => location.agent(name).ok(),
+        None => location.default_agent().ok(),
+    };
+    // An agent that there is not may do nothing.
+    let nothing = [Rule::new("*", "*", Action::Deny)];
+    let own = session.permission.as_deref().unwrap_or_default();
+    let rules = [agent.map_or(&nothing[..], |agent| &agent.permission), own];
+    let question = opencode_permission::Question {
+        session_id: session.id.clone(),
+        permission: wanted.action,
+        patterns: wanted.resources,
+        always: wanted.save,
+        metadata: wanted.metadata,
+        tool: wanted.source.map(|RequestSource::Tool(call)| call),
+        is_durable: true,
+    };
+    let asked = location.permissions.begin(id, question, &rules).await;
+    let (id, effect) = asked.ok_or_else(|| {
+        let message = "Too many questions wait for an answer";
+        ApiError::tagged(StatusCode::TOO_MANY_REQUESTS, "RateLimitError", message)
+    })?;
+    Ok(Json(Data {
+        data: json!({ "id": id, "effect": effect }),
+    }))
 }
 
 fn no_permission(id: &PermissionId) -> ApiError {
