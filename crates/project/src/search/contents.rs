@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use grep::matcher::Matcher;
@@ -14,7 +14,7 @@ use grep::regex::{RegexMatcher, RegexMatcherBuilder};
 use grep::searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder, Sink, SinkMatch};
 use tokio_util::sync::CancellationToken;
 
-use super::open::open_listed;
+use super::open::Folder;
 use super::walk::{self, Files};
 use super::{Error, Grep, Match, Submatch};
 
@@ -24,8 +24,8 @@ const MAX_BUFFER: usize = 16 * 1024 * 1024;
 /// Memory for the states that a matcher finds out as it goes; it forgets some when they are more.
 const MAX_STATES: usize = 64 * 1024 * 1024;
 
-/// Files that a thread takes at once: one by one, two threads spend a tenth of their time waking each other.
-const BATCH: usize = 16;
+/// Files that a thread takes at once: of few, threads spend a good part of their time waiting for each other.
+const BATCH: usize = 64;
 
 /// Finds lines by content.
 pub(super) fn search(query: &Grep, cancel: &CancellationToken) -> Result<Vec<Match>, Error> {
@@ -41,7 +41,7 @@ pub(super) fn search(query: &Grep, cancel: &CancellationToken) -> Result<Vec<Mat
     let shared = Shared {
         matcher,
         limit: query.limit,
-        directory: &query.directory,
+        folder: Folder::new(&query.directory),
         cancel,
         queue: Mutex::new(Queue {
             walk: walk.enumerate(),
@@ -75,7 +75,7 @@ pub(super) fn search(query: &Grep, cancel: &CancellationToken) -> Result<Vec<Mat
 struct Shared<'a> {
     matcher: RegexMatcher,
     limit: usize,
-    directory: &'a Path,
+    folder: Folder,
     cancel: &'a CancellationToken,
     queue: Mutex<Queue>,
 }
@@ -145,7 +145,7 @@ impl Shared<'_> {
             path,
             matches: Vec::new(),
         };
-        let searched = open_listed(&self.directory.join(&collector.path)).and_then(|file| {
+        let searched = self.folder.open_listed(&collector.path).and_then(|file| {
             searcher.search_reader(
                 &self.matcher,
                 Stoppable {
