@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use sha1::{Digest as _, Sha1};
 
 use crate::vectors::Signs;
@@ -13,6 +13,8 @@ use crate::vectors::Signs;
 const VERSION: i64 = 2;
 /// How long one waits for another program that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two tries where the system does not wait by itself.
+const PAUSE: Duration = Duration::from_millis(10);
 
 const TABLES: &str = "
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -87,11 +89,16 @@ impl Index {
         if let Some(folder) = path.parent() {
             fs_err::create_dir_all(folder)?;
         }
-        let (writer, reader) = connections(path).or_else(|error| {
-            tracing::info!(%error, "the search index is made anew");
-            remove(path);
-            connections(path)
-        })?;
+        let (writer, reader) = match patiently(|| connections(path)) {
+            // Somebody else may be making it.
+            Err(error) if is_busy(&error) => return Err(error.into()),
+            Err(error) => {
+                tracing::info!(%error, "the search index is made anew");
+                remove(path);
+                patiently(|| connections(path))?
+            }
+            Ok(connections) => connections,
+        };
         Ok(Self {
             path: path.to_owned(),
             root: root.to_owned(),
@@ -149,19 +156,13 @@ impl Index {
 }
 
 fn connections(path: &Path) -> Result<(Connection, Connection), rusqlite::Error> {
-    let writer = Connection::open(path)?;
+    let mut writer = Connection::open(path)?;
     writer.busy_timeout(PATIENCE)?;
     writer.pragma_update(None, "journal_mode", "WAL")?;
     writer
         .execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;")?;
-    let version: i64 = writer.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version != VERSION {
-        let tables: i64 = writer.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
-        if tables > 0 {
-            return Err(rusqlite::Error::InvalidQuery);
-        }
-        writer.execute_batch(TABLES)?;
-        writer.pragma_update(None, "user_version", VERSION)?;
+    if version(&writer)? != VERSION {
+        make(&mut writer)?;
     }
     let reader = Connection::open(path)?;
     reader.busy_timeout(PATIENCE)?;
@@ -170,6 +171,42 @@ fn connections(path: &Path) -> Result<(Connection, Connection), rusqlite::Error>
          CREATE VIRTUAL TABLE temp.frequency USING fts5vocab (main, words, row);",
     )?;
     Ok((writer, reader))
+}
+
+fn version(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Makes the tables, unless another program has made them meanwhile.
+fn make(writer: &mut Connection) -> Result<(), rusqlite::Error> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if version(&transaction)? == VERSION {
+        return Ok(());
+    }
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    if tables > 0 {
+        return Err(rusqlite::Error::InvalidQuery);
+    }
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+/// Tries again for a while what is refused because another program has the file: switching to another journal
+/// does not wait by itself.
+fn patiently<T>(mut work: impl FnMut() -> Result<T, rusqlite::Error>) -> Result<T, rusqlite::Error> {
+    let last = Instant::now() + PATIENCE;
+    loop {
+        match work() {
+            Err(error) if is_busy(&error) && Instant::now() < last => std::thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
 }
 
 fn remove(path: &Path) {

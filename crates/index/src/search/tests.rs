@@ -297,3 +297,18 @@ fn data_is_no_text_and_patterns_leave_files_out() {
         .unwrap();
     assert_eq!(found(&index, "password"), Vec::<String>::new());
 }
+
+#[test]
+fn an_index_that_several_begin_at_once_is_made_once() {
+    for _ in 0..20 {
+        let folder = Folder::new(&FILES);
+        std::thread::scope(|scope| {
+            let opened: Vec<_> = (0..4).map(|_| scope.spawn(|| fill(&folder.open()))).collect();
+            for one in opened {
+                one.join().unwrap();
+            }
+        });
+        let found = found(&folder.open(), "exponentialBackoff");
+        assert_eq!(found[0], "src/retry.rs:1");
+    }
+}
