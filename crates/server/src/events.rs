@@ -128,7 +128,7 @@ impl Scope {
 }
 
 /// An event as the newer interface sends it: with its place in the log, if it has one, and numbers for times.
-fn newer_event(event: &Event) -> Value {
+pub(crate) fn newer_event(event: &Event) -> Value {
     let mut body = json!(event.body);
     let mut frame = json!({ "id": event.id, "type": event.body.kind() });
     if let Some(durable) = event.body.durable() {

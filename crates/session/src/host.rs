@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::step::Step;
-use crate::{Engine, Hit, IndexQuestion, Location, background, plan, subagent};
+use crate::{Engine, Hit, IndexQuestion, Location, background, plan, subagent, todos};
 
 /// What a running call has to show.
 #[derive(Debug)]
@@ -141,24 +141,11 @@ impl Host for StepHost {
     }
 
     fn replace_todos<'a>(&'a self, call: &'a Call, todos: Vec<Todo>) -> BoxFuture<'a, Result<(), Failure>> {
-        let session_id = call.session_id.clone();
-        async move {
-            let stored = self
-                .location
-                .store
-                .write(move |transaction| transaction.replace_todos(&session_id, todos));
-            stored.await.map_err(|error| Failure::Told(error.to_string()))
-        }
-        .boxed()
+        todos::replace(&self.location, call, todos)
     }
 
     fn todos<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<Todo>, Failure>> {
-        let session_id = call.session_id.clone();
-        async move {
-            let read = self.location.store.read(move |view| view.todos(&session_id));
-            read.await.map_err(|error| Failure::Told(error.to_string()))
-        }
-        .boxed()
+        todos::of(&self.location, call)
     }
 
     fn search_code<'a>(

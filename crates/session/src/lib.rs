@@ -52,6 +52,7 @@ mod summary;
 mod system;
 mod terminals;
 mod title;
+mod todos;
 mod transfer;
 mod watching;
 mod web;

@@ -19,7 +19,7 @@ use opencode_tool::{Ask, Call, Definition, Failure, Host, Output, schema};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Engine, Error, Hit, IndexQuestion, Location, subagent};
+use crate::{Engine, Error, Hit, IndexQuestion, Location, subagent, todos};
 
 /// Tools that work on a session.
 const OF_SESSIONS: [&str; 5] = ["task", "question", "todowrite", "todoread", "skill"];
@@ -241,24 +241,11 @@ impl Host for ManualHost {
     }
 
     fn replace_todos<'a>(&'a self, call: &'a Call, todos: Vec<Todo>) -> BoxFuture<'a, Result<(), Failure>> {
-        let session_id = call.session_id.clone();
-        async move {
-            let stored = self
-                .location
-                .store
-                .write(move |transaction| transaction.replace_todos(&session_id, todos));
-            stored.await.map_err(|error| Failure::Told(error.to_string()))
-        }
-        .boxed()
+        todos::replace(&self.location, call, todos)
     }
 
     fn todos<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<Todo>, Failure>> {
-        let session_id = call.session_id.clone();
-        async move {
-            let read = self.location.store.read(move |view| view.todos(&session_id));
-            read.await.map_err(|error| Failure::Told(error.to_string()))
-        }
-        .boxed()
+        todos::of(&self.location, call)
     }
 
     fn search_code<'a>(

@@ -15,7 +15,7 @@ use opencode_tool::{Ask, Call, Failure, Host, Output};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Engine, Error, Hit, IndexQuestion, Location, NewSession};
+use crate::{Engine, Error, Hit, IndexQuestion, Location, NewSession, todos};
 
 impl Engine {
     /// Runs a tool as `agent` would. What the agent may not do fails; what it would ask for is allowed,
@@ -92,23 +92,11 @@ impl Host for ByHand {
     }
 
     fn replace_todos<'a>(&'a self, call: &'a Call, todos: Vec<Todo>) -> BoxFuture<'a, Result<(), Failure>> {
-        let session_id = call.session_id.clone();
-        let stored = self
-            .location
-            .store
-            .write(move |transaction| transaction.replace_todos(&session_id, todos));
-        stored
-            .map(|stored| stored.map_err(|error| Failure::told(error.to_string())))
-            .boxed()
+        todos::replace(&self.location, call, todos)
     }
 
     fn todos<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<Todo>, Failure>> {
-        let session_id = call.session_id.clone();
-        async move {
-            let read = self.location.store.read(move |view| view.todos(&session_id));
-            read.await.map_err(|error| Failure::Told(error.to_string()))
-        }
-        .boxed()
+        todos::of(&self.location, call)
     }
 
     fn search_code<'a>(

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{OfSession, page_size};
 use crate::error::{ApiError, Kind};
-use crate::events::HEADERS;
+use crate::events::{HEADERS, newer_event};
 use crate::extract::Query;
 use crate::listen::App;
 
@@ -61,19 +61,8 @@ pub(crate) async fn page(
         .store()
         .read(move |view| view.history(&session.id, after, limit));
     let page = read.await.map_err(Error::from)?;
-    let data: Vec<Value> = page.events.iter().filter_map(written).collect();
+    let data: Vec<Value> = page.events.iter().map(newer_event).collect();
     Ok(Json(json!({ "data": data, "hasMore": page.has_more })))
-}
-
-/// An event with its place in the log.
-fn written(event: &Event) -> Option<Value> {
-    let durable = event.body.durable()?;
-    Some(json!({
-        "id": event.id,
-        "type": event.body.kind(),
-        "durable": { "aggregateID": durable.aggregate, "seq": event.seq, "version": durable.version },
-        "data": json!(event.body)["properties"],
-    }))
 }
 
 /// Everything after a place, and then what happens. Who was cut off goes on behind the last place that came: by
@@ -126,7 +115,7 @@ impl Tail {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(event) = self.ready.pop_front() {
-                let Some(frame) = written(&event) else { continue };
+                let frame = newer_event(&event);
                 let seq = event.seq.unwrap_or_default();
                 return Some(format!("id: {seq}\ndata: {frame}\n\n").into());
             }
