@@ -117,16 +117,15 @@ impl Work<'_> {
     }
 
     /// The session rests in the middle of something. If that is because the program is asked to end, the next one
-    /// goes on with it.
+    /// goes on with it; else somebody wants it to rest, and it is not woken by itself.
     async fn suspend(&self) -> Result<(), Error> {
-        if !self.engine.inner.housekeeping.is_cancelled() {
-            return Ok(());
-        }
+        let is_ending = self.engine.inner.housekeeping.is_cancelled();
         let id = self.session_id.clone();
-        let owed = self
-            .store
-            .write(move |transaction| transaction.owe(&id, Owed::Resume));
-        Ok(owed.await?)
+        let kept = self.store.write(move |transaction| match is_ending {
+            true => transaction.owe(&id, Owed::Resume),
+            false => transaction.settle_owed(&id, Owed::Wake).map(drop),
+        });
+        Ok(kept.await?)
     }
 
     /// Ends what a program that died left open, so that nothing is taken for running and nothing is run again.

@@ -3,7 +3,9 @@
 //! program was killed waits for somebody to say what is to become of it (reference `v2.md` §14 rows 9, 21, 28).
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use opencode_schema::{SessionId, SessionMessage};
 use opencode_store::{Attempt, Owed};
 
@@ -21,6 +23,8 @@ pub struct LeftBehind {
 
 /// Sessions that are woken at the same time.
 const TOGETHER: usize = 4;
+/// How long the next ones wait for one to rest.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// Lets the sessions go on that work is owed to, a few at a time, beside everything else. For programs that
@@ -56,14 +60,14 @@ impl Engine {
                 Ok(owed)
             })
             .await?;
-        for together in owed.chunks(TOGETHER) {
-            let woken = together.iter().map(|id| self.wake_session(id));
-            for result in futures_util::future::join_all(woken).await {
-                if let Err(error) = result {
-                    tracing::warn!(%error, "a session that work is owed to was not woken");
-                }
+        let waking = futures_util::stream::iter(owed).for_each_concurrent(TOGETHER, |id| async move {
+            // One that waits for its user, say, does not keep the others.
+            let woken = tokio::time::timeout(PATIENCE, self.wake_session(&id)).await;
+            if let Ok(Err(error)) = woken {
+                tracing::warn!(%error, session = %id, "a session that work is owed to was not woken");
             }
-        }
+        });
+        waking.await;
         Ok(())
     }
 
