@@ -57,6 +57,13 @@ fn told(messages: &[Value]) -> Vec<(String, String)> {
         .collect()
 }
 
+/// How much is owed to sessions.
+fn owed(home: &Home) -> i64 {
+    home.database()
+        .query_row("SELECT count(*) FROM session_control", [], |row| row.get(0))
+        .unwrap()
+}
+
 fn pair(kind: &str, words: &str) -> (String, String) {
     (kind.to_owned(), words.to_owned())
 }
@@ -203,7 +210,7 @@ async fn gap_15_whoever_is_cut_off_sees_every_place_once() {
 async fn gap_18_an_interrupt_keeps_what_was_said_and_what_waits() {
     let (first, _gate) = Step::text("half").held();
     let model = ScriptedModel::start([first, Step::text("later")]).await;
-    let (_home, server) = served(&model).await;
+    let (home, server) = served(&model).await;
     let id = session(&server).await;
     let begin = || async {
         say(&server, &id, "one").await;
@@ -231,6 +238,8 @@ async fn gap_18_an_interrupt_keeps_what_was_said_and_what_waits() {
         (&all[1]["finish"], &all[1]["error"]["message"]),
         (&json!("error"), &json!("Provider turn interrupted"))
     );
+    // Whoever wants it to rest does not want it woken by the next start.
+    assert_eq!(owed(&home), 0);
     // The next wake takes it up.
     say(&server, &id, "three").await;
     settle(&server, &id).await;
@@ -527,11 +536,7 @@ async fn gap_9_a_prompt_whose_program_was_killed_before_it_took_it_up_is_answere
     model.wait_for_requests(2).await;
     settle(&server, &id).await;
     assert_eq!(users(&model)[1], ["one", "two"]);
-    let left: i64 = home
-        .database()
-        .query_row("SELECT count(*) FROM session_control", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(left, 0);
+    assert_eq!(owed(&home), 0);
 }
 
 #[tokio::test]
@@ -684,4 +689,25 @@ async fn permissions_are_asked_for_by_hand() {
         (refused.status, &refused.json()["_tag"]),
         (400, &json!("InvalidRequestError"))
     );
+}
+
+#[tokio::test]
+async fn the_tour_is_made_here_too() {
+    let home = home();
+    let server = home.serve().await;
+    let model = json!({ "model": { "providerID": "demo", "id": "tour" } });
+    let made = server.send("POST", "/api/session", Some(model)).await.json();
+    let id = made["data"]["id"].as_str().unwrap();
+    say(&server, id, "show me around").await;
+    settle(&server, id).await;
+    let all = messages(&server, id).await;
+    let calls: Vec<&Value> = all
+        .iter()
+        .flat_map(|message| message["content"].as_array().into_iter().flatten())
+        .filter(|content| content["type"] == "tool")
+        .collect();
+    assert!(calls.len() > 4, "{calls:?}");
+    for call in calls {
+        assert_eq!(call["state"]["status"], "completed", "{call}");
+    }
 }

@@ -20,6 +20,8 @@ pub(super) struct Edit;
 #[serde(rename_all = "camelCase")]
 struct Arguments {
     /// File to change
+    // What the other tools call it.
+    #[serde(alias = "filePath")]
     path: String,
     /// Text to replace, exactly as it stands in the file
     old_string: String,

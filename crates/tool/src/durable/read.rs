@@ -37,6 +37,8 @@ pub(super) struct Read;
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Arguments {
     /// File or folder
+    // What the other tools call it.
+    #[serde(alias = "filePath")]
     path: String,
     /// First line or entry, from 1
     offset: Option<Count<UNBOUNDED>>,

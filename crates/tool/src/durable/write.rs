@@ -18,6 +18,8 @@ pub(super) struct Write;
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Arguments {
     /// File to write
+    // What the other tools call it.
+    #[serde(alias = "filePath")]
     path: String,
     /// All of its text
     content: String,
