@@ -12,7 +12,7 @@ use crate::Location;
 pub(crate) fn of<'a>(location: &'a Location, call: &Call) -> BoxFuture<'a, Result<Vec<Todo>, Failure>> {
     let session_id = call.session_id.clone();
     let read = location.store.read(move |view| view.todos(&session_id));
-    read.map(|todos| todos.map_err(told)).boxed()
+    read.map(|todos| todos.map_err(|error| told(&error))).boxed()
 }
 
 /// Replaces the list of the session that calls.
@@ -25,9 +25,9 @@ pub(crate) fn replace<'a>(
     let stored = location
         .store
         .write(move |transaction| transaction.replace_todos(&session_id, todos));
-    stored.map(|stored| stored.map_err(told)).boxed()
+    stored.map(|stored| stored.map_err(|error| told(&error))).boxed()
 }
 
-fn told(error: Error) -> Failure {
+fn told(error: &Error) -> Failure {
     Failure::Told(error.to_string())
 }
