@@ -142,6 +142,12 @@ impl Home {
         self
     }
 
+    /// Puts a file of the project in the place of another one at once, as editors do: nobody sees half of it.
+    pub fn replace(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.write(&format!("{name}.new"), content);
+        fs_err::rename(path, self.project().join(name)).expect("the project folder is writable");
+    }
+
     /// Writes a file of the project.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.project().join(name);

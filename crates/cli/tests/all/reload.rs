@@ -94,7 +94,7 @@ async fn a_broken_edit_leaves_the_last_good_state_in_force_and_is_told() {
     );
 
     let breaking = || async {
-        home.write("opencode.jsonc", r#"{ "username": "zoe", "#);
+        home.replace("opencode.jsonc", r#"{ "username": "zoe", "#);
     };
     let events = server
         .events("/event", breaking, |event| event["type"] == "tui.toast.show")
