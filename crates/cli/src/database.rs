@@ -1,4 +1,4 @@
-//! `opencode db` (reference `cli.md` §11): the database as SQLite sees it.
+//! `opencode db` (reference `cli.md` §11): the database as its own programs see it.
 
 use opencode_store::Database;
 use serde_json::{Map, Value};
@@ -9,25 +9,36 @@ use crate::failure::Failure;
 
 /// Runs a query, or gives the file to `sqlite3`.
 pub(crate) async fn run(context: &Context, arguments: Db) -> Result<(), Failure> {
-    let path = context.paths.database(&context.environment);
+    let database = opencode_session::database(&context.paths, &context.environment)?;
     if matches!(arguments.command, Some(DbCommand::Path)) {
-        let path = path.map_or_else(|| ":memory:".to_owned(), |path| path.display().to_string());
-        return context.output.data(path);
+        return context.output.data(match &database {
+            Database::File(path) => path.display().to_string(),
+            Database::Memory => ":memory:".to_owned(),
+            Database::Server(address) => address.to_string(),
+        });
     }
-    let path =
-        path.ok_or_else(|| Failure::told("The database is in memory: there is nothing to look into"))?;
+    if database == Database::Memory {
+        return Err(Failure::told(
+            "The database is in memory: there is nothing to look into",
+        ));
+    }
     if matches!(arguments.command, Some(DbCommand::Check)) {
-        return check(context, path).await;
+        return check(context, database).await;
     }
     // Makes it if it is missing, and says what is wrong with it.
-    drop(opencode_store::Store::open(Database::File(path.clone())).await?);
+    drop(opencode_store::Store::open(database.clone()).await?);
     let Some(query) = arguments.query else {
-        return shell(&path).await;
+        return match &database {
+            Database::File(path) => shell(path).await,
+            _ => Err(Failure::told(
+                "The database is on a server: give a query, or open it with psql",
+            )),
+        };
     };
     let (output, format) = (context.output, arguments.format);
     let work = move || {
         let mut written = 0;
-        let result = opencode_store::query(&path, &query, |names, values| {
+        let result = opencode_store::query(&database, &query, |names, values| {
             written += 1;
             match format {
                 RowFormat::Tsv => {
@@ -57,14 +68,16 @@ pub(crate) async fn run(context: &Context, arguments: Db) -> Result<(), Failure>
 }
 
 /// Says what is wrong with the file, a line each.
-async fn check(context: &Context, path: std::path::PathBuf) -> Result<(), Failure> {
-    if !path.exists() {
+async fn check(context: &Context, database: Database) -> Result<(), Failure> {
+    if let Database::File(path) = &database
+        && !path.exists()
+    {
         return Err(Failure::told(format!(
             "There is no database at {}",
             path.display()
         )));
     }
-    let report = tokio::task::spawn_blocking(move || opencode_store::check(&path)).await;
+    let report = tokio::task::spawn_blocking(move || opencode_store::check(&database)).await;
     let report = report.map_err(anyhow::Error::from)??;
     for note in &report.notes {
         context.output.data(note)?;

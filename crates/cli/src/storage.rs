@@ -1,10 +1,11 @@
 //! `opencode storage`: how much room the program takes by what, and taking away what is too old.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use opencode_config::Paths;
 use opencode_project::snapshot;
 use opencode_project::trash::Trash;
+use opencode_store::Database;
 use serde::Serialize;
 use serde_json::json;
 
@@ -34,17 +35,15 @@ pub(crate) async fn run(context: &Context, arguments: Storage) -> Result<(), Fai
 
 /// Reads sizes where they are; nothing is opened for writing.
 async fn measure(context: &Context) -> Result<Vec<Row>, Failure> {
-    let (paths, database) = (
-        context.paths.clone(),
-        context.paths.database(&context.environment),
-    );
-    let work = move || rows(&paths, database.filter(|path| path.exists()));
+    let paths = context.paths.clone();
+    let database = opencode_session::database(&paths, &context.environment)?;
+    let work = move || rows(&paths, &database);
     tokio::task::spawn_blocking(work)
         .await
         .map_err(anyhow::Error::from)?
 }
 
-fn rows(paths: &Paths, database: Option<PathBuf>) -> Result<Vec<Row>, Failure> {
+fn rows(paths: &Paths, database: &Database) -> Result<Vec<Row>, Failure> {
     let row = |name, (bytes, count), of| Row {
         name,
         bytes,
@@ -52,22 +51,30 @@ fn rows(paths: &Paths, database: Option<PathBuf>) -> Result<Vec<Row>, Failure> {
         of,
     };
     let mut rows = Vec::new();
-    if let Some(path) = database {
-        let sizes = opencode_store::sizes(&path)?;
+    let file = match database {
+        Database::File(path) => Some(path).filter(|path| path.exists()),
+        _ => None,
+    };
+    if file.is_some() || matches!(database, Database::Server(_)) {
+        let sizes = opencode_store::sizes(database)?;
         rows.push(row(
             "sessions",
             (sizes.sessions_bytes, sizes.sessions),
             "sessions",
         ));
         rows.push(row("events", (sizes.events_bytes, sizes.events), "events"));
-        let beside = ["-wal", "-shm"].map(|ending| {
-            let mut name = path.clone().into_os_string();
-            name.push(ending);
-            size(Path::new(&name)).0
+        let beside = file.map(|path| {
+            ["-wal", "-shm"].map(|ending| {
+                let mut name = path.clone().into_os_string();
+                name.push(ending);
+                size(Path::new(&name)).0
+            })
         });
-        let other = sizes.other_bytes + beside.iter().sum::<u64>();
+        let other = sizes.other_bytes + beside.iter().flatten().sum::<u64>();
         rows.push(row("other rows", (other, 1), "database"));
-        let backups = opencode_store::backups(&path);
+    }
+    if let Some(path) = file {
+        let backups = opencode_store::backups(path);
         let bytes = backups.iter().map(|path| size(path).0).sum();
         rows.push(row("backups", (bytes, backups.len() as u64), "copies"));
     }

@@ -38,6 +38,8 @@ pub mod variable {
     pub const TEST_HOME: &str = "OPENCODE_TEST_HOME";
     /// The database: `:memory:`, an absolute path, or a name in the data folder.
     pub const DATABASE: &str = "OPENCODE_DB";
+    /// A database on a PostgreSQL server, instead: `postgres://user:password@host/database`.
+    pub const DATABASE_URL: &str = "OPENCODE_DATABASE_URL";
     /// Where the model catalogue is fetched from.
     pub const MODELS_URL: &str = "OPENCODE_MODELS_URL";
     /// The model catalogue is not fetched by itself.

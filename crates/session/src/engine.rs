@@ -11,13 +11,14 @@ use opencode_config::{Environment, Paths};
 use opencode_llm::{Client, ClientOptions};
 use opencode_schema::EventBody;
 use opencode_schema::event::Origin;
-use opencode_store::{Database, Store, Subscription};
+use opencode_store::{Store, Subscription};
 use tokio::sync::{Notify, OnceCell};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::compaction::kept::KeptWords;
 use crate::coordinator::Coordinator;
+use crate::database::database;
 use crate::delegations::Delegations;
 use crate::durable::Owner;
 use crate::location::Surroundings;
@@ -151,11 +152,7 @@ impl Engine {
     /// # Errors
     /// The database cannot be opened.
     pub async fn open(options: Options) -> Result<Self, Error> {
-        let database = options
-            .paths
-            .database(&options.environment)
-            .map_or(Database::Memory, Database::File);
-        let store = Store::open(database).await?;
+        let store = Store::open(database(&options.paths, &options.environment)?).await?;
         let client = Client::new(ClientOptions {
             extra_roots: options.environment.get("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
             ..ClientOptions::default()

@@ -13,6 +13,7 @@ mod compaction;
 mod coordinator;
 mod copy;
 mod correct;
+mod database;
 mod delegations;
 mod describe;
 mod durable;
@@ -61,6 +62,7 @@ mod worktree;
 
 pub use command::CommandCall;
 pub use copy::CopyError;
+pub use database::database;
 pub use describe::Description;
 pub use durable::{Admission, AdmissionError, LeftBehind};
 pub use engine::{Engine, Options};

@@ -2,14 +2,14 @@
 //! written down before anything leaves the machine, so that whoever finds a session left behind knows what may
 //! have happened.
 
+use crate::sql::{Optional as _, params};
 use opencode_schema::SessionId;
 use opencode_schema::time::now;
-use rusqlite::{OptionalExtension as _, params};
 
 use crate::{Error, Transaction, View};
 
 /// The table is not the reference program's, which leaves it alone.
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS provider_attempt (
+pub(crate) const TABLE: &str = "CREATE TABLE IF NOT EXISTS provider_attempt (
   session_id text PRIMARY KEY,
   state text NOT NULL,
   time_updated integer NOT NULL,
@@ -57,7 +57,7 @@ impl View<'_> {
     /// # Errors
     /// The file cannot be read.
     pub fn attempt(&self, session: &SessionId) -> Result<Option<Attempt>, Error> {
-        if !self.raw().table_exists(None, "provider_attempt")? {
+        if !self.raw().has_table("provider_attempt")? {
             return Ok(None);
         }
         let state: Option<String> = self
@@ -73,7 +73,7 @@ impl View<'_> {
     /// # Errors
     /// The file cannot be read.
     pub fn attempts(&self) -> Result<Vec<(SessionId, Attempt)>, Error> {
-        if !self.raw().table_exists(None, "provider_attempt")? {
+        if !self.raw().has_table("provider_attempt")? {
             return Ok(Vec::new());
         }
         let mut statement = self
@@ -86,7 +86,7 @@ impl View<'_> {
                 Attempt::named(&state),
             ))
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect()
     }
 }
 
@@ -96,7 +96,7 @@ impl Transaction<'_> {
     /// # Errors
     /// The database refused it.
     pub fn set_attempt(&mut self, session: &SessionId, attempt: Option<Attempt>) -> Result<(), Error> {
-        self.raw().execute_batch(TABLE)?;
+        self.raw().ensure_table(TABLE)?;
         match attempt {
             Some(attempt) => self
                 .raw()

@@ -6,17 +6,19 @@
 //! times of the last change, and the project, the folder and the sums of a session.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
 
 use opencode_schema::{EventBody, EventId, MessageBody, PartBody, SessionId};
+use rusqlite::OpenFlags;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::replay::{ForeignEvent, body_of};
-use crate::{Error, migration, projection};
+use crate::sql::Connection;
+use crate::sql::postgres::Session;
+use crate::store::place_of;
+use crate::{Database, Error, migration, projection};
 
 /// Problems of one kind that are listed at most; the rest is counted.
 const MOST: usize = 100;
@@ -92,44 +94,54 @@ const TABLES: [Table; 5] = [
     },
 ];
 
-/// Looks through the file at `path`. Blocks for as long as it takes to read all of it.
+/// Looks through a database. Blocks for as long as it takes to read all of it. What a server says of its own
+/// structure is left to it; of a database in memory there is nothing to see.
 ///
 /// # Errors
-/// The file cannot be opened, or is no database of this program.
-pub fn check(path: &Path) -> Result<Report, Error> {
-    look(path).map_err(|error| error.explain(path))
+/// It cannot be opened, or is none of this program.
+pub fn check(database: &Database) -> Result<Report, Error> {
+    look(database).map_err(|error| error.explain(&place_of(database)))
 }
 
-fn look(path: &Path) -> Result<Report, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(migration::BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "query_only", true)?;
-    // One state of the file, whoever writes meanwhile.
-    let connection = connection.unchecked_transaction()?;
+fn look(database: &Database) -> Result<Report, Error> {
     let mut report = Report::default();
-    if !structure(&connection, &mut report)? {
-        return Ok(report);
+    let connection = match database {
+        Database::Memory => return Ok(report),
+        Database::Server(address) => Connection::Postgres(Box::new(Session::open(address)?)),
+        Database::File(path) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let file = rusqlite::Connection::open_with_flags(path, flags)?;
+            file.busy_timeout(migration::BUSY_TIMEOUT)?;
+            file.pragma_update(None, "query_only", true)?;
+            file.into()
+        }
+    };
+    // One state of it, whoever writes meanwhile.
+    connection.begin_reading()?;
+    if let Connection::Sqlite(file) = &connection {
+        if !structure(file, &mut report)? {
+            return Ok(report);
+        }
+        if !migration::has_table(file, "session")? {
+            return Err(Error::Foreign {
+                path: place_of(database),
+            });
+        }
+        references(file, &mut report)?;
+        if !migration::is_current(file)? {
+            report.notes.push(
+                "log: not looked at, because the file is of an older version and is changed at the next start"
+                    .to_owned(),
+            );
+            return Ok(report);
+        }
     }
-    if !migration::has_table(&connection, "session")? {
-        return Err(Error::Foreign {
-            path: path.to_owned(),
-        });
-    }
-    references(&connection, &mut report)?;
-    if migration::is_current(&connection)? {
-        sessions(&connection, &mut report)?;
-    } else {
-        report.notes.push(
-            "log: not looked at, because the file is of an older version and is changed at the next start"
-                .to_owned(),
-        );
-    }
+    sessions(&connection, &mut report)?;
     Ok(report)
 }
 
 /// What SQLite says of pages and indexes; false when it is of no use to look further.
-fn structure(connection: &Connection, report: &mut Report) -> Result<bool, Error> {
+fn structure(connection: &rusqlite::Connection, report: &mut Report) -> Result<bool, Error> {
     let findings = || -> Result<Vec<String>, rusqlite::Error> {
         let mut statement = connection.prepare(&format!("PRAGMA quick_check({MOST})"))?;
         statement.query_map([], |row| row.get(0))?.collect()
@@ -153,7 +165,7 @@ fn structure(connection: &Connection, report: &mut Report) -> Result<bool, Error
 }
 
 /// Rows that refer to rows which are not there.
-fn references(connection: &Connection, report: &mut Report) -> Result<(), Error> {
+fn references(connection: &rusqlite::Connection, report: &mut Report) -> Result<(), Error> {
     let mut statement = connection.prepare(
         "SELECT \"table\", parent, count(*) FROM pragma_foreign_key_check GROUP BY \"table\", parent",
     )?;
@@ -182,12 +194,12 @@ enum Outcome {
 }
 
 fn sessions(connection: &Connection, report: &mut Report) -> Result<(), Error> {
-    let mut statement = connection.prepare(
+    let mut statement = connection.prepare_cached(
         "SELECT id FROM session UNION SELECT aggregate_id FROM event_sequence
          UNION SELECT aggregate_id FROM event ORDER BY 1",
     )?;
     let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
-    let scratch = Connection::open_in_memory()?;
+    let scratch = Connection::from(rusqlite::Connection::open_in_memory()?);
     scratch.execute_batch(migration::SCHEMA)?;
     scratch.execute_batch("PRAGMA foreign_keys = OFF")?;
     let (mut agree, mut differ, mut partial, mut unknown) = (0, 0, 0, 0);
@@ -228,6 +240,9 @@ fn sessions(connection: &Connection, report: &mut Report) -> Result<(), Error> {
 }
 
 fn compare(connection: &Connection, scratch: &Connection, id: &SessionId) -> Result<Outcome, Error> {
+    if !scratch.is_autocommit() {
+        scratch.rollback()?;
+    }
     clear(scratch)?;
     let last: i64 = connection
         .prepare_cached("SELECT coalesce((SELECT seq FROM event_sequence WHERE aggregate_id = ?1), -1)")?
@@ -235,7 +250,8 @@ fn compare(connection: &Connection, scratch: &Connection, id: &SessionId) -> Res
     let mut found = Vec::new();
     let mut named = HashSet::new();
     let mut next = 0;
-    let replaying = scratch.unchecked_transaction()?;
+    // Not for what it keeps together: one by one, changes take longer.
+    scratch.begin()?;
     {
         let mut statement = connection
             .prepare_cached("SELECT id, seq, type, data FROM event WHERE aggregate_id = ?1 ORDER BY seq")?;
@@ -282,7 +298,7 @@ fn compare(connection: &Connection, scratch: &Connection, id: &SessionId) -> Res
             next = seq + 1;
         }
     }
-    replaying.commit()?;
+    scratch.commit()?;
     if next == 0 && last < 0 {
         return Ok(Outcome::Partial);
     }
@@ -363,8 +379,8 @@ fn rows_of(
     let mut rows = statement.query([id.as_str()])?;
     let mut all = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let values = (0..table.columns.len()).map(|at| Ok(value(row.get_ref(at)?)));
-        let values = values.collect::<Result<Vec<_>, rusqlite::Error>>()?;
+        let values = (0..table.columns.len()).map(|at| Ok(value(row.cell(&at)?)));
+        let values = values.collect::<Result<Vec<_>, Error>>()?;
         all.insert(row.get(0)?, values);
     }
     Ok(all)

@@ -1,13 +1,13 @@
 //! What is owed to a durable session besides the prompts in its inbox, until it is done (reference `v2.md` §7
 //! «manual control item», §14 rows 9, 17, 28).
 
+use crate::sql::params;
 use opencode_schema::{SessionId, SessionMessageBody};
-use rusqlite::params;
 
 use crate::{Attempt, Error, Transaction, View};
 
 /// The table is not the reference program's, which leaves it alone.
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS session_control (
+pub(crate) const TABLE: &str = "CREATE TABLE IF NOT EXISTS session_control (
   session_id text NOT NULL,
   kind text NOT NULL,
   CONSTRAINT session_control_pk PRIMARY KEY (session_id, kind),
@@ -44,13 +44,12 @@ impl View<'_> {
     /// # Errors
     /// The file cannot be read.
     pub fn is_owed(&self, session: &SessionId, what: Owed) -> Result<bool, Error> {
-        if !self.raw().table_exists(None, "session_control")? {
+        if !self.raw().has_table("session_control")? {
             return Ok(false);
         }
-        Ok(self
-            .raw()
+        self.raw()
             .prepare_cached("SELECT 1 FROM session_control WHERE session_id = ?1 AND kind = ?2")?
-            .exists([session.as_str(), what.as_str()])?)
+            .exists([session.as_str(), what.as_str()])
     }
 
     /// Sessions that this is owed to.
@@ -58,7 +57,7 @@ impl View<'_> {
     /// # Errors
     /// The file cannot be read.
     pub fn sessions_owed(&self, what: Owed) -> Result<Vec<SessionId>, Error> {
-        if !self.raw().table_exists(None, "session_control")? {
+        if !self.raw().has_table("session_control")? {
             return Ok(Vec::new());
         }
         let mut statement = self
@@ -67,7 +66,7 @@ impl View<'_> {
         let rows = statement.query_map([what.as_str()], |row| {
             Ok(SessionId::trusted(row.get::<_, String>(0)?))
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect()
     }
 
     /// Whether a session was left where it can go on without doing anything twice: before its request had left the
@@ -105,9 +104,11 @@ impl Transaction<'_> {
     /// [`Error::NotFound`] when there is no such session.
     pub fn owe(&mut self, session: &SessionId, what: Owed) -> Result<(), Error> {
         self.session(session)?;
-        self.raw().execute_batch(TABLE)?;
+        self.raw().ensure_table(TABLE)?;
         self.raw()
-            .prepare_cached("INSERT OR IGNORE INTO session_control (session_id, kind) VALUES (?1, ?2)")?
+            .prepare_cached(
+                "INSERT INTO session_control (session_id, kind) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
             .execute([session.as_str(), what.as_str()])?;
         Ok(())
     }
@@ -118,7 +119,7 @@ impl Transaction<'_> {
     /// # Errors
     /// The database refused it.
     pub fn settle_owed(&mut self, session: &SessionId, what: Owed) -> Result<bool, Error> {
-        if !self.raw().table_exists(None, "session_control")? {
+        if !self.raw().has_table("session_control")? {
             return Ok(false);
         }
         let changed = self

@@ -1,7 +1,7 @@
 //! Messages of durable sessions, as they are read (reference `v2.md` §10).
 
+use crate::sql::{Connection, Optional as _, Row, params};
 use opencode_schema::{MessageId, Object, SessionId, SessionMessage};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
 
 use crate::{Error, View};
@@ -129,7 +129,7 @@ pub(crate) fn newest(
     )?;
     let mut rows = statement.query([session.as_str(), kind])?;
     while let Some(row) = rows.next()? {
-        if let Some(message) = message_of(row)?.filter(&wanted) {
+        if let Some(message) = message_of(&row)?.filter(&wanted) {
             return Ok(Some(message));
         }
     }
@@ -139,13 +139,13 @@ pub(crate) fn newest(
 fn read(
     connection: &Connection,
     statement: &str,
-    parameters: impl rusqlite::Params,
+    parameters: impl crate::sql::Params,
 ) -> Result<Vec<SessionMessage>, Error> {
     let mut statement = connection.prepare_cached(statement)?;
     let mut rows = statement.query(parameters)?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
-        messages.extend(message_of(row)?);
+        messages.extend(message_of(&row)?);
     }
     Ok(messages)
 }

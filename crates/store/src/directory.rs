@@ -1,8 +1,8 @@
 //! The folders of a project: its checkouts, and the copies that were made of them (reference `sessions.md`
 //! §5, table `project_directory`).
 
+use crate::sql::params;
 use opencode_schema::time::now;
-use rusqlite::params;
 
 use crate::{Error, Transaction, View};
 
@@ -31,7 +31,7 @@ impl View<'_> {
                 strategy: row.get(1)?,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect()
     }
 }
 
@@ -49,8 +49,8 @@ impl Transaction<'_> {
         let count = self
             .raw()
             .prepare_cached(
-                "INSERT OR IGNORE INTO project_directory (project_id, directory, strategy, time_created)
-                 VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO project_directory (project_id, directory, strategy, time_created)
+                 VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
             )?
             .execute(params![project_id, directory, strategy, now()])?;
         Ok(count > 0)

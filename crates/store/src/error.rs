@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use opencode_schema::SessionId;
 
+use crate::sql::postgres::ServerAddress;
+
 /// Why the database did not do what was asked. Cheap to clone, because one failed commit fails every
 /// write that was in it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -125,6 +127,24 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// An address of a database server that is none.
+    #[error(
+        "the address of the database cannot be used: {reason}; it is like postgres://user:password@host/database"
+    )]
+    Address {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A database server did not do what was asked, or cannot be reached.
+    #[error("the database {server}: {reason}")]
+    Server {
+        /// Its address, without a password.
+        server: String,
+        /// What it says.
+        reason: String,
+        /// Its code for that, if it has said anything (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+        code: Option<String>,
+    },
     /// The writer has ended.
     #[error("the database is closed")]
     Closed,
@@ -180,11 +200,60 @@ impl Error {
         }
     }
 
+    /// What a database server means by an error.
+    pub(crate) fn server(address: &ServerAddress, error: &postgres::Error) -> Self {
+        let server = address.to_string();
+        match error.as_db_error() {
+            Some(told) => match told.code().code() {
+                "53100" => Self::Full { path: server.into() },
+                "25006" => Self::ReadOnly { path: server.into() },
+                code => Self::Server {
+                    server,
+                    reason: told.message().to_owned(),
+                    code: Some(code.to_owned()),
+                },
+            },
+            None => Self::Server {
+                server,
+                reason: whole(error),
+                code: None,
+            },
+        }
+    }
+
     /// Whether another process holds the lock that was wanted.
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(self, Self::Sqlite(error) if matches!(
-            error.sqlite_error_code(),
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
-        ))
+        match self {
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+            ),
+            // «lock not available»
+            Self::Server { code, .. } => code.as_deref() == Some("55P03"),
+            _ => false,
+        }
     }
+
+    /// Whether a row does not fit those that are there.
+    pub(crate) fn is_constraint(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+            }
+            // «integrity constraint violation»
+            Self::Server { code, .. } => code.as_ref().is_some_and(|code| code.starts_with("23")),
+            _ => false,
+        }
+    }
+}
+
+/// An error with its causes.
+pub(crate) fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
 }

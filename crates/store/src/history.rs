@@ -1,7 +1,7 @@
 //! What happened in a durable session, page by page (reference `v2.md` §3 `readAggregate`, §10 `history`).
 
+use crate::sql::params;
 use opencode_schema::{Event, SessionId};
-use rusqlite::params;
 
 use crate::view::stored_event;
 use crate::{Error, View};

@@ -1,8 +1,8 @@
 //! Sessions from outside: rows without a history of events (reference `sessions.md` §9).
 
+use crate::sql::{Optional as _, params};
 use opencode_schema::time::now;
 use opencode_schema::{MessageWithParts, Session, SessionId};
-use rusqlite::{OptionalExtension, params};
 
 use crate::{Error, Transaction, projection};
 
@@ -39,7 +39,8 @@ impl Transaction<'_> {
         }
         self.raw()
             .prepare_cached(
-                "INSERT OR IGNORE INTO message (id, session_id, time_created, time_updated, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO message (id, session_id, time_created, time_updated, data) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 info.id.as_str(),
@@ -49,8 +50,8 @@ impl Transaction<'_> {
                 serde_json::to_string(&info.body)?
             ])?;
         let mut insert = self.raw().prepare_cached(
-            "INSERT OR IGNORE INTO part (id, message_id, session_id, time_created, time_updated, data)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO part (id, message_id, session_id, time_created, time_updated, data)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
         )?;
         for part in parts {
             insert.execute(params![

@@ -1,9 +1,8 @@
 //! Prompts that wait to be taken into a conversation (reference `v2.md` §4).
 
+use crate::sql::{Connection, Optional as _, Row, params};
 use opencode_schema::prompt::{Delivery, SessionInput};
 use opencode_schema::{MessageId, SessionEvent, SessionId};
-use rusqlite::types::FromSqlError;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::{Error, Transaction, View};
 
@@ -32,7 +31,7 @@ impl View<'_> {
              WHERE session_id = ?1 AND promoted_seq IS NULL AND delivery = ?2 ORDER BY admitted_seq"
         ))?;
         let rows = statement.query_map([session.as_str(), delivery.as_str()], input_of)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect()
     }
 
     /// Whether any prompt waits in a session.
@@ -40,12 +39,11 @@ impl View<'_> {
     /// # Errors
     /// The file cannot be read.
     pub fn has_waiting_inputs(&self, session: &SessionId) -> Result<bool, Error> {
-        Ok(self
-            .raw()
+        self.raw()
             .prepare_cached(
                 "SELECT 1 FROM session_input WHERE session_id = ?1 AND promoted_seq IS NULL LIMIT 1",
             )?
-            .exists([session.as_str()])?)
+            .exists([session.as_str()])
     }
 
     /// Sessions in which a prompt waits.
@@ -57,7 +55,7 @@ impl View<'_> {
             .raw()
             .prepare_cached("SELECT DISTINCT session_id FROM session_input WHERE promoted_seq IS NULL")?;
         let rows = statement.query_map([], |row| Ok(SessionId::trusted(row.get::<_, String>(0)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect()
     }
 }
 
@@ -106,21 +104,25 @@ impl Transaction<'_> {
 pub(crate) fn input(connection: &Connection, id: &MessageId) -> Result<Option<SessionInput>, Error> {
     let mut statement =
         connection.prepare_cached(&format!("SELECT {COLUMNS} FROM session_input WHERE id = ?1"))?;
-    Ok(statement.query_row(params![id.as_str()], input_of).optional()?)
+    statement.query_row(params![id.as_str()], input_of).optional()
 }
 
-fn input_of(row: &Row<'_>) -> Result<SessionInput, rusqlite::Error> {
+fn input_of(row: &Row<'_>) -> Result<SessionInput, Error> {
+    let id: String = row.get(0)?;
+    let unreadable = |reason: String| Error::Unreadable {
+        what: "prompt",
+        id: id.clone(),
+        reason,
+    };
     let (prompt, delivery): (String, String) = (row.get(2)?, row.get(3)?);
-    let prompt = serde_json::from_str(&prompt).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error))
-    })?;
+    let prompt = serde_json::from_str(&prompt).map_err(|error| unreadable(error.to_string()))?;
     let delivery = match delivery.as_str() {
         "steer" => Delivery::Steer,
         "queue" => Delivery::Queue,
-        _ => return Err(FromSqlError::InvalidType.into()),
+        other => return Err(unreadable(format!("there is no delivery {other:?}"))),
     };
     Ok(SessionInput {
-        id: MessageId::trusted(row.get::<_, String>(0)?),
+        id: MessageId::trusted(id),
         session_id: SessionId::trusted(row.get::<_, String>(1)?),
         prompt,
         delivery,

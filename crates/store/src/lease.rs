@@ -8,14 +8,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sql::{Optional as _, params};
 use opencode_schema::SessionId;
-use opencode_schema::time::now;
-use rusqlite::{OptionalExtension as _, params};
 
 use crate::{Error, Store, Transaction};
 
 /// The table is not the reference program's, which leaves it alone.
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS execution_lease (
+pub(crate) const TABLE: &str = "CREATE TABLE IF NOT EXISTS execution_lease (
   session_id text PRIMARY KEY,
   owner text NOT NULL,
   epoch integer NOT NULL,
@@ -45,7 +44,8 @@ impl Store {
     ) -> Result<Option<Lease>, Error> {
         let (session_id, owner) = (session_id.clone(), Arc::clone(owner));
         self.write(move |transaction| {
-            transaction.raw().execute_batch(TABLE)?;
+            transaction.raw().ensure_table(TABLE)?;
+            let now = transaction.raw().clock()?;
             let known: Option<(String, i64, i64)> = transaction
                 .raw()
                 .prepare_cached("SELECT owner, epoch, time_expires FROM execution_lease WHERE session_id = ?1")?
@@ -54,7 +54,7 @@ impl Store {
                 })
                 .optional()?;
             let epoch = match known {
-                Some((other, _, expires)) if *other != *owner && expires > now() && !is_gone(&other) => {
+                Some((other, _, expires)) if *other != *owner && expires > now && !is_gone(&other) => {
                     return Ok(None);
                 }
                 Some((_, epoch, _)) => epoch + 1,
@@ -67,7 +67,7 @@ impl Store {
                      ON CONFLICT (session_id) DO UPDATE SET owner = excluded.owner, epoch = excluded.epoch,
                        time_expires = excluded.time_expires",
                 )?
-                .execute(params![session_id.as_str(), &*owner, epoch, end(lasting)])?;
+                .execute(params![session_id.as_str(), &*owner, epoch, end(now, lasting)])?;
             Ok(Some(Lease {
                 session_id,
                 owner,
@@ -82,7 +82,7 @@ impl Store {
     /// # Errors
     /// [`Error::Fenced`] when somebody else has taken it.
     pub async fn renew_lease(&self, lease: &Lease, lasting: Duration) -> Result<(), Error> {
-        self.set_end(lease, end(lasting)).await
+        self.set_end(lease, Some(lasting)).await
     }
 
     /// Gives a lease back; nothing when somebody else has taken it.
@@ -90,16 +90,20 @@ impl Store {
     /// # Errors
     /// The database refused it.
     pub async fn release_lease(&self, lease: &Lease) -> Result<(), Error> {
-        match self.set_end(lease, 0).await {
+        match self.set_end(lease, None).await {
             Err(Error::Fenced(_)) => Ok(()),
             released => released,
         }
     }
 
-    async fn set_end(&self, lease: &Lease, end: i64) -> Result<(), Error> {
+    async fn set_end(&self, lease: &Lease, lasting: Option<Duration>) -> Result<(), Error> {
         let lease = lease.clone();
         self.write(move |transaction| {
             lease.check(transaction)?;
+            let end = match lasting {
+                Some(lasting) => end(transaction.raw().clock()?, lasting),
+                None => 0,
+            };
             transaction
                 .raw()
                 .prepare_cached("UPDATE execution_lease SET time_expires = ?2 WHERE session_id = ?1")?
@@ -129,6 +133,6 @@ impl Lease {
     }
 }
 
-fn end(lasting: Duration) -> i64 {
-    now().saturating_add(i64::try_from(lasting.as_millis()).unwrap_or(i64::MAX))
+fn end(now: i64, lasting: Duration) -> i64 {
+    now.saturating_add(i64::try_from(lasting.as_millis()).unwrap_or(i64::MAX))
 }

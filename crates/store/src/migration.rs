@@ -25,7 +25,7 @@ const CLAIM_PATIENCE: Duration = Duration::from_secs(300);
 pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 
 /// The migrations of 1.18.33 in order.
-const KNOWN: [&str; 38] = [
+pub(crate) const KNOWN: [&str; 38] = [
     "20260127222353_familiar_lady_ursula",
     "20260211171708_add_project_commands",
     "20260213144116_wakeful_the_professor",

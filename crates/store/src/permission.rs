@@ -1,9 +1,9 @@
 //! Approvals that are kept for a project (reference `v2.md`, table `permission`).
 
+use crate::sql::params;
 use opencode_schema::id::{Order, generate};
 use opencode_schema::permission::Saved;
 use opencode_schema::time::now;
-use rusqlite::params;
 
 use crate::{Error, Transaction, View};
 
@@ -25,7 +25,7 @@ impl View<'_> {
                 resource: row.get(3)?,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect()
     }
 }
 
@@ -37,8 +37,8 @@ impl Transaction<'_> {
     pub fn save_permission(&mut self, project_id: &str, action: &str, resource: &str) -> Result<(), Error> {
         self.raw()
             .prepare_cached(
-                "INSERT OR IGNORE INTO permission (id, project_id, action, resource, time_created, time_updated)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+                "INSERT INTO permission (id, project_id, action, resource, time_created, time_updated)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 generate("psv", Order::Ascending),

@@ -1,8 +1,8 @@
 //! Rows of projects (reference `sessions.md` §6). They change without durable events.
 
+use crate::sql::{Optional as _, Row, params};
 use opencode_schema::project::{Commands, Icon, Project, Times, Vcs};
 use opencode_schema::time::now;
-use rusqlite::{OptionalExtension, Row, params};
 
 use crate::view::readable;
 use crate::{Error, Transaction, View};
@@ -46,7 +46,7 @@ impl View<'_> {
             "SELECT directory, strategy FROM project_directory WHERE project_id = ?1 ORDER BY time_created, directory",
         )?;
         let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect()
     }
 }
 
@@ -92,7 +92,8 @@ impl Transaction<'_> {
     pub fn put_project_directory(&mut self, project_id: &str, directory: &str) -> Result<(), Error> {
         self.raw()
             .prepare_cached(
-                "INSERT OR IGNORE INTO project_directory (project_id, directory, time_created) VALUES (?1, ?2, ?3)",
+                "INSERT INTO project_directory (project_id, directory, time_created) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO NOTHING",
             )?
             .execute(params![project_id, directory, now()])?;
         Ok(())
@@ -106,8 +107,11 @@ impl Transaction<'_> {
         for statement in [
             "UPDATE session SET project_id = ?2 WHERE project_id = ?1",
             "UPDATE workspace SET project_id = ?2 WHERE project_id = ?1",
-            "UPDATE OR IGNORE project_directory SET project_id = ?2 WHERE project_id = ?1",
-            "UPDATE OR IGNORE permission SET project_id = ?2 WHERE project_id = ?1",
+            "UPDATE project_directory SET project_id = ?2 WHERE project_id = ?1
+               AND directory NOT IN (SELECT directory FROM project_directory WHERE project_id = ?2)",
+            "UPDATE permission SET project_id = ?2 WHERE project_id = ?1 AND NOT EXISTS (
+               SELECT 1 FROM permission AS known WHERE known.project_id = ?2
+                 AND known.action = permission.action AND known.resource = permission.resource)",
         ] {
             self.raw().prepare_cached(statement)?.execute([old, new])?;
         }
@@ -133,7 +137,7 @@ impl Transaction<'_> {
 
 fn project_of(row: &Row<'_>) -> Result<Project, Error> {
     let id: String = row.get("id")?;
-    let json = |column: &str| -> Result<Option<String>, Error> { Ok(row.get(column)?) };
+    let json = |column: &str| -> Result<Option<String>, Error> { row.get(column) };
     let unreadable = |error: serde_json::Error| Error::Unreadable {
         what: "project",
         id: id.clone(),

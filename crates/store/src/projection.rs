@@ -2,11 +2,11 @@
 
 mod conversation;
 
+use crate::sql::{Connection, Optional as _, params};
 use opencode_schema::event::Place;
 use opencode_schema::session::{Session, Tokens};
 use opencode_schema::time::{Millis, now};
 use opencode_schema::{EventBody, Message, MessageId, Part, PartBody, PartId, SessionId, WorkspaceId};
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use crate::Error;

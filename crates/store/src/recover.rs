@@ -1,13 +1,17 @@
 //! Sessions that lie in another database file: those of another channel or of an older program.
 //!
 //! The other file is only read. What is taken over comes from a copy of it, which is brought to the present
-//! schema first; sessions that are here already stay as they are.
+//! schema first; sessions that are here already stay as they are. Here is a file or a server.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::OpenFlags;
 
-use crate::{Error, backup, migration};
+use crate::sql::postgres::Session;
+use crate::sql::{Connection, Owned};
+use crate::store::place_of;
+use crate::{Database, Error, backup, migration};
 
 /// Tables whose rows go along, in an order in which what is referred to comes first, each with the column
 /// that names the session.
@@ -33,43 +37,52 @@ pub struct TakenOver {
     pub refused: Vec<(String, String)>,
 }
 
-/// The ids of the sessions in the file at `other` that the file at `path` does not have. Blocks.
+/// The ids of the sessions in the file at `other` that the database `here` does not have. Blocks.
 ///
 /// # Errors
 /// One of them cannot be read, or is no database of this program.
-pub fn missing_sessions(path: &Path, other: &Path) -> Result<Vec<String>, Error> {
-    let ids = |file: &Path| -> Result<Vec<String>, Error> {
-        let read = || -> Result<Vec<String>, Error> {
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(file, flags)?;
-            connection.busy_timeout(migration::BUSY_TIMEOUT)?;
-            connection.pragma_update(None, "query_only", true)?;
-            if !migration::has_table(&connection, "session")? {
-                return Err(Error::Foreign {
-                    path: file.to_owned(),
-                });
-            }
-            let mut statement = connection.prepare("SELECT id FROM session ORDER BY id")?;
-            let rows = statement.query_map([], |row| row.get(0))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        };
-        read().map_err(|error| error.explain(file))
-    };
-    let here: std::collections::HashSet<String> = ids(path)?.into_iter().collect();
-    let there = ids(other)?;
-    Ok(there.into_iter().filter(|id| !here.contains(id)).collect())
+pub fn missing_sessions(here: &Database, other: &Path) -> Result<Vec<String>, Error> {
+    let known = sessions(&connect(here)?).map_err(|error| error.explain(&place_of(here)))?;
+    let known: HashSet<String> = known.into_iter().collect();
+    let there = connect(&Database::File(other.to_owned())).and_then(|file| sessions(&file));
+    let there = there.map_err(|error| error.explain(other))?;
+    Ok(there.into_iter().filter(|id| !known.contains(id)).collect())
 }
 
-/// Takes the sessions of the file at `other` over into the file at `path`, which is of the present schema,
-/// with all that belongs to them. Blocks.
+fn connect(database: &Database) -> Result<Connection, Error> {
+    let path = match database {
+        Database::Server(address) => return Ok(Connection::Postgres(Box::new(Session::open(address)?))),
+        Database::Memory => Path::new(":memory:"),
+        Database::File(path) => path,
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let file = rusqlite::Connection::open_with_flags(path, flags)?;
+    file.busy_timeout(migration::BUSY_TIMEOUT)?;
+    file.pragma_update(None, "foreign_keys", true)?;
+    if !migration::has_table(&file, "session")? {
+        return Err(Error::Foreign {
+            path: path.to_owned(),
+        });
+    }
+    Ok(file.into())
+}
+
+fn sessions(connection: &Connection) -> Result<Vec<String>, Error> {
+    let mut statement = connection.prepare_cached("SELECT id FROM session ORDER BY id")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Takes the sessions of the file at `other` over into the database `here`, which is of the present schema, with all
+/// that belongs to them. Blocks.
 ///
 /// # Errors
-/// One of the files cannot be read or written; then nothing was taken over.
-pub fn take_over(path: &Path, other: &Path) -> Result<TakenOver, Error> {
-    let scratch = Scratch::beside(path)?;
+/// One of them cannot be read or written; then nothing was taken over.
+pub fn take_over(here: &Database, other: &Path) -> Result<TakenOver, Error> {
+    let scratch = Scratch::beside(other)?;
     let copy = scratch.0.join("copy.db");
     backup::vacuum_into(other, &copy)?;
-    let mut connection = Connection::open(&copy).map_err(|error| Error::from(error).explain(&copy))?;
+    let mut connection =
+        rusqlite::Connection::open(&copy).map_err(|error| Error::from(error).explain(&copy))?;
     // A file that cannot be brought to the present schema is told by its own name.
     migration::prepare(&mut connection, &copy).map_err(|error| match error {
         Error::Newer { migration, .. } => Error::Newer {
@@ -81,68 +94,86 @@ pub fn take_over(path: &Path, other: &Path) -> Result<TakenOver, Error> {
         },
         error => error,
     })?;
-    drop(connection);
-    take(path, &copy).map_err(|error| error.explain(path))
+    take(here, &connection.into()).map_err(|error| error.explain(&place_of(here)))
 }
 
-fn take(path: &Path, copy: &Path) -> Result<TakenOver, Error> {
-    let mut connection = Connection::open(path)?;
-    connection.busy_timeout(migration::BUSY_TIMEOUT)?;
-    connection.execute("ATTACH ?1 AS other", [copy.to_string_lossy()])?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let ids: Vec<String> = transaction
-        .prepare("SELECT id FROM other.session WHERE id NOT IN (SELECT id FROM main.session) ORDER BY id")?
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+fn take(here: &Database, copy: &Connection) -> Result<TakenOver, Error> {
+    let own = connect(here)?;
+    own.begin()?;
+    // What is not committed is undone when the connection closes.
+    let known: HashSet<String> = sessions(&own)?.into_iter().collect();
     let mut result = TakenOver::default();
-    for id in ids {
-        let mut point = transaction.savepoint()?;
-        match take_one(&point, &id) {
+    for id in sessions(copy)? {
+        if known.contains(&id) {
+            continue;
+        }
+        own.execute_batch("SAVEPOINT one")?;
+        match take_one(&own, copy, &id) {
             Ok(()) => {
-                point.commit()?;
+                own.execute_batch("RELEASE one")?;
                 result.taken.push(id);
             }
-            Err(Error::Sqlite(error))
-                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
-            {
-                point.rollback()?;
-                point.commit()?;
+            Err(error) if error.is_constraint() => {
+                own.execute_batch("ROLLBACK TO one; RELEASE one")?;
                 result.refused.push((id, error.to_string()));
             }
             Err(error) => return Err(error),
         }
     }
-    transaction.commit()?;
+    own.commit()?;
     Ok(result)
 }
 
-fn take_one(connection: &Connection, id: &str) -> Result<(), Error> {
-    let columns = columns(connection, "project")?;
-    connection.execute(
-        &format!(
-            "INSERT OR IGNORE INTO main.project ({columns}) SELECT {columns} FROM other.project
-             WHERE id = (SELECT project_id FROM other.session WHERE id = ?1)"
-        ),
-        [id],
-    )?;
+fn take_one(own: &Connection, copy: &Connection, id: &str) -> Result<(), Error> {
+    let project = "id = (SELECT project_id FROM session WHERE id = ?1)";
+    copy_rows(own, copy, "project", project, id, "ON CONFLICT DO NOTHING")?;
     for (table, of_session) in OF_SESSION {
-        let columns = self::columns(connection, table)?;
-        connection.execute(
-            &format!(
-                "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM other.{table} WHERE {of_session} = ?1"
-            ),
-            [id],
-        )?;
+        copy_rows(own, copy, table, &format!("{of_session} = ?1"), id, "")?;
     }
     Ok(())
 }
 
-/// Files may have the same columns in another order.
-fn columns(connection: &Connection, table: &str) -> Result<String, Error> {
-    let mut statement = connection.prepare_cached("SELECT name FROM pragma_table_info(?1, 'main')")?;
-    let names = statement.query_map([table], |row| row.get::<_, String>(0))?;
-    Ok(names.collect::<Result<Vec<_>, _>>()?.join(", "))
+/// Writes the rows of a table that are about `id` into the table of the same name.
+fn copy_rows(
+    own: &Connection,
+    copy: &Connection,
+    table: &str,
+    condition: &str,
+    id: &str,
+    conflict: &str,
+) -> Result<(), Error> {
+    let columns = columns(copy, table)?;
+    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let (names, marks) = (names.join(", "), vec!["?"; columns.len()].join(", "));
+    let mut insert = own.prepare_cached(&format!(
+        "INSERT INTO {table} ({names}) VALUES ({marks}) {conflict}"
+    ))?;
+    let mut select = copy.prepare_cached(&format!("SELECT {names} FROM {table} WHERE {condition}"))?;
+    let mut rows = select.query([id])?;
+    while let Some(row) = rows.next()? {
+        let value = |(at, (_, kind)): (usize, &(String, String))| {
+            Ok(match kind.as_str() {
+                "integer" => Owned::Integer(row.get(at)?),
+                "real" => Owned::Real(row.get(at)?),
+                _ => Owned::Text(row.get(at)?),
+            })
+        };
+        let values: Vec<Owned> = columns
+            .iter()
+            .enumerate()
+            .map(value)
+            .collect::<Result<_, Error>>()?;
+        insert.execute(values)?;
+    }
+    Ok(())
+}
+
+/// The columns of a table, each with its type.
+fn columns(connection: &Connection, table: &str) -> Result<Vec<(String, String)>, Error> {
+    let mut statement = connection.prepare_cached("SELECT name, lower(type) FROM pragma_table_info(?1)")?;
+    statement
+        .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 /// A folder that only its owner can look into, gone when it is dropped.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::sql::{Optional as _, params};
 use opencode_schema::{EventBody, EventId, Object, SessionId};
-use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -152,7 +152,7 @@ impl Transaction<'_> {
             .prepare_cached(
                 "INSERT INTO event_sequence (aggregate_id, seq, owner_id) VALUES (?1, ?2, ?3)
                  ON CONFLICT (aggregate_id) DO UPDATE SET seq = excluded.seq,
-                   owner_id = coalesce(excluded.owner_id, owner_id)",
+                   owner_id = coalesce(excluded.owner_id, event_sequence.owner_id)",
             )?
             .execute(params![session_id.as_str(), event.seq, owner])?;
         let inserted = self
@@ -168,7 +168,7 @@ impl Transaction<'_> {
                 // As it came: it must be recognised when it comes again.
                 serde_json::to_string(&event.data)?,
             ]);
-        inserted.map(drop).map_err(|error| unfitting(error.into()))
+        inserted.map(drop).map_err(unfitting)
     }
 
     /// An event at a place that is taken must be the one that is there.
@@ -268,11 +268,7 @@ fn refused(reason: impl Into<String>) -> Error {
 /// What the tables do not take is the fault of the event, as long as they are well.
 fn unfitting(error: Error) -> Error {
     match error {
-        Error::Sqlite(cause)
-            if cause.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
-        {
-            refused(format!("the event does not fit what is stored: {cause}"))
-        }
+        error if error.is_constraint() => refused(format!("the event does not fit what is stored: {error}")),
         Error::NotFound { .. } | Error::Taken { .. } => refused(error.to_string()),
         other => other,
     }

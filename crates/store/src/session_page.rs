@@ -1,9 +1,8 @@
 //! Lists of sessions by when they were made (reference `v2.md` §10).
 
+use crate::sql::Owned as SqlValue;
 use opencode_schema::time::Millis;
 use opencode_schema::{Session, SessionId};
-use rusqlite::params_from_iter;
-use rusqlite::types::Value as SqlValue;
 
 use crate::view::{SESSION_COLUMNS, conditions, readable, session_of};
 use crate::{Direction, Error, SessionFilter, View};
@@ -39,12 +38,12 @@ impl View<'_> {
             condition += &format!("{and} (time_created, id) {sign} (?, ?)");
             values.extend([SqlValue::from(anchor.time), anchor.id.to_string().into()]);
         }
-        let limit = filter.limit.map_or(-1, i64::from);
+        let limit = filter.limit.map_or(i64::MAX, i64::from);
         let mut statement = self.raw().prepare_cached(&format!(
             "SELECT {SESSION_COLUMNS} FROM session {condition}
              ORDER BY time_created {order}, id {order} LIMIT {limit}"
         ))?;
-        let rows = statement.query_map(params_from_iter(values), |row| Ok(session_of(row)))?;
+        let rows = statement.query_map(values, |row| Ok(session_of(row)))?;
         readable(rows)
     }
 }

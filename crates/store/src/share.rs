@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use crate::sql::{Optional as _, params};
 use opencode_schema::SessionId;
 use opencode_schema::time::now;
-use rusqlite::{OptionalExtension, params};
 
 use crate::{Error, Transaction, View};
 
@@ -44,7 +44,7 @@ impl View<'_> {
                 url: row.get(2)?,
             })
         });
-        Ok(found.optional()?)
+        found.optional()
     }
 
     /// Whether any session is shared.
@@ -55,7 +55,7 @@ impl View<'_> {
         let mut statement = self
             .raw()
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM session_share)")?;
-        Ok(statement.query_row([], |row| row.get(0))?)
+        statement.query_row([], |row| row.get(0))
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 
-use crate::{Error, backup, migration};
+use crate::sql::Connection;
+use crate::sql::postgres::Session;
+use crate::{Database, Error, backup, migration};
 
 const OF_LOG: [&str; 2] = ["event", "event_sequence"];
 const OF_SESSIONS: [&str; 8] = [
@@ -33,17 +35,44 @@ pub struct Sizes {
     pub other_bytes: u64,
 }
 
-/// Looks how much room the rows of the file at `path` take. Reads all of it, and blocks that long.
+/// Looks how much room the rows of a database take. Reads all of a file, and blocks that long.
 ///
 /// # Errors
-/// The file cannot be read.
-pub fn sizes(path: &Path) -> Result<Sizes, Error> {
-    measure(path).map_err(|error| error.explain(path))
+/// It cannot be read.
+pub fn sizes(database: &Database) -> Result<Sizes, Error> {
+    match database {
+        Database::File(path) => of_file(path).map_err(|error| error.explain(path)),
+        Database::Server(address) => of_server(&Connection::Postgres(Box::new(Session::open(address)?))),
+        Database::Memory => Ok(Sizes::default()),
+    }
 }
 
-fn measure(path: &Path) -> Result<Sizes, Error> {
+fn of_server(connection: &Connection) -> Result<Sizes, Error> {
+    let number = |query: &str| -> Result<u64, Error> {
+        let count: i64 = connection
+            .prepare_cached(query)?
+            .query_row([], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    };
+    let bytes = |tables: &[&str]| -> Result<u64, Error> {
+        tables.iter().try_fold(0, |sum, table| {
+            Ok(sum + number(&format!("SELECT pg_total_relation_size('{table}')"))?)
+        })
+    };
+    let whole = number("SELECT pg_database_size(current_database())")?;
+    let (events_bytes, sessions_bytes) = (bytes(&OF_LOG)?, bytes(&OF_SESSIONS)?);
+    Ok(Sizes {
+        sessions: number("SELECT count(*) FROM session")?,
+        sessions_bytes,
+        events: number("SELECT count(*) FROM event")?,
+        events_bytes,
+        other_bytes: whole.saturating_sub(events_bytes + sessions_bytes),
+    })
+}
+
+fn of_file(path: &Path) -> Result<Sizes, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(migration::BUSY_TIMEOUT)?;
     connection.pragma_update(None, "query_only", true)?;
     let connection = connection.unchecked_transaction()?;

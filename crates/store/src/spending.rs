@@ -1,8 +1,8 @@
 //! What was spent, for limits (beyond the reference).
 
+use crate::sql::{Optional as _, Row, params};
 use opencode_schema::SessionId;
 use opencode_schema::time::Millis;
-use rusqlite::{OptionalExtension, Row, params};
 
 use crate::{Error, View};
 
@@ -20,7 +20,7 @@ const DEPTH: u32 = 64;
 /// How long a turn may go on in a session that nobody touched.
 const UNTOUCHED: Millis = 7 * 24 * 60 * 60 * 1000;
 
-fn spent(row: &Row<'_>) -> rusqlite::Result<Spent> {
+fn spent(row: &Row<'_>) -> Result<Spent, Error> {
     let tokens: i64 = row.get(1)?;
     Ok(Spent {
         cost: row.get(0)?,
@@ -55,12 +55,13 @@ impl View<'_> {
     pub fn spent_below(&self, root: &SessionId) -> Result<Spent, Error> {
         let mut statement = self.raw().prepare_cached(
             "WITH RECURSIVE tree(id) AS (
-               VALUES (?1) UNION SELECT session.id FROM tree JOIN session ON session.parent_id = tree.id)
-             SELECT coalesce(sum(cost), 0.0), coalesce(sum(tokens_input + tokens_output + tokens_reasoning
-               + tokens_cache_read + tokens_cache_write), 0)
+               SELECT id FROM session WHERE id = ?1
+               UNION SELECT session.id FROM tree JOIN session ON session.parent_id = tree.id)
+             SELECT coalesce(sum(cost), 0.0), CAST(coalesce(sum(tokens_input + tokens_output + tokens_reasoning
+               + tokens_cache_read + tokens_cache_write), 0) AS bigint)
              FROM tree JOIN session ON session.id = tree.id",
         )?;
-        Ok(statement.query_row([root.as_str()], spent)?)
+        statement.query_row([root.as_str()], spent)
     }
 
     /// What all sessions spent from a moment on.
@@ -68,14 +69,15 @@ impl View<'_> {
     /// # Errors
     /// The file cannot be read.
     pub fn spent_since(&self, since: Millis) -> Result<Spent, Error> {
-        let number = |path: &str| format!("coalesce(message.data ->> '{path}', 0)");
+        let number = |path: &str| {
+            format!("CAST(coalesce(json_extract(message.data, '{path}'), '0') AS double precision)")
+        };
         // The order of the join matters: few sessions were touched lately, and each has an index of its messages.
         let mut statement = self.raw().prepare_cached(&format!(
-            "SELECT coalesce(sum(cast({} AS real)), 0.0),
-               cast(coalesce(sum({} + {} + {} + {} + {}), 0) AS integer)
-             FROM session CROSS JOIN message ON message.session_id = session.id
-             WHERE session.time_updated >= ?2 AND message.time_created >= ?1
-               AND json_valid(message.data) AND message.data ->> '$.role' = 'assistant'",
+            "SELECT coalesce(sum({}), 0.0), CAST(coalesce(sum({} + {} + {} + {} + {}), 0) AS bigint)
+             FROM session CROSS JOIN message
+             WHERE message.session_id = session.id AND session.time_updated >= ?2 AND message.time_created >= ?1
+               AND json_valid(message.data) AND json_extract(message.data, '$.role') = 'assistant'",
             number("$.cost"),
             number("$.tokens.input"),
             number("$.tokens.output"),
@@ -83,6 +85,6 @@ impl View<'_> {
             number("$.tokens.cache.read"),
             number("$.tokens.cache.write"),
         ))?;
-        Ok(statement.query_row(params![since, since.saturating_sub(UNTOUCHED)], spent)?)
+        statement.query_row(params![since, since.saturating_sub(UNTOUCHED)], spent)
     }
 }

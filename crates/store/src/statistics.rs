@@ -2,9 +2,9 @@
 //!
 //! SQLite adds up; no message is held in memory.
 
+use crate::sql::{Row, params};
 use opencode_schema::session::{CacheTokens, Tokens};
 use opencode_schema::time::Millis;
-use rusqlite::{Row, params};
 
 use crate::{Error, View};
 
@@ -52,7 +52,7 @@ pub struct ModelUse {
 }
 
 /// A number that is never negative, unless somebody else wrote it.
-fn count(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+fn count(row: &Row<'_>, at: usize) -> Result<u64, Error> {
     row.get::<_, i64>(at).map(|number| number.max(0).unsigned_abs())
 }
 
@@ -69,15 +69,15 @@ impl View<'_> {
     /// The file cannot be read.
     pub fn statistics(&self, filter: &StatisticsFilter) -> Result<Statistics, Error> {
         let values = params![filter.project_id, filter.updated_from];
-        let mut all = self.raw().prepare(&format!(
-            "{CHOSEN} SELECT count(*), coalesce(sum(cost), 0.0), coalesce(sum(tokens_input), 0),
-               coalesce(sum(tokens_output), 0), coalesce(sum(tokens_reasoning), 0),
-               coalesce(sum(tokens_cache_read), 0), coalesce(sum(tokens_cache_write), 0),
+        let mut all = self.raw().prepare_cached(&format!(
+            "{CHOSEN} SELECT count(*), coalesce(sum(cost), 0.0), CAST(coalesce(sum(tokens_input), 0) AS bigint),
+               CAST(coalesce(sum(tokens_output), 0) AS bigint), CAST(coalesce(sum(tokens_reasoning), 0) AS bigint),
+               CAST(coalesce(sum(tokens_cache_read), 0) AS bigint), CAST(coalesce(sum(tokens_cache_write), 0) AS bigint),
                min(CASE WHEN ?2 IS NULL THEN time_created ELSE time_updated END), max(time_updated),
                (SELECT count(*) FROM message WHERE session_id IN (SELECT id FROM chosen)),
-               (SELECT avg(total) FROM (SELECT {TOTAL} AS total FROM chosen ORDER BY 1
+               (SELECT CAST(avg(total) AS double precision) FROM (SELECT {TOTAL} AS total FROM chosen ORDER BY 1
                  LIMIT 2 - (SELECT count(*) FROM chosen) % 2
-                 OFFSET (SELECT max(count(*) - 1, 0) / 2 FROM chosen)))
+                 OFFSET (SELECT (count(*) - 1) / 2 FROM chosen)) AS middle)
              FROM chosen"
         ))?;
         let mut statistics = all.query_row(values, |row| {
@@ -108,13 +108,15 @@ impl View<'_> {
     }
 
     fn model_uses(&self, filter: &StatisticsFilter) -> Result<Vec<ModelUse>, Error> {
-        let number = |path: &str| format!("coalesce(data ->> '{path}', 0)");
-        let mut statement = self.raw().prepare(&format!(
-            "{CHOSEN} SELECT coalesce(data ->> '$.providerID', '') || '/' || coalesce(data ->> '$.modelID', ''),
-               count(*), cast(sum({}) AS integer), cast(sum({} + {}) AS integer), cast(sum({}) AS integer),
-               cast(sum({}) AS integer), cast(sum({}) AS real)
+        let number =
+            |path: &str| format!("CAST(coalesce(json_extract(data, '{path}'), '0') AS double precision)");
+        let mut statement = self.raw().prepare_cached(&format!(
+            "{CHOSEN} SELECT
+               coalesce(json_extract(data, '$.providerID'), '') || '/' || coalesce(json_extract(data, '$.modelID'), ''),
+               count(*), CAST(sum({}) AS bigint), CAST(sum({} + {}) AS bigint), CAST(sum({}) AS bigint),
+               CAST(sum({}) AS bigint), sum({})
              FROM message WHERE session_id IN (SELECT id FROM chosen)
-               AND json_valid(data) AND data ->> '$.role' = 'assistant'
+               AND json_valid(data) AND json_extract(data, '$.role') = 'assistant'
              GROUP BY 1 ORDER BY 2 DESC, min(time_created)",
             number("$.tokens.input"),
             number("$.tokens.output"),
@@ -139,19 +141,19 @@ impl View<'_> {
                 cost: row.get(6)?,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect()
     }
 
     fn tool_uses(&self, filter: &StatisticsFilter) -> Result<Vec<(String, u64)>, Error> {
-        let mut statement = self.raw().prepare(&format!(
-            "{CHOSEN} SELECT data ->> '$.tool', count(*) FROM part
+        let mut statement = self.raw().prepare_cached(&format!(
+            "{CHOSEN} SELECT json_extract(data, '$.tool'), count(*) FROM part
              WHERE session_id IN (SELECT id FROM chosen) AND json_valid(data)
-               AND data ->> '$.type' = 'tool' AND coalesce(data ->> '$.tool', '') <> ''
+               AND json_extract(data, '$.type') = 'tool' AND coalesce(json_extract(data, '$.tool'), '') <> ''
              GROUP BY 1 ORDER BY 2 DESC, min(time_created), 1"
         ))?;
         let rows = statement.query_map(params![filter.project_id, filter.updated_from], |row| {
             Ok((row.get(0)?, count(row, 1)?))
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect()
     }
 }

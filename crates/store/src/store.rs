@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use opencode_schema::event::Origin;
 use opencode_schema::{Event, EventBody, EventId};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::feed::{Feed, Subscription};
+use crate::sql::Connection;
+use crate::sql::postgres::{Bell, Elsewhere, ServerAddress, Session, listen};
 use crate::state::{Shared, State};
 use crate::writer::{Announcement, Task, Write, Writer};
 use crate::{Error, Lease, Transaction, View, migration};
@@ -25,6 +27,8 @@ pub enum Database {
     File(PathBuf),
     /// In memory, gone when closed. Reads go through the writer.
     Memory,
+    /// On a PostgreSQL server, for several programs on several machines.
+    Server(ServerAddress),
 }
 
 /// A handle to the open database. Cheap to clone; the file closes when the last handle is dropped.
@@ -45,6 +49,8 @@ struct Inner {
     /// Open connections for reading that nobody uses now.
     idle: Mutex<Vec<Connection>>,
     shared: Shared,
+    /// Rings when another program has committed something, where it can tell.
+    bell: Option<Bell>,
 }
 
 impl Store {
@@ -58,19 +64,24 @@ impl Store {
         let (tasks, queue) = mpsc::channel(QUEUE);
         let (ready, opened) = oneshot::channel();
         let (of_writer, feed_of_writer) = (database.clone(), feed.clone());
+        let name = EventId::new();
+        let of_bell = match &database {
+            Database::Server(address) => Some((address.clone(), name.clone())),
+            _ => None,
+        };
         std::thread::Builder::new()
             .name("database".into())
             .spawn(move || {
-                let connection = match connect(&of_writer) {
+                let connection = match connect(&of_writer, &name) {
                     Ok(connection) => connection,
                     Err(error) => return drop(ready.send(Err(error))),
                 };
                 if ready.send(Ok(())).is_ok() {
-                    Writer::new(connection, path_of(&of_writer), feed_of_writer).run(queue);
+                    Writer::new(connection, place_of(&of_writer), feed_of_writer).run(queue);
                 }
             })
             .map_err(|error| Error::Open {
-                path: path_of(&database),
+                path: place_of(&database),
                 reason: error.to_string(),
             })?;
         opened.await.map_err(|_| Error::Closed)??;
@@ -81,6 +92,7 @@ impl Store {
             readers: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::new(Vec::new()),
             shared: Shared::default(),
+            bell: of_bell.map(|(address, name)| listen(address, name)).transpose()?,
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -187,10 +199,10 @@ impl Store {
         tokio::task::spawn_blocking(move || {
             // Until the work is done, also when nobody waits for it any more.
             let _permit = permit;
-            let path = path_of(&inner.database);
+            let path = place_of(&inner.database);
             let connection = match inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
                 Some(connection) => connection,
-                None => open_reader(&path).map_err(|error| error.explain(&path))?,
+                None => open_reader(&inner.database, &path).map_err(|error| error.explain(&path))?,
             };
             let result = in_transaction(&connection, work).map_err(|error| error.explain(&path));
             inner
@@ -210,8 +222,14 @@ impl Store {
     pub fn state(&self) -> Option<State> {
         match &self.inner.database {
             Database::File(path) => self.inner.shared.state(path),
-            Database::Memory => None,
+            Database::Memory | Database::Server(_) => None,
         }
+    }
+
+    /// Hears of what other programs store from now on.
+    #[must_use]
+    pub fn elsewhere(&self) -> Elsewhere {
+        self.inner.bell.as_ref().map(Bell::elsewhere).unwrap_or_default()
     }
 
     /// Hears every event from now on.
@@ -237,25 +255,30 @@ impl std::fmt::Debug for Store {
     }
 }
 
-fn path_of(database: &Database) -> PathBuf {
+/// What errors call it.
+pub(crate) fn place_of(database: &Database) -> PathBuf {
     match database {
         Database::File(path) => path.clone(),
         Database::Memory => PathBuf::from(":memory:"),
+        Database::Server(address) => PathBuf::from(address.to_string()),
     }
 }
 
-fn connect(database: &Database) -> Result<Connection, Error> {
-    let path = path_of(database);
+fn connect(database: &Database, name: &EventId) -> Result<Connection, Error> {
+    let path = place_of(database);
     let mut connection = match database {
-        Database::Memory => Connection::open_in_memory(),
+        Database::Server(address) => {
+            return Ok(Connection::Postgres(Box::new(Session::open_as(address, name)?)));
+        }
+        Database::Memory => rusqlite::Connection::open_in_memory(),
         Database::File(path) => {
             prepare_file(path)?;
-            Connection::open(path)
+            rusqlite::Connection::open(path)
         }
     }
     .map_err(|error| Error::from(error).explain(&path))?;
     migration::prepare(&mut connection, &path).map_err(|error| error.explain(&path))?;
-    Ok(connection)
+    Ok(connection.into())
 }
 
 /// Makes the folder and an empty file that only its owner can read: the file holds conversations and
@@ -281,21 +304,28 @@ fn prepare_file(path: &Path) -> Result<(), Error> {
     options.open(path).map_err(open).map(drop)
 }
 
-fn open_reader(path: &Path) -> Result<Connection, Error> {
+fn open_reader(database: &Database, path: &Path) -> Result<Connection, Error> {
+    if let Database::Server(address) = database {
+        return Ok(Connection::Postgres(Box::new(Session::connect(address)?)));
+    }
     // A file that was taken away is not made anew: it would be empty, and look like one without sessions.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.busy_timeout(migration::BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
+    Ok(connection.into())
 }
 
 /// Everything that `work` reads is of one state.
 fn in_transaction<T>(
-    connection: &rusqlite::Connection,
+    connection: &Connection,
     work: impl FnOnce(&View<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let transaction = connection.unchecked_transaction()?;
-    work(&View::new(&transaction))
+    connection.begin_reading()?;
+    let result = work(&View::new(connection));
+    if !connection.is_autocommit() {
+        connection.rollback()?;
+    }
+    result
 }

@@ -3,11 +3,11 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::sql::{Connection, Optional as _, params};
 use opencode_schema::event::Origin;
 use opencode_schema::session::Todo;
 use opencode_schema::time::now;
 use opencode_schema::{Event, EventBody, EventId, Session, SessionEvent, SessionId};
-use rusqlite::{Connection, OptionalExtension};
 
 use crate::{Error, View, projection};
 
@@ -82,18 +82,18 @@ impl<'a> Transaction<'a> {
                 "INSERT INTO event_sequence (aggregate_id, seq) VALUES (?1, ?2)
                  ON CONFLICT (aggregate_id) DO UPDATE SET seq = excluded.seq",
             )?
-            .execute((aggregate, seq))?;
+            .execute(params![aggregate, seq])?;
         self.connection
             .prepare_cached(
                 "INSERT INTO event (id, aggregate_id, seq, type, data) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute((
+            .execute(params![
                 id.as_str(),
                 aggregate,
                 seq,
                 format!("{}.{version}", body.kind()),
                 properties(body)?,
-            ))?;
+            ])?;
         Ok(seq)
     }
 
@@ -148,14 +148,14 @@ impl<'a> Transaction<'a> {
         let at = now();
         for (position, todo) in todos.iter().enumerate() {
             let position = i64::try_from(position).unwrap_or(i64::MAX);
-            insert.execute((
+            insert.execute(params![
                 session_id.as_str(),
-                &todo.content,
-                &todo.status,
-                &todo.priority,
+                todo.content,
+                todo.status,
+                todo.priority,
                 position,
                 at,
-            ))?;
+            ])?;
         }
         self.publish(EventBody::TodoUpdated {
             session_id: session_id.clone(),

@@ -1,13 +1,13 @@
 //! What can be read: sessions, messages with their parts, lists.
 
+use crate::sql::Owned as SqlValue;
+use crate::sql::{Connection, Optional as _, Row, params};
 use opencode_schema::session::{CacheTokens, Cost, Session, Share, Summary, Times, Todo, Tokens};
 use opencode_schema::time::Millis;
 use opencode_schema::{
     Event, EventBody, EventId, Message, MessageBody, MessageId, MessageWithParts, Part, PartBody, PartId,
     SessionId,
 };
-use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use crate::Error;
@@ -150,14 +150,14 @@ impl<'a> View<'a> {
     /// The file cannot be read.
     pub fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>, Error> {
         let (condition, values) = conditions(filter);
-        // An offset needs a limit in SQLite; -1 is none.
-        let limit = filter.limit.map_or(-1, i64::from);
+        // An offset needs a limit in SQLite.
+        let limit = filter.limit.map_or(i64::MAX, i64::from);
         let offset = filter.offset.unwrap_or_default();
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {SESSION_COLUMNS} FROM session {condition} ORDER BY time_updated DESC, id DESC
              LIMIT {limit} OFFSET {offset}"
         ))?;
-        let rows = statement.query_map(params_from_iter(values), |row| Ok(session_of(row)))?;
+        let rows = statement.query_map(values, |row| Ok(session_of(row)))?;
         readable(rows)
     }
 
@@ -169,7 +169,7 @@ impl<'a> View<'a> {
         let (condition, values) = conditions(filter);
         let query = format!("SELECT count(*) FROM session {condition}");
         let mut statement = self.connection.prepare_cached(&query)?;
-        let count: i64 = statement.query_row(params_from_iter(values), |row| row.get(0))?;
+        let count: i64 = statement.query_row(values, |row| row.get(0))?;
         Ok(count.unsigned_abs())
     }
 
@@ -182,7 +182,7 @@ impl<'a> View<'a> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, seq, type, data FROM event WHERE aggregate_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
         )?;
-        let rows = statement.query_map((session_id.as_str(), seq, limit), |row| {
+        let rows = statement.query_map(params![session_id.as_str(), seq, limit], |row| {
             let (id, seq): (String, i64) = (row.get(0)?, row.get(1)?);
             let (kind, data): (String, String) = (row.get(2)?, row.get(3)?);
             Ok(stored_event(&id, seq, &kind, &data))
@@ -260,10 +260,10 @@ impl<'a> View<'a> {
             Role::Assistant => "assistant",
         };
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, session_id, data FROM message WHERE session_id = ?1 AND data ->> '$.role' = ?2
+            "SELECT id, session_id, data FROM message WHERE session_id = ?1 AND json_extract(data, '$.role') = ?2
              ORDER BY time_created DESC, id DESC LIMIT 1",
         )?;
-        let found = statement.query_row((session_id.as_str(), role), |row| Ok(message_of(row)));
+        let found = statement.query_row([session_id.as_str(), role], |row| Ok(message_of(row)));
         found.optional()?.transpose()
     }
 
@@ -286,7 +286,7 @@ impl<'a> View<'a> {
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut oldest = None;
-        let rows = statement.query_map((session_id.as_str(), time, id, limit), |row| {
+        let rows = statement.query_map(params![session_id.as_str(), time, id, limit], |row| {
             oldest = Some(Cursor {
                 id: MessageId::trusted(row.get::<_, String>(0)?),
                 time: row.get(3)?,
@@ -382,7 +382,7 @@ impl<'a> View<'a> {
                 priority: row.get(2)?,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        rows.collect()
     }
 }
 
@@ -450,7 +450,7 @@ pub(crate) fn stored_event(id: &str, seq: i64, kind: &str, data: &str) -> Result
 
 /// Rows that can be read; the others are logged.
 pub(crate) fn readable<T>(
-    rows: impl Iterator<Item = Result<Result<T, Error>, rusqlite::Error>>,
+    rows: impl Iterator<Item = Result<Result<T, Error>, Error>>,
 ) -> Result<Vec<T>, Error> {
     let mut out = Vec::new();
     for row in rows {
@@ -482,7 +482,7 @@ fn optional<T: DeserializeOwned>(row: &Row<'_>, column: usize, id: &str) -> Resu
 
 fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, Error> {
     use rusqlite::types::ValueRef;
-    Ok(match row.get_ref(column)? {
+    Ok(match row.cell(&column)? {
         ValueRef::Integer(count) => u64::try_from(count).unwrap_or(0),
         // A sum that has left the range of integers.
         ValueRef::Real(count) => count as u64,

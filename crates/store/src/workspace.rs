@@ -1,7 +1,7 @@
 //! Rows of workspaces. They change without durable events.
 
+use crate::sql::{Optional as _, Row, params};
 use opencode_schema::{Workspace, WorkspaceId};
-use rusqlite::{OptionalExtension, Row, params};
 
 use crate::view::readable;
 use crate::{Error, Transaction, View};

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use opencode_schema::Event;
 use opencode_schema::event::Origin;
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::feed::Feed;
+use crate::sql::Connection;
 use crate::{Error, Transaction};
 
 /// Writes that are committed together at most.
@@ -178,43 +178,35 @@ impl Writer {
     /// One write inside the batch: if it fails, only it is undone.
     fn step(&self, work: &mut dyn Work) -> Result<Vec<Arc<Event>>, Error> {
         self.connection.execute_batch("SAVEPOINT step")?;
-        match work.run(&self.connection) {
-            Ok(events) => {
-                self.connection.execute_batch("RELEASE step")?;
-                Ok(events)
-            }
-            Err(error) => {
-                if !self.connection.is_autocommit() {
-                    self.connection.execute_batch("ROLLBACK TO step; RELEASE step")?;
-                }
-                Err(error.explain(&self.path))
-            }
+        let done = work.run(&self.connection).and_then(|events| {
+            self.connection.execute_batch("RELEASE step")?;
+            Ok(events)
+        });
+        if done.is_err() && !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK TO step; RELEASE step")?;
         }
+        done.map_err(|error| error.explain(&self.path))
     }
 
     fn begin(&self) -> Result<(), Error> {
-        patiently(&self.path, || {
-            self.connection
-                .execute_batch("BEGIN IMMEDIATE")
-                .map_err(Error::from)
-        })
+        patiently(&self.path, || self.connection.begin())
     }
 
     fn commit(&self) -> Result<(), Error> {
-        let result = patiently(&self.path, || {
-            self.connection.execute_batch("COMMIT").map_err(Error::from)
-        });
+        let result = patiently(&self.path, || self.connection.commit());
         if result.is_err() && !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
+            let _ = self.connection.rollback();
         }
         result.map_err(|error| error.explain(&self.path))
     }
 
     /// Leaves the log small for the next start. Not needed for safety.
     fn close(self) {
-        let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
-        if let Err((_, error)) = self.connection.close() {
-            tracing::debug!(%error, "closing the database");
+        if let Connection::Sqlite(file) = self.connection {
+            let _ = file.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
+            if let Err((_, error)) = file.close() {
+                tracing::debug!(%error, "closing the database");
+            }
         }
     }
 }
@@ -283,7 +275,7 @@ mod tests {
     fn a_full_disk_is_told_to_all_whose_work_is_lost_and_ends_with_space() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("opencode.db");
-        let mut connection = Connection::open(&path).unwrap();
+        let mut connection = rusqlite::Connection::open(&path).unwrap();
         migration::prepare(&mut connection, &path).unwrap();
         let pages: i64 = connection
             .query_row("PRAGMA page_count", [], |row| row.get(0))
@@ -291,7 +283,7 @@ mod tests {
         connection
             .query_row(&format!("PRAGMA max_page_count = {}", pages + 2), [], |_| Ok(()))
             .unwrap();
-        let mut writer = Writer::new(connection, path, Feed::new());
+        let mut writer = Writer::new(connection.into(), path, Feed::new());
 
         let (small, small_answer) = write(project("small", 10));
         let (large, large_answer) = write(project("large", 100_000));
@@ -302,7 +294,7 @@ mod tests {
         let stored = |writer: &Writer, id: &str| {
             writer
                 .connection
-                .prepare("SELECT 1 FROM project WHERE id = ?1")
+                .prepare_cached("SELECT 1 FROM project WHERE id = ?1")
                 .unwrap()
                 .exists([id])
                 .unwrap()
@@ -310,10 +302,12 @@ mod tests {
         assert_eq!(small_is_told_stored, stored(&writer, "small"));
         assert!(!stored(&writer, "large"));
 
-        writer
+        let mut pages = writer
             .connection
-            .query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))
+            .prepare_cached("PRAGMA max_page_count = 1000000")
             .unwrap();
+        assert!(pages.exists([]).unwrap());
+        drop(pages);
         let (again, answer) = write(project("large", 100_000));
         writer.batch([again].into_iter());
         answer.blocking_recv().unwrap().unwrap();

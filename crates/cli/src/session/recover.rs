@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use opencode_session::{Engine, Location, Stray};
+use opencode_store::Database;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -24,7 +25,8 @@ async fn recover(
 ) -> Result<(), Failure> {
     let (mut found, mut left) = (0, 0);
     // First the other files: what comes from them may have moved, too.
-    if let Some(own) = context.paths.database(&context.environment) {
+    let own = opencode_session::database(&context.paths, &context.environment)?;
+    if own != Database::Memory {
         for file in other_files(&context.paths.data, &own) {
             found += 1;
             if !from_file(context, &own, file, apply).await? {
@@ -73,10 +75,13 @@ async fn recover(
 }
 
 /// Database files of the data folder that are not the one in use.
-fn other_files(data: &Path, own: &Path) -> Vec<PathBuf> {
+fn other_files(data: &Path, own: &Database) -> Vec<PathBuf> {
     let is_database = |name: &str| name.starts_with("opencode") && name.ends_with(".db");
     let real = |path: &Path| fs_err::canonicalize(path).ok();
-    let own = real(own);
+    let own = match own {
+        Database::File(path) => real(path),
+        _ => None,
+    };
     let mut files: Vec<PathBuf> = fs_err::read_dir(data)
         .into_iter()
         .flatten()
@@ -90,8 +95,8 @@ fn other_files(data: &Path, own: &Path) -> Vec<PathBuf> {
 }
 
 /// Says what a file holds, or takes it over; whether something can be, or was, done with it.
-async fn from_file(context: &Context, own: &Path, file: PathBuf, apply: bool) -> Result<bool, Failure> {
-    let own = own.to_owned();
+async fn from_file(context: &Context, own: &Database, file: PathBuf, apply: bool) -> Result<bool, Failure> {
+    let own = own.clone();
     let name = file.display().to_string();
     let work = move || {
         let missing = opencode_store::missing_sessions(&own, &file)?;

@@ -62,6 +62,7 @@ pub(super) async fn hold(
     session_id: &SessionId,
     cancel: &CancellationToken,
 ) -> Result<Option<Lease>, Error> {
+    let mut elsewhere = store.elsewhere();
     loop {
         let id = session_id.clone();
         if cancel.is_cancelled() || !store.read(move |view| view.has_waiting_work(&id)).await? {
@@ -72,6 +73,7 @@ pub(super) async fn hold(
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
+            () = elsewhere.stored() => {}
             () = cancel.cancelled() => return Ok(None),
         }
     }

@@ -1,6 +1,7 @@
 //! What happens in durable sessions, in the tables `session_input` and `session_message` (reference `v2.md`
 //! §3.1, column «Projection»).
 
+use crate::sql::{Connection, Optional as _, params};
 use opencode_schema::prompt::{Delivery, Prompt};
 use opencode_schema::session::{Cost, SessionModel, Tokens};
 use opencode_schema::session_message::{
@@ -9,7 +10,6 @@ use opencode_schema::session_message::{
 };
 use opencode_schema::time::{Millis, now};
 use opencode_schema::{MessageId, Object, SessionEvent, SessionId, SessionMessage, SessionMessageBody};
-use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::add_usage;
 use crate::conversation::{self, stored};

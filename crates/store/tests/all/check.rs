@@ -1,6 +1,6 @@
 //! Whether a file is well, and what is said when it is not.
 
-use opencode_store::{Report, check};
+use opencode_store::{Database, Report, check};
 use pretty_assertions::assert_eq;
 
 use crate::support::{
@@ -32,9 +32,9 @@ fn lines(lines: &[&str]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_file_that_is_well_has_no_problems_and_stays_as_it_is() {
-    let place = Place::new();
+    let place = Place::file();
     conversation(&place).await;
-    let before: i64 = count(&place, "event");
+    let before = place.count("event");
     let wanted = Report {
         notes: lines(&[
             "structure: whole",
@@ -43,30 +43,22 @@ async fn a_file_that_is_well_has_no_problems_and_stays_as_it_is() {
         ]),
         problems: Vec::new(),
     };
-    assert_eq!(check(&place.path()).unwrap(), wanted);
-    assert_eq!(count(&place, "event"), before);
-}
-
-fn count(place: &Place, table: &str) -> i64 {
-    place
-        .sqlite()
-        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
-        .unwrap()
+    assert_eq!(place.check(), wanted);
+    assert_eq!(place.count("event"), before);
 }
 
 #[tokio::test]
 async fn rows_that_are_not_what_the_log_says_are_named() {
     let place = Place::new();
     let (session, answer, part) = conversation(&place).await;
-    place
-        .sqlite()
-        .execute_batch(&format!(
-            "UPDATE session SET title = 'Another';
-             UPDATE part SET data = json_set(data, '$.text', 'No.') WHERE id = '{part}';
-             DELETE FROM part WHERE message_id = '{answer}' AND id != '{part}';"
-        ))
-        .unwrap();
-    let problems = check(&place.path()).unwrap().problems;
+    place.execute("UPDATE session SET title = 'Another'");
+    place.execute(&format!(
+        "UPDATE part SET data = replace(data, 'Yes.', 'No.') WHERE id = '{part}'"
+    ));
+    place.execute(&format!(
+        "DELETE FROM part WHERE message_id = '{answer}' AND id != '{part}'"
+    ));
+    let problems = place.check().problems;
     assert_eq!(problems.len(), 3, "{problems:?}");
     assert_eq!(
         problems[0],
@@ -83,43 +75,37 @@ async fn rows_that_are_not_what_the_log_says_are_named() {
 async fn a_log_with_a_gap_is_named_and_one_that_begins_later_is_not_compared() {
     let place = Place::new();
     let (session, ..) = conversation(&place).await;
-    place
-        .sqlite()
-        .execute("DELETE FROM event WHERE seq = 2", [])
-        .unwrap();
+    place.execute("DELETE FROM event WHERE seq = 2");
     assert_eq!(
-        check(&place.path()).unwrap().problems,
+        place.check().problems,
         [format!("{session}: the log goes from the place 1 to 3")]
     );
-    place
-        .sqlite()
-        .execute("DELETE FROM event WHERE seq < 4", [])
-        .unwrap();
-    let report = check(&place.path()).unwrap();
+    place.execute("DELETE FROM event WHERE seq < 4");
+    let report = place.check();
     assert_eq!(report.problems, Vec::<String>::new());
     assert_eq!(
-        report.notes[3],
+        report.notes.last().unwrap(),
         "log: 1 sessions are older than it or were imported, and cannot be compared"
     );
 }
 
 #[tokio::test]
 async fn rows_without_their_owner_are_named() {
-    let place = Place::new();
+    let place = Place::file();
     conversation(&place).await;
     place
         .sqlite()
         .execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM project;")
         .unwrap();
     assert_eq!(
-        check(&place.path()).unwrap().problems,
+        place.check().problems,
         ["references: 1 of the table session belong to a project that is not there"]
     );
 }
 
 #[tokio::test]
 async fn a_damaged_file_is_told() {
-    let place = Place::new();
+    let place = Place::file();
     conversation(&place).await;
     // A copy, because the writer may still be closing the file itself.
     let copy = place.path().with_file_name("damaged.db");
@@ -133,11 +119,12 @@ async fn a_damaged_file_is_told() {
         *byte ^= 0x5a;
     }
     fs_err::write(&copy, bytes).unwrap();
-    let report = check(&copy).unwrap();
+    let damaged = Database::File(copy.clone());
+    let report = check(&damaged).unwrap();
     assert!(
         report.problems.iter().all(|line| line.starts_with("structure: ")) && !report.problems.is_empty(),
         "{report:?}"
     );
     fs_err::write(&copy, "no database at all, but long enough to be looked at").unwrap();
-    assert!(check(&copy).is_err());
+    assert!(check(&damaged).is_err());
 }

@@ -138,13 +138,8 @@ async fn gap_5_a_turn_becomes_messages_as_the_reference_stores_them() {
     let used = store.read(move |view| view.session(&id)).await.unwrap();
     assert_eq!((used.cost.unwrap().0, used.tokens.unwrap().input), (0.5, 100));
     // Rows hold nothing that stands in columns of their own.
-    let data: String = place
-        .sqlite()
-        .query_row("SELECT data FROM session_message WHERE id = 'msg_1'", [], |row| {
-            row.get(0)
-        })
-        .unwrap();
-    assert_eq!(data, r#"{"time":{"created":50},"text":"make a note"}"#);
+    let data = place.rows("SELECT data FROM session_message WHERE id = 'msg_1'");
+    assert_eq!(data[0][0], r#"{"time":{"created":50},"text":"make a note"}"#);
 }
 
 #[tokio::test]

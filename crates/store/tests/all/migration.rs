@@ -72,7 +72,7 @@ fn reference_shape() -> BTreeMap<String, Vec<String>> {
 
 #[tokio::test]
 async fn a_new_file_has_the_reference_schema_and_all_its_migrations() {
-    let place = Place::new();
+    let place = Place::file();
     drop(place.open().await);
     let connection = place.sqlite();
     assert_eq!(shape(&connection), reference_shape());
@@ -84,7 +84,7 @@ async fn a_new_file_has_the_reference_schema_and_all_its_migrations() {
 
 #[tokio::test]
 async fn a_file_of_the_first_release_is_brought_to_the_present_schema() {
-    let place = Place::new();
+    let place = Place::file();
     place
         .sqlite()
         .execute_batch(include_str!("data/first-release.sql"))
@@ -147,7 +147,7 @@ async fn a_file_of_the_first_release_is_brought_to_the_present_schema() {
 
 #[tokio::test]
 async fn a_file_that_lacks_one_migration_keeps_its_rows() {
-    let place = Place::new();
+    let place = Place::file();
     let store = place.open().await;
     let session = crate::support::stored_session(&store).await;
     drop(store);
@@ -165,7 +165,7 @@ async fn a_file_that_lacks_one_migration_keeps_its_rows() {
 
 #[tokio::test]
 async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
-    let place = Place::new();
+    let place = Place::file();
     drop(place.open().await);
     place
         .sqlite()
@@ -188,7 +188,7 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn another_programs_database_is_refused() {
-    let place = Place::new();
+    let place = Place::file();
     place
         .sqlite()
         .execute_batch("CREATE TABLE recipe (name text)")
@@ -219,7 +219,7 @@ fn make_older(place: &Place) {
 
 #[tokio::test]
 async fn an_older_file_is_copied_before_it_is_changed() {
-    let place = Place::new();
+    let place = Place::file();
     place
         .sqlite()
         .execute_batch(include_str!("data/first-release.sql"))
@@ -255,7 +255,7 @@ async fn an_older_file_is_copied_before_it_is_changed() {
 
 #[tokio::test]
 async fn the_newest_three_copies_stay_and_files_without_sessions_get_none() {
-    let place = Place::new();
+    let place = Place::file();
     let store = place.open().await;
     drop(store);
     make_older(&place);

@@ -2,10 +2,10 @@
 
 use std::process::{Child, Command};
 
-use opencode_store::{Database, Store};
+use opencode_store::Store;
 use pretty_assertions::assert_eq;
 
-use crate::support::{Place, message_updated, stored_session, user};
+use crate::support::{Place, database_at, message_updated, stored_session, user};
 
 const PATH: &str = "STORE_TEST_PATH";
 const SESSION: &str = "STORE_TEST_SESSION";
@@ -16,11 +16,17 @@ const WRITES: i64 = 150;
 fn child(name: &str, place: &Place, session: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args([name, "--exact", "--ignored", "--nocapture"])
-        .env(PATH, place.path())
+        .env(PATH, place.address())
         .env(SESSION, session)
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap()
+}
+
+/// The database that was handed over.
+async fn opened() -> Store {
+    let database = database_at(&std::env::var(PATH).unwrap());
+    Store::open(database).await.unwrap()
 }
 
 fn all_succeed(children: Vec<Child>) {
@@ -32,9 +38,7 @@ fn all_succeed(children: Vec<Child>) {
 #[tokio::test]
 #[ignore = "runs as a child of `processes_write_at_once`"]
 async fn child_writes() {
-    let store = Store::open(Database::File(std::env::var_os(PATH).unwrap().into()))
-        .await
-        .unwrap();
+    let store = opened().await;
     let session = opencode_schema::SessionId::trusted(std::env::var(SESSION).unwrap());
     for n in 0..WRITES {
         store.publish(message_updated(&user(&session, n))).await.unwrap();
@@ -51,35 +55,23 @@ async fn processes_write_at_once() {
             .map(|_| child("processes::child_writes", &place, session.id.as_str()))
             .collect(),
     );
-    let connection = place.sqlite();
-    let (count, last): (i64, i64) = connection
-        .query_row(
-            "SELECT count(*), max(seq) FROM event WHERE type = 'message.updated.1'",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-        .unwrap();
     let wanted = PROCESSES as i64 * WRITES;
-    assert_eq!((count, last), (wanted, wanted));
-    let messages: i64 = connection
-        .query_row("SELECT count(*) FROM message", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(messages, wanted);
+    let stored = place.rows("SELECT count(*), max(seq) FROM event WHERE type = 'message.updated.1'");
+    assert_eq!(stored, [[wanted, wanted]]);
+    assert_eq!(place.count("message"), wanted);
 }
 
 #[tokio::test]
 #[ignore = "runs as a child of `gap_38_an_old_file_is_migrated_once_by_processes_that_start_at_once`"]
 async fn child_opens() {
-    let store = Store::open(Database::File(std::env::var_os(PATH).unwrap().into()))
-        .await
-        .unwrap();
+    let store = opened().await;
     let session = opencode_schema::SessionId::trusted("ses_old");
     assert!(store.read(move |view| view.session(&session)).await.is_ok());
 }
 
 fn processes_open_an_old_file(rounds: usize) {
     for round in 0..rounds {
-        let place = Place::new();
+        let place = Place::file();
         place
             .sqlite()
             .execute_batch(include_str!("data/first-release.sql"))
@@ -121,7 +113,7 @@ fn gap_38_an_old_file_is_migrated_once_in_fifty_rounds() {
 
 #[test]
 fn gap_38_a_claim_ends_with_the_process_that_holds_it() {
-    let place = Place::new();
+    let place = Place::file();
     place
         .sqlite()
         .execute_batch(concat!(
@@ -175,20 +167,12 @@ async fn processes_make_a_new_file_at_once() {
                 .map(|_| child("processes::child_makes", &place, ""))
                 .collect(),
         );
-        let marked: i64 = place
-            .sqlite()
-            .query_row("SELECT count(*) FROM migration", [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(marked, 38);
+        assert_eq!(place.count("migration"), 38);
     }
 }
 
 #[tokio::test]
 #[ignore = "runs as a child of `processes_make_a_new_file_at_once`"]
 async fn child_makes() {
-    drop(
-        Store::open(Database::File(std::env::var_os(PATH).unwrap().into()))
-            .await
-            .unwrap(),
-    );
+    drop(opened().await);
 }

@@ -18,13 +18,8 @@ async fn messages_page_backwards_by_time_then_id() {
         store.publish(message_updated(message)).await.unwrap();
     }
     messages.sort_by_key(|message| std::cmp::Reverse((message.created(), message.id.clone())));
-    place
-        .sqlite()
-        .execute(
-            "UPDATE message SET data = '{' WHERE id = ?1",
-            [messages[1].id.as_str()],
-        )
-        .unwrap();
+    let broken = &messages[1].id;
+    place.execute(&format!("UPDATE message SET data = '{{' WHERE id = '{broken}'"));
     let mut seen = Vec::new();
     let mut cursor: Option<Cursor> = None;
     loop {
@@ -164,19 +159,13 @@ async fn a_message_that_cannot_be_read_does_not_hide_the_others() {
     let good = user(&session.id, 11);
     store.publish(message_updated(&good)).await.unwrap();
     store.publish(part_updated(&text(&good, "hello"))).await.unwrap();
-    let connection = place.sqlite();
-    connection
-        .execute(
-            "INSERT INTO message VALUES ('msg_bad', ?1, 12, 12, '{\"role\":\"prophet\"}')",
-            [session.id.as_str()],
-        )
-        .unwrap();
-    connection
-        .execute(
-            "INSERT INTO part VALUES ('prt_odd', ?1, ?2, 12, 12, '{\"type\":\"hologram\",\"depth\":3}')",
-            [good.id.as_str(), session.id.as_str()],
-        )
-        .unwrap();
+    let (of, under) = (&session.id, &good.id);
+    place.execute(&format!(
+        r#"INSERT INTO message VALUES ('msg_bad', '{of}', 12, 12, '{{"role":"prophet"}}')"#
+    ));
+    place.execute(&format!(
+        r#"INSERT INTO part VALUES ('prt_odd', '{under}', '{of}', 12, 12, '{{"type":"hologram","depth":3}}')"#
+    ));
     let id = session.id.clone();
     let transcript = store.read(move |view| view.transcript(&id)).await.unwrap();
     assert_eq!(transcript.len(), 1);
@@ -191,7 +180,7 @@ async fn a_message_that_cannot_be_read_does_not_hide_the_others() {
 
 #[tokio::test]
 async fn every_commit_is_another_state() {
-    let place = Place::new();
+    let place = Place::file();
     let store = place.open().await;
     let session = stored_session(&store).await;
     let first = store.state().unwrap();

@@ -1,6 +1,6 @@
 //! Sessions of another file.
 
-use opencode_store::{TakenOver, check, missing_sessions, take_over};
+use opencode_store::{TakenOver, missing_sessions, take_over};
 use pretty_assertions::assert_eq;
 
 use crate::support::{Place, message_updated, part_updated, stored_session, text, user};
@@ -27,13 +27,13 @@ fn rows(place: &Place, table: &str) -> i64 {
 
 #[tokio::test]
 async fn sessions_of_another_file_come_with_their_log() {
-    let (here, there) = (Place::new(), Place::new());
+    let (here, there) = (Place::file(), Place::file());
     let (own, foreign) = (with_session(&here).await, with_session(&there).await);
     assert_eq!(
-        missing_sessions(&here.path(), &there.path()).unwrap(),
+        missing_sessions(&here.database(), &there.path()).unwrap(),
         vec![foreign.clone()]
     );
-    let taken = take_over(&here.path(), &there.path()).unwrap();
+    let taken = take_over(&here.database(), &there.path()).unwrap();
     assert_eq!(
         taken,
         TakenOver {
@@ -43,11 +43,11 @@ async fn sessions_of_another_file_come_with_their_log() {
     );
     let counts = ["session", "message", "part", "event"].map(|table| rows(&here, table));
     assert_eq!(counts, [2, 2, 2, 6]);
-    assert_eq!(check(&here.path()).unwrap().problems, Vec::<String>::new());
+    assert_eq!(here.check().problems, Vec::<String>::new());
     // The other file stays as it is, and nothing is taken twice.
     assert_eq!(rows(&there, "session"), 1);
     assert_eq!(
-        take_over(&here.path(), &there.path()).unwrap(),
+        take_over(&here.database(), &there.path()).unwrap(),
         TakenOver::default()
     );
     let left: Vec<_> = fs_err::read_dir(here.path().parent().unwrap())
@@ -56,18 +56,18 @@ async fn sessions_of_another_file_come_with_their_log() {
         .filter(|name| !name.starts_with("opencode.db"))
         .collect();
     assert_eq!(left, Vec::<String>::new());
-    assert_eq!(missing_sessions(&there.path(), &here.path()).unwrap(), [own]);
+    assert_eq!(missing_sessions(&there.database(), &here.path()).unwrap(), [own]);
 }
 
 #[tokio::test]
 async fn a_file_of_the_first_release_is_read_and_stays_old() {
-    let (here, there) = (Place::new(), Place::new());
+    let (here, there) = (Place::file(), Place::file());
     with_session(&here).await;
     there
         .sqlite()
         .execute_batch(include_str!("data/first-release.sql"))
         .unwrap();
-    let taken = take_over(&here.path(), &there.path()).unwrap();
+    let taken = take_over(&here.database(), &there.path()).unwrap();
     assert_eq!(taken.taken, ["ses_old"]);
     let old: bool = there
         .sqlite()
@@ -80,7 +80,7 @@ async fn a_file_of_the_first_release_is_read_and_stays_old() {
 
 #[tokio::test]
 async fn a_session_whose_ids_are_taken_is_refused_alone() {
-    let (here, there) = (Place::new(), Place::new());
+    let (here, there) = (Place::file(), Place::file());
     with_session(&here).await;
     let refused = with_session(&there).await;
     let taken = with_session(&there).await;
@@ -94,7 +94,7 @@ async fn a_session_whose_ids_are_taken_is_refused_alone() {
             "PRAGMA foreign_keys = OFF; UPDATE message SET id = '{id}' WHERE session_id = '{refused}'"
         ))
         .unwrap();
-    let result = take_over(&here.path(), &there.path()).unwrap();
+    let result = take_over(&here.database(), &there.path()).unwrap();
     assert_eq!(result.taken, [taken]);
     assert_eq!(result.refused.len(), 1, "{result:?}");
     assert_eq!(result.refused[0].0, refused);

@@ -1,4 +1,7 @@
-//! Files to test with.
+//! Databases to test with.
+//!
+//! What holds for every database is tested with [`Place::new`], which is a file, or where `OPENCODE_TEST_POSTGRES` is
+//! the address of a server whose user may make databases, a database there.
 
 use std::path::PathBuf;
 
@@ -7,19 +10,103 @@ use opencode_schema::part::{StepFinishPart, TextPart};
 use opencode_schema::project::{Project, Times as ProjectTimes, Vcs};
 use opencode_schema::session::{CacheTokens, Cost, Session, Times, Tokens};
 use opencode_schema::{EventBody, Message, MessageBody, MessageId, Part, PartBody, PartId, SessionId};
-use opencode_store::{Database, Store};
+use opencode_store::{Database, Error, Report, ServerAddress, Store, check, query};
+use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder with a database in it.
+/// A folder with a database in it, or a database on a server.
 pub(crate) struct Place {
     folder: TempDir,
+    server: Option<OwnDatabase>,
+}
+
+/// A database on a server, gone when it is dropped.
+struct OwnDatabase {
+    server: String,
+    name: String,
+}
+
+impl OwnDatabase {
+    fn new(server: String) -> Self {
+        let name = format!("test_{}", SessionId::new().as_str().to_lowercase());
+        let made = Self { server, name };
+        made.ask(&format!("CREATE DATABASE {} TEMPLATE template0", made.name));
+        made
+    }
+
+    fn ask(&self, sql: &str) {
+        let server = Database::Server(ServerAddress::parse(&self.server).unwrap());
+        blocking(|| query(&server, sql, |_, _| Ok::<_, Error>(()))).unwrap();
+    }
+
+    /// The address of the server with another database.
+    fn url(&self) -> String {
+        let (place, rest) = self.server.split_once('?').unwrap_or((&self.server, ""));
+        let (host, _) = place.rsplit_once('/').unwrap();
+        format!("{host}/{}?{rest}", self.name)
+    }
+}
+
+impl Drop for OwnDatabase {
+    fn drop(&mut self) {
+        self.ask(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         Self {
-            folder: TempDir::new().unwrap(),
+            server: std::env::var("OPENCODE_TEST_POSTGRES").ok().map(OwnDatabase::new),
+            ..Self::file()
         }
+    }
+
+    /// A file, whatever else there is.
+    pub(crate) fn file() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+            server: None,
+        }
+    }
+
+    /// The path of a file, or the address on a server.
+    pub(crate) fn address(&self) -> String {
+        match &self.server {
+            Some(server) => server.url(),
+            None => self.path().to_str().unwrap().to_owned(),
+        }
+    }
+
+    pub(crate) fn database(&self) -> Database {
+        database_at(&self.address())
+    }
+
+    /// What a look through it finds.
+    pub(crate) fn check(&self) -> Report {
+        blocking(|| check(&self.database())).unwrap()
+    }
+
+    /// Changes rows as another program would.
+    pub(crate) fn execute(&self, sql: &str) {
+        self.rows(sql);
+    }
+
+    /// The rows that a query has.
+    pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<Value>> {
+        let mut rows = Vec::new();
+        let keep = |_: &[String], row| {
+            rows.push(row);
+            Ok::<_, Error>(())
+        };
+        blocking(|| query(&self.database(), sql, keep)).unwrap();
+        rows
+    }
+
+    /// How many rows a table has.
+    pub(crate) fn count(&self, table: &str) -> i64 {
+        self.rows(&format!("SELECT count(*) FROM {table}"))[0][0]
+            .as_i64()
+            .unwrap()
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -27,12 +114,25 @@ impl Place {
     }
 
     pub(crate) async fn open(&self) -> Store {
-        Store::open(Database::File(self.path())).await.unwrap()
+        Store::open(self.database()).await.unwrap()
     }
 
     /// The file as SQLite sees it, for looking at rows.
     pub(crate) fn sqlite(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.path()).unwrap()
+    }
+}
+
+/// Does what blocks where it may.
+fn blocking<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(work).join().unwrap())
+}
+
+/// A database by [`Place::address`].
+pub(crate) fn database_at(address: &str) -> Database {
+    match address.starts_with("postgres://") {
+        true => Database::Server(ServerAddress::parse(address).unwrap()),
+        false => Database::File(address.into()),
     }
 }
 

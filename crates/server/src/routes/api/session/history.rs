@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use opencode_schema::{Event, SessionId};
 use opencode_session::Error;
-use opencode_store::{State as Stored, Store, Subscription};
+use opencode_store::{Elsewhere, State as Stored, Store, Subscription};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -82,6 +82,7 @@ pub(crate) async fn follow(
     let tail = Tail {
         // Before the log is read, so that nothing falls between.
         events: app.engine.subscribe(),
+        elsewhere: app.engine.store().elsewhere(),
         store: app.engine.store().clone(),
         session: session.id,
         after,
@@ -100,6 +101,8 @@ pub(crate) async fn follow(
 /// A listener's place in the log of a session.
 struct Tail {
     events: Subscription,
+    /// The same of what other programs store.
+    elsewhere: Elsewhere,
     store: Store,
     session: SessionId,
     after: i64,
@@ -160,6 +163,7 @@ impl Tail {
                     // The log has what was missed.
                     Some(Err(_)) => return true,
                 },
+                () = self.elsewhere.stored() => return true,
                 _ = self.look.tick() => {
                     let now = self.store.state();
                     if now.is_none() || now != self.seen {
