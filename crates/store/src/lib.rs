@@ -1,4 +1,5 @@
-//! The SQLite file: one writer, readers beside it, migrations, the event log and its projections.
+//! The database, a SQLite file or a PostgreSQL server: one writer, readers beside it, migrations, the event log and
+//! its projections.
 //!
 //! Whatever happens to a session is first a durable event here, stored in the same transaction as the
 //! rows that it changes, and sent to listeners after that transaction is committed. The file, its place

@@ -126,7 +126,7 @@ fn write_session(connection: &Connection, session: &Session, statement: &str) ->
     Ok(())
 }
 
-/// SQLite has no unsigned integers.
+/// Databases have no unsigned integers.
 fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
 //! What was used: sessions, messages, tokens, money, tools (reference `sessions.md` §9).
 //!
-//! SQLite adds up; no message is held in memory.
+//! The database adds up; no message is held in memory.
 
 use crate::sql::{Row, params};
 use opencode_schema::session::{CacheTokens, Tokens};

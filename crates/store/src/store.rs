@@ -226,6 +226,12 @@ impl Store {
         }
     }
 
+    /// Whether programs on other machines may use the same database.
+    #[must_use]
+    pub fn is_on_server(&self) -> bool {
+        matches!(self.inner.database, Database::Server(_))
+    }
+
     /// Hears of what other programs store from now on.
     #[must_use]
     pub fn elsewhere(&self) -> Elsewhere {

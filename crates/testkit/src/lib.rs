@@ -13,6 +13,7 @@
 mod home;
 mod model;
 mod serve;
+mod server_database;
 mod service;
 mod socket;
 mod wire;
@@ -23,5 +24,6 @@ pub(crate) const LIMIT: std::time::Duration = std::time::Duration::from_secs(60)
 pub use home::{Finished, Home, Running};
 pub use model::{Gate, Received, ScriptedModel, Step};
 pub use serve::{Answer, Served};
+pub use server_database::ServerDatabase;
 pub use service::{Asked, Service};
 pub use socket::{Frame, Socket};

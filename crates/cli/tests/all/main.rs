@@ -8,6 +8,7 @@ mod attach;
 mod attachments;
 mod bad_input;
 mod chaos;
+mod cluster;
 mod commands;
 mod compaction;
 mod compat;

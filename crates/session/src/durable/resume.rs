@@ -21,6 +21,8 @@ pub struct LeftBehind {
     pub answer: Option<SessionMessage>,
 }
 
+/// How often it is looked for sessions that another machine left.
+const LOOK: Duration = Duration::from_secs(10);
 /// Sessions that are woken at the same time.
 const TOGETHER: usize = 4;
 /// How long the next ones wait for one to rest.
@@ -28,12 +30,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// Lets the sessions go on that work is owed to, a few at a time, beside everything else. For programs that
-    /// run for long.
+    /// run for long. Where other machines use the same database it is looked again and again: one of them may be lost.
     pub fn resume_sessions(&self) {
         let engine = self.clone();
         self.beside(async move {
-            if let Err(error) = engine.wake_owed().await {
-                tracing::warn!(%error, "sessions that work is owed to could not be looked for");
+            loop {
+                if let Err(error) = engine.wake_owed().await {
+                    tracing::warn!(%error, "sessions that work is owed to could not be looked for");
+                }
+                if !engine.store().is_on_server() {
+                    break;
+                }
+                tokio::time::sleep(LOOK).await;
             }
         });
     }
@@ -61,6 +69,9 @@ impl Engine {
             })
             .await?;
         let waking = futures_util::stream::iter(owed).for_each_concurrent(TOGETHER, |id| async move {
+            if self.is_running(&id) {
+                return;
+            }
             // One that waits for its user, say, does not keep the others.
             let woken = tokio::time::timeout(PATIENCE, self.wake_session(&id)).await;
             if let Ok(Err(error)) = woken {
@@ -133,6 +144,11 @@ impl Engine {
 
     /// Wakes a session and waits until it rests.
     async fn wake_session(&self, id: &SessionId) -> Result<(), Error> {
+        // Another program that works on it does so with what is owed, too.
+        match lease::try_hold(self, self.store(), id).await? {
+            Some(lease) => self.store().release_lease(&lease).await?,
+            None => return Ok(()),
+        }
         let session = self.session(id).await?;
         let location = self.location_of(&session).await?;
         tracing::info!(session = %id, "a session goes on");

@@ -45,6 +45,8 @@ pub(crate) struct Session {
     prepared: RefCell<HashMap<(String, Vec<Type>), Statement>>,
     /// A transaction was begun.
     open: Cell<bool>,
+    /// The server has ended the connection, whether the client has seen it or not.
+    lost: Cell<bool>,
     /// What others hear of a commit.
     voice: String,
 }
@@ -72,6 +74,7 @@ impl Session {
             address: address.clone(),
             prepared: RefCell::default(),
             open: Cell::new(false),
+            lost: Cell::new(false),
             voice: String::new(),
         })
     }
@@ -82,7 +85,7 @@ impl Session {
 
     /// Whether the server has gone away.
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.borrow().0.as_ref().is_none_or(Client::is_closed)
+        self.lost.get() || self.client.borrow().0.as_ref().is_none_or(Client::is_closed)
     }
 
     pub(crate) fn is_autocommit(&self) -> bool {
@@ -145,6 +148,7 @@ impl Session {
             self.open.set(false);
             self.prepared.borrow_mut().clear();
             let client = client(&self.address)?;
+            self.lost.set(false);
             *self.client.borrow_mut() = Closing(Some(client));
         }
         Ok(())
@@ -186,7 +190,14 @@ impl Session {
     fn with<T>(&self, work: impl FnOnce(&mut Client) -> Result<T, postgres::Error>) -> Result<T, Error> {
         let mut client = self.client.borrow_mut();
         let client = client.0.as_mut().ok_or(Error::Closed)?;
-        work(client).map_err(|error| Error::server(&self.address, &error))
+        work(client).map_err(|error| {
+            // «operator intervention» and «connection exception»; or nothing was said any more.
+            let ends = |code: &str| code.starts_with("57P") || code.starts_with("08");
+            if error.code().is_none_or(|code| ends(code.code())) {
+                self.lost.set(true);
+            }
+            Error::server(&self.address, &error)
+        })
     }
 }
 

@@ -10,53 +10,23 @@ use opencode_schema::part::{StepFinishPart, TextPart};
 use opencode_schema::project::{Project, Times as ProjectTimes, Vcs};
 use opencode_schema::session::{CacheTokens, Cost, Session, Times, Tokens};
 use opencode_schema::{EventBody, Message, MessageBody, MessageId, Part, PartBody, PartId, SessionId};
-use opencode_store::{Database, Error, Report, ServerAddress, Store, check, query};
+use opencode_store::{
+    Database, Error, Report, ServerAddress, Store, TakenOver, check, missing_sessions, query, take_over,
+};
+use opencode_testkit::ServerDatabase;
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder with a database in it, or a database on a server.
 pub(crate) struct Place {
     folder: TempDir,
-    server: Option<OwnDatabase>,
-}
-
-/// A database on a server, gone when it is dropped.
-struct OwnDatabase {
-    server: String,
-    name: String,
-}
-
-impl OwnDatabase {
-    fn new(server: String) -> Self {
-        let name = format!("test_{}", SessionId::new().as_str().to_lowercase());
-        let made = Self { server, name };
-        made.ask(&format!("CREATE DATABASE {} TEMPLATE template0", made.name));
-        made
-    }
-
-    fn ask(&self, sql: &str) {
-        let server = Database::Server(ServerAddress::parse(&self.server).unwrap());
-        blocking(|| query(&server, sql, |_, _| Ok::<_, Error>(()))).unwrap();
-    }
-
-    /// The address of the server with another database.
-    fn url(&self) -> String {
-        let (place, rest) = self.server.split_once('?').unwrap_or((&self.server, ""));
-        let (host, _) = place.rsplit_once('/').unwrap();
-        format!("{host}/{}?{rest}", self.name)
-    }
-}
-
-impl Drop for OwnDatabase {
-    fn drop(&mut self) {
-        self.ask(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
-    }
+    server: Option<ServerDatabase>,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         Self {
-            server: std::env::var("OPENCODE_TEST_POSTGRES").ok().map(OwnDatabase::new),
+            server: ServerDatabase::new(),
             ..Self::file()
         }
     }
@@ -79,6 +49,20 @@ impl Place {
 
     pub(crate) fn database(&self) -> Database {
         database_at(&self.address())
+    }
+
+    pub(crate) fn is_file(&self) -> bool {
+        self.server.is_none()
+    }
+
+    /// The sessions of a file that are not here.
+    pub(crate) fn missing_sessions(&self, file: &Self) -> Vec<String> {
+        blocking(|| missing_sessions(&self.database(), &file.path())).unwrap()
+    }
+
+    /// Takes the sessions of a file over.
+    pub(crate) fn take_over(&self, file: &Self) -> TakenOver {
+        blocking(|| take_over(&self.database(), &file.path())).unwrap()
     }
 
     /// What a look through it finds.
