@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -35,11 +36,16 @@ impl Answer {
 impl Home {
     /// Starts `opencode serve` on a port of the system's choice.
     pub async fn serve(&self) -> Served {
+        self.serve_by(|command| command).await
+    }
+
+    /// The same by a command that `change` makes of the usual one.
+    pub async fn serve_by(&self, change: impl FnOnce(Command) -> Command) -> Served {
         // Not 4096: something else may want it.
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("its address").port().to_string();
         drop(free);
-        let mut running = self.start(["serve", "--port", &port]);
+        let mut running = Running::start(change(self.command(["serve", "--port", &port])));
         let line = running.line_with("opencode server listening on").await;
         let address = line
             .trim()
@@ -56,6 +62,17 @@ impl Served {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.running.id()
+    }
+
+    /// Sends it a signal by its name (`STOP`, `CONT`).
+    pub fn signal(&self, name: &str) {
+        self.running.signal(name);
     }
 
     /// Sends a request, with a body of JSON if there is one, and reads the whole answer.

@@ -3,6 +3,15 @@
 //! `OPENCODE_CHAOS_TURNS=1000 cargo test -p opencode-cli --test all chaos -- --nocapture` makes many turns;
 //! `OPENCODE_CHAOS_SEED` chooses others. The seed of a run that failed is in its output.
 
+mod dice;
+mod kills;
+mod paused;
+mod process;
+mod reconnect;
+mod replay;
+mod tails;
+mod wire;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -11,6 +20,7 @@ use opencode_testkit::{Home, ScriptedModel, Served, Step};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
+use self::dice::{Dice, number};
 use crate::{home, new_session};
 
 /// Turns in the suite.
@@ -19,27 +29,6 @@ const TURNS: u64 = 25;
 const LIMIT: Duration = Duration::from_secs(60);
 /// Turns after which everything that is stored is looked at.
 const CHECK_EVERY: u64 = 10;
-
-/// Numbers that look random and are the same for a seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut number = self.0;
-        number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        number ^ (number >> 31)
-    }
-
-    fn below(&mut self, most: u64) -> u64 {
-        self.next() % most
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
-}
 
 /// A call of a tool, sensible or not.
 fn call(dice: &mut Dice, step: Step) -> Step {
@@ -443,13 +432,6 @@ impl Log {
             other => panic!("an event that this test does not know: {other}"),
         }
     }
-}
-
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(usual)
 }
 
 #[tokio::test]

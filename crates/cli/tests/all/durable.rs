@@ -6,38 +6,38 @@ use serde_json::{Value, json};
 
 use crate::home;
 
-async fn served(model: &ScriptedModel) -> (Home, Served) {
+pub(crate) async fn served(model: &ScriptedModel) -> (Home, Served) {
     let home = home();
     home.configure(&model.url(), json!({}));
     let server = home.serve().await;
     (home, server)
 }
 
-async fn session(server: &Served) -> String {
+pub(crate) async fn session(server: &Served) -> String {
     let made = server.send("POST", "/api/session", Some(json!({}))).await;
     assert_eq!(made.status, 200, "{made:?}");
     made.json()["data"]["id"].as_str().unwrap().to_owned()
 }
 
-async fn prompt(server: &Served, session: &str, body: Value) -> Value {
+pub(crate) async fn prompt(server: &Served, session: &str, body: Value) -> Value {
     let path = format!("/api/session/{session}/prompt");
     let answer = server.send("POST", &path, Some(body)).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()["data"].clone()
 }
 
-async fn say(server: &Served, session: &str, text: &str) -> Value {
+pub(crate) async fn say(server: &Served, session: &str, text: &str) -> Value {
     prompt(server, session, json!({ "prompt": { "text": text } })).await
 }
 
-async fn settle(server: &Served, session: &str) {
+pub(crate) async fn settle(server: &Served, session: &str) {
     let waited = server
         .send("POST", &format!("/api/session/{session}/wait"), None)
         .await;
     assert_eq!(waited.status, 204, "{waited:?}");
 }
 
-async fn messages(server: &Served, session: &str) -> Vec<Value> {
+pub(crate) async fn messages(server: &Served, session: &str) -> Vec<Value> {
     let path = format!("/api/session/{session}/message?order=asc&limit=1000");
     let answer = server.send("GET", &path, None).await.json();
     answer["data"].as_array().unwrap().clone()
