@@ -14,6 +14,7 @@ mod compaction;
 mod compat;
 mod config;
 mod crash;
+mod deltas;
 mod demo;
 mod durable;
 mod faults;

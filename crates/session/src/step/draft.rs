@@ -30,6 +30,8 @@ pub(crate) struct Draft {
     message: Message,
     parts: Vec<Part>,
     open: Vec<Open>,
+    /// Arguments of calls that were not told yet, by the place of the call.
+    written: Vec<(usize, String)>,
     /// When listeners are told at the latest what was added.
     tell_at: Option<Instant>,
     /// Of a durable session: what was told in its words. Others are told message and parts themselves.
@@ -65,6 +67,7 @@ impl Draft {
             message,
             parts: Vec::new(),
             open: Vec::new(),
+            written: Vec::new(),
             tell_at: None,
             told: is_durable.then(Told::default),
         };
@@ -218,15 +221,32 @@ impl Draft {
 
     /// The arguments of a call grow.
     pub(crate) async fn arguments_grow(&mut self, place: usize, delta: String) -> Result<(), Error> {
-        let Some(told) = &self.told else { return Ok(()) };
-        match told.delta(&self.message, place, &self.parts[place], delta) {
-            Some(event) => Ok(self.store.announce(event.into()).await?),
-            None => Ok(()),
+        if self.told.is_none() {
+            return Ok(());
         }
+        let untold = match self.written.iter_mut().find(|(of, _)| *of == place) {
+            Some((_, untold)) => untold,
+            None => &mut self.written.push_mut((place, String::new())).1,
+        };
+        untold.push_str(&delta);
+        let length = untold.len();
+        self.tell_in_time(length).await
+    }
+
+    /// Tells what was added when that is much, or is due; else it is due in a moment.
+    async fn tell_in_time(&mut self, length: usize) -> Result<(), Error> {
+        let now = Instant::now();
+        // A stream that always has more does not keep listeners waiting.
+        if length >= DELTA_LIMIT || self.tell_at.is_some_and(|due| due <= now) {
+            return self.tell().await;
+        }
+        self.tell_at.get_or_insert(now + TELL_AFTER);
+        Ok(())
     }
 
     /// The arguments of a call are whole, as the model wrote them.
     pub(crate) async fn arguments_end(&mut self, place: usize, text: &str) -> Result<(), Error> {
+        self.tell().await?;
         let Some(told) = &self.told else { return Ok(()) };
         let event = told.written(&self.message, place, text.to_owned());
         self.store_all(event.into_iter().collect()).await
@@ -258,6 +278,7 @@ impl Draft {
     /// Takes back all parts from `place` on.
     pub(crate) async fn take_back(&mut self, place: usize) -> Result<(), Error> {
         self.open.clear();
+        self.written.clear();
         if self.told.is_some() {
             self.parts.truncate(place);
             return Ok(());
@@ -318,11 +339,8 @@ impl Draft {
         }
         open.text.push_str(delta);
         open.untold.push_str(delta);
-        if open.untold.len() >= DELTA_LIMIT {
-            return self.tell().await;
-        }
-        self.tell_at.get_or_insert_with(|| Instant::now() + TELL_AFTER);
-        Ok(())
+        let length = open.untold.len();
+        self.tell_in_time(length).await
     }
 
     /// A text or thought is whole.
@@ -402,6 +420,13 @@ impl Draft {
             };
             if let Some(event) = event {
                 self.store.announce(event).await?;
+            }
+        }
+        for (place, delta) in self.written.drain(..) {
+            let told = self.told.as_ref();
+            let event = told.and_then(|told| told.delta(&self.message, place, &self.parts[place], delta));
+            if let Some(event) = event {
+                self.store.announce(event.into()).await?;
             }
         }
         Ok(())
