@@ -27,6 +27,8 @@ mod inbox;
 mod lease;
 mod migration;
 mod permission;
+#[cfg(test)]
+mod plans;
 mod project;
 mod projection;
 mod query;

@@ -13,7 +13,9 @@ const LETTERS: usize = 10_000;
 const MOST: usize = LETTERS / 10;
 
 fn letters() -> String {
-    (0..LETTERS).map(|place| char::from(b'a' + (place % 26) as u8)).collect()
+    (0..LETTERS)
+        .map(|place| char::from(b'a' + (place % 26) as u8))
+        .collect()
 }
 
 /// An answer of the provider, each letter in an event of its own.
@@ -41,7 +43,11 @@ fn letter_by_letter() -> Step {
         .collect();
     raw.extend(text.chars().map(|letter| chunk(json!({ "content": letter }))));
     raw.push_str(&call(json!({ "name": "grep", "arguments": "" })));
-    raw.extend(arguments.chars().map(|letter| call(json!({ "arguments": letter }))));
+    raw.extend(
+        arguments
+            .chars()
+            .map(|letter| call(json!({ "arguments": letter }))),
+    );
     raw.push_str("data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\ndata: [DONE]\n\n");
     Step::raw(&raw)
 }
@@ -78,7 +84,10 @@ async fn gap_14_deltas_of_durable_sessions_are_told_together() {
         assert!((2..MOST).contains(&pieces), "{kind}: {pieces}");
         assert_eq!(all, wanted, "{kind}");
     }
-    assert_eq!((&answer[0]["text"], &answer[1]["text"]), (&json!(letters()), &json!(letters())));
+    assert_eq!(
+        (&answer[0]["text"], &answer[1]["text"]),
+        (&json!(letters()), &json!(letters()))
+    );
     assert_eq!(answer[2]["state"]["input"]["pattern"], json!(letters()));
 }
 
@@ -94,11 +103,16 @@ async fn gap_14_deltas_of_other_sessions_are_told_together() {
     };
     let ended = |event: &Value| event["type"] == "session.idle";
     let events = server.events("/event", begin, ended).await;
-    let all = server.send("GET", &format!("/session/{id}/message"), None).await.json();
+    let all = server
+        .send("GET", &format!("/session/{id}/message"), None)
+        .await
+        .json();
     for kind in ["reasoning", "text"] {
         let parts = all[1]["parts"].as_array().unwrap();
         let part = parts.iter().find(|part| part["type"] == kind).unwrap();
-        let (pieces, told) = together(&events, "message.part.delta", |delta| delta["partID"] == part["id"]);
+        let (pieces, told) = together(&events, "message.part.delta", |delta| {
+            delta["partID"] == part["id"]
+        });
         assert!((2..MOST).contains(&pieces), "{kind}: {pieces}");
         assert_eq!((told, &part["text"]), (letters(), &json!(letters())), "{kind}");
     }
