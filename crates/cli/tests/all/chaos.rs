@@ -4,6 +4,7 @@
 //! `OPENCODE_CHAOS_SEED` chooses others. The seed of a run that failed is in its output.
 
 mod dice;
+mod disk;
 mod kills;
 mod paused;
 mod process;

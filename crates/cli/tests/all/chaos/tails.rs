@@ -16,6 +16,8 @@ use crate::durable::{say, served, session, settle};
 const TAILS: u64 = 1000;
 /// Those that are there at the same time.
 const TOGETHER: u64 = 50;
+/// How often a session is listened to.
+const WAVES: u64 = 20;
 /// Listeners before it is looked what the server holds: it keeps some memory for the next ones.
 const FIRST: u64 = 200;
 /// Memory that the ones after them may add.
@@ -24,8 +26,15 @@ const MORE_MEMORY: u64 = 8 << 20;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Listeners of both kinds come, hear something, and go.
-async fn come_and_go(server: &Served, session: &str, count: u64) {
-    for _ in 0..count / TOGETHER {
+async fn come_and_go(server: &Served, count: u64) {
+    let mut session = String::new();
+    for wave in 0..count / TOGETHER {
+        if wave % WAVES == 0 {
+            // How long a conversation is is not what is looked at.
+            session = self::session(server).await;
+            say(server, &session, "begin").await;
+            settle(server, &session).await;
+        }
         let (address, path) = (address_of(server), format!("/api/session/{session}/event"));
         let open = tokio::task::spawn_blocking(move || {
             let paths = (0..TOGETHER).map(|number| if number % 4 == 0 { "/event" } else { &path });
@@ -39,9 +48,9 @@ async fn come_and_go(server: &Served, session: &str, count: u64) {
         });
         let streams = open.await.unwrap();
         // All of them are woken.
-        say(server, session, "go on").await;
+        say(server, &session, "go on").await;
         drop(streams);
-        settle(server, session).await;
+        settle(server, &session).await;
     }
 }
 
@@ -64,17 +73,11 @@ async fn gap_39_listeners_that_are_gone_leave_nothing_behind() {
     let count = number("OPENCODE_CHAOS_TAILS", TAILS);
     let model = ScriptedModel::start([]).await;
     let (_home, server) = served(&model).await;
-    // A conversation of its own for each part, so that its length is not what grows.
-    let [first, second] = [session(&server).await, session(&server).await];
-    say(&server, &first, "begin").await;
-    settle(&server, &first).await;
-    say(&server, &second, "begin").await;
-    settle(&server, &second).await;
-    come_and_go(&server, &first, FIRST).await;
+    come_and_go(&server, FIRST).await;
     let Some(before) = at_rest(&server, None).await else {
         return println!("left out: this system does not say what a process holds");
     };
-    come_and_go(&server, &second, count).await;
+    come_and_go(&server, count).await;
     let after = at_rest(&server, Some(before)).await.unwrap();
     println!("{count} listeners: {before:?}, after them {after:?}");
     assert!(after.threads <= before.threads + 4, "{before:?} {after:?}");
