@@ -1,7 +1,8 @@
 //! How many durable events one writer stores in a second: `cargo run --release -p opencode-store --example events`.
 //!
-//! Each kind is stored by as many tasks at the same time as fill a batch, and by one that waits for each. Prints a
-//! JSON line a case: events a second, and microseconds an event.
+//! `together`: by as many tasks at the same time as fill a batch; `alone`: by one that waits for each; `long`: of one
+//! answer with very many texts. A case can be named. Prints a JSON line a case: events a second, and microseconds
+//! an event.
 #![expect(clippy::print_stdout, reason = "the figures are what this is for")]
 
 use std::time::Instant;
@@ -24,9 +25,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let store = Store::open(Database::File(folder.path().join("opencode.db"))).await?;
     let session = stored_session(&store).await?;
-    case("together", &store, &session, EVENTS, TOGETHER).await?;
-    case("one after the other", &store, &session, EVENTS / 10, 1).await?;
-    long_answer(&store, &session).await?;
+    let wanted = std::env::args().nth(1);
+    let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+    if is_wanted("together") {
+        case("together", &store, &session, EVENTS, TOGETHER).await?;
+    }
+    if is_wanted("alone") {
+        case("alone", &store, &session, EVENTS / 10, 1).await?;
+    }
+    if is_wanted("long") {
+        long_answer(&store, &session).await?;
+    }
     Ok(())
 }
 
@@ -87,7 +96,7 @@ async fn long_answer(store: &Store, session: &SessionId) -> Result<(), Box<dyn s
             .publish(event("text.ended", json!({ "textID": id, "text": text }))?)
             .await?;
     }
-    tell("one very long answer", 2 * CONTENT, begun);
+    tell("long", 2 * CONTENT, begun);
     Ok(())
 }
 

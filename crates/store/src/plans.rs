@@ -6,13 +6,14 @@ use std::ffi::CStr;
 
 use opencode_schema::prompt::Delivery;
 use opencode_schema::{MessageId, SessionId};
-use rusqlite::{Connection, ffi};
+use rusqlite::ffi;
 
+use crate::sql::Connection;
 use crate::{Direction, Error, View, migration};
 
 /// The statements that a read made.
 #[expect(unsafe_code, reason = "the library does not list its statements")]
-fn statements(connection: &Connection) -> Vec<String> {
+fn statements(connection: &rusqlite::Connection) -> Vec<String> {
     let mut found = Vec::new();
     let mut statement = std::ptr::null_mut();
     loop {
@@ -29,15 +30,17 @@ fn statements(connection: &Connection) -> Vec<String> {
 
 /// How the statements of a read are carried out, a line for each table and each sorting.
 fn plans(read: impl Fn(&View<'_>, &SessionId) -> Result<(), Error>) -> Vec<String> {
-    let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(migration::SCHEMA).unwrap();
-    connection.set_prepared_statement_cache_capacity(64);
+    let file = rusqlite::Connection::open_in_memory().unwrap();
+    file.execute_batch(migration::SCHEMA).unwrap();
+    file.set_prepared_statement_cache_capacity(64);
+    let connection = Connection::from(file);
     read(&View::new(&connection), &SessionId::trusted("ses_1")).unwrap();
+    let Connection::Sqlite(file) = &connection else {
+        unreachable!()
+    };
     let mut lines = Vec::new();
-    for statement in statements(&connection) {
-        let mut explained = connection
-            .prepare(&format!("EXPLAIN QUERY PLAN {statement}"))
-            .unwrap();
+    for statement in statements(file) {
+        let mut explained = file.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
         let count = explained.parameter_count();
         let rows = explained
             .query_map(rusqlite::params_from_iter(vec!["1"; count]), |row| {

@@ -1,5 +1,6 @@
 //! What durable events change in the tables: the read models (reference `sessions.md` §5).
 
+mod content;
 mod conversation;
 
 use crate::sql::{Connection, Optional as _, params};

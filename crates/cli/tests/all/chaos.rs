@@ -11,6 +11,7 @@ mod process;
 mod reconnect;
 mod replay;
 mod tails;
+mod together;
 mod wire;
 
 use std::collections::BTreeMap;

@@ -305,7 +305,11 @@ impl Of<'_> {
     /// What happens to one text, thought or call of an answer.
     fn change_content(&self, event: &SessionEvent) -> Result<(), Error> {
         let Some(id) = event.answer() else { return Ok(()) };
-        self.change(id, |_, answer| change_content(answer, event, self.at))
+        let change = |answer: &mut Answer| change_content(answer, event, self.at);
+        match super::content::change(self.connection, self.id, id, event, change)? {
+            true => Ok(()),
+            false => Err(self.missing("answer", id.as_str())),
+        }
     }
 
     fn set_revert(&self, revert: Option<&str>) -> Result<(), Error> {
