@@ -151,7 +151,8 @@ impl Answer {
         local.next().is_some() && self.open_calls().next().is_none()
     }
 
-    fn calls(&self) -> impl Iterator<Item = &ToolCallContent> {
+    /// All its calls, in order.
+    pub fn calls(&self) -> impl Iterator<Item = &ToolCallContent> {
         self.content.iter().filter_map(|content| match content {
             AnswerContent::Tool(call) => Some(&**call),
             _ => None,
@@ -220,6 +221,19 @@ pub struct ToolCallContent {
     pub state: CallState,
     /// When.
     pub time: CallTime,
+}
+
+impl ToolCallContent {
+    /// Its arguments; none as long as they are being written.
+    #[must_use]
+    pub fn input(&self) -> Object {
+        match &self.state {
+            CallState::Pending { .. } => Object::new(),
+            CallState::Running { input, .. }
+            | CallState::Completed { input, .. }
+            | CallState::Error { input, .. } => input.clone(),
+        }
+    }
 }
 
 /// Who runs a tool.

@@ -11,12 +11,14 @@ mod doc;
 mod file;
 mod form;
 mod index;
+mod job;
 mod model;
 mod permission;
 mod search;
 mod session;
 mod tool;
 mod upload;
+mod user;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -84,6 +86,15 @@ fn all() -> Vec<Operation> {
             attempt::retry;
         post "/api/sessions/{id}/attempt/abandon" "sessions.attempt.abandon" JSON "Ends it as it is"
             attempt::abandon;
+        post "/api/session/{sessionID}/shell" "durable.shell" JSON
+            "Runs a command line of the user in a durable session" user::shell, Body user::CommandLine;
+        post "/api/session/{sessionID}/skill" "durable.skill" JSON
+            "Calls for a skill in a durable session as the user" user::skill, Body user::SkillCall;
+        get "/api/session/{sessionID}/job" "durable.job.list" JSON
+            "What a session has in the background or had there" job::list;
+        get "/api/session/{sessionID}/job/{jobID}" "durable.job.get" JSON "One of them" job::get;
+        post "/api/session/{sessionID}/job/{jobID}/cancel" "durable.job.cancel" JSON
+            "Stops it with everything that belongs to it" job::cancel;
         delete "/api/sessions/{id}" "sessions.delete" JSON "Deletes a session and those that it started"
             session::remove;
 

@@ -161,6 +161,7 @@ impl From<opencode_session::Error> for ApiError {
             Error::Config(error) => error.into(),
             Error::AgentNotFound { .. }
             | Error::CommandNotFound { .. }
+            | Error::SkillNotFound { .. }
             | Error::DefaultAgent { .. }
             | Error::NoAgent
             | Error::Catalog(_)

@@ -9,6 +9,7 @@ mod history;
 mod lease;
 mod resume;
 mod revert;
+mod user;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use opencode_schema::time::now;
 use opencode_schema::{MessageId, SessionEvent, SessionId};
 use opencode_store::Owed;
 
-pub(crate) use self::drain::drain;
+pub(crate) use self::drain::{drain, settlement};
 pub(crate) use self::lease::Owner;
 pub use self::resume::LeftBehind;
 use crate::{Engine, Error, Location, attachment};
@@ -69,6 +70,7 @@ impl Engine {
             resume,
         } = admission;
         self.session(&session_id).await?;
+        self.settle_lost_jobs(Some(&session_id)).await;
         let id = id.unwrap_or_default();
         let asked = id.clone();
         let known = self.inner.store.read(move |view| view.session_input(&asked));

@@ -378,6 +378,7 @@ impl Engine {
             tracing::warn!("background work did not end in time");
         }
         self.inner.ending.cancel();
+        self.leave_jobs().await;
         if let Err(error) = self.inner.store.flush().await {
             tracing::debug!(%error, "ending");
         }

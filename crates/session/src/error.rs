@@ -27,6 +27,14 @@ pub enum Error {
         /// Names that could be asked for.
         available: Vec<String>,
     },
+    /// There is no such skill.
+    #[error("Skill not found: \"{name}\". Available skills: {}", available.join(", "))]
+    SkillNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// Names that could be asked for.
+        available: Vec<String>,
+    },
     /// The agent that configuration names as default cannot be it.
     #[error("default agent \"{name}\" {reason}")]
     DefaultAgent {

@@ -9,7 +9,7 @@ use opencode_permission::{Dismissed, Question, Refusal};
 use opencode_schema::permission::{Ruleset, ToolReference};
 use opencode_schema::session::Todo;
 use opencode_schema::{EventBody, Object, QuestionId, SessionId, question};
-use opencode_tool::contract::{Delegated, Task};
+use opencode_tool::contract::{Background, Delegated, JobInfo, Task};
 use opencode_tool::{Ask, Call, Failure, Host, Output};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -240,14 +240,25 @@ impl Host for StepHost {
         subagent::run(&self.engine, &self.location, &self.caller, call, task).boxed()
     }
 
-    fn background(&self, call: &Call, work: BoxFuture<'static, Option<String>>) -> Result<(), Failure> {
+    fn background<'a>(&'a self, call: &'a Call, work: Background) -> BoxFuture<'a, Result<(), Failure>> {
         if self.caller.session.parent_id.is_some() {
-            return Err(Failure::told(
+            let refused = Failure::told(
                 "A task leaves nothing behind when it is done: run the command without `background`.",
-            ));
+            );
+            return std::future::ready(Err(refused)).boxed();
         }
-        background::go_on(&self.engine, &self.location, &call.session_id, work);
-        Ok(())
+        background::go_on(&self.engine, &self.location, call, self.is_durable, work)
+    }
+
+    fn jobs<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<JobInfo>, Failure>> {
+        background::listed(&self.engine, call).boxed()
+    }
+
+    fn stop_task<'a>(&'a self, call: &'a Call, id: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+        let stopping = self.engine.stop_job(&call.session_id, id);
+        stopping
+            .map(|stopped| stopped.map_err(|error| Failure::told(error.to_string())))
+            .boxed()
     }
 
     fn claim_instructions<'a>(

@@ -14,12 +14,12 @@ use opencode_schema::agent::Mode;
 use opencode_schema::permission::{Action, Ruleset};
 use opencode_schema::session::{Session, Todo};
 use opencode_schema::{EventBody, MessageId, Object, SessionId, question};
-use opencode_tool::contract::{Delegated, Subagent, Task};
+use opencode_tool::contract::{Background, Delegated, JobInfo, Subagent, Task};
 use opencode_tool::{Ask, Call, Definition, Failure, Host, Output, schema};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Engine, Error, Hit, IndexQuestion, Location, subagent, todos};
+use crate::{Engine, Error, Hit, IndexQuestion, Location, background, subagent, todos};
 
 /// Tools that work on a session.
 const OF_SESSIONS: [&str; 5] = ["task", "question", "todowrite", "todoread", "skill"];
@@ -296,6 +296,7 @@ impl Host for ManualHost {
                 .model_for(&self.location, Some(&session), Some(&call.agent), None)
                 .await;
             let caller = subagent::Caller {
+                is_durable: false,
                 session,
                 model: model.map_err(|error| Failure::Told(error.to_string()))?,
                 variant: None,
@@ -305,10 +306,23 @@ impl Host for ManualHost {
         .boxed()
     }
 
-    fn background(&self, _: &Call, _: BoxFuture<'static, Option<String>>) -> Result<(), Failure> {
-        Err(Failure::told(
-            "Nothing can go on in the background of a single call.",
-        ))
+    fn background<'a>(&'a self, _: &'a Call, _: Background) -> BoxFuture<'a, Result<(), Failure>> {
+        let refused = Failure::told("Nothing can go on in the background of a single call.");
+        std::future::ready(Err(refused)).boxed()
+    }
+
+    fn jobs<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<JobInfo>, Failure>> {
+        match &self.session {
+            Some(_) => background::listed(&self.engine, call).boxed(),
+            None => std::future::ready(Ok(Vec::new())).boxed(),
+        }
+    }
+
+    fn stop_task<'a>(&'a self, call: &'a Call, id: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+        let stopping = self.engine.stop_job(&call.session_id, id);
+        stopping
+            .map(|stopped| stopped.map_err(|error| Failure::told(error.to_string())))
+            .boxed()
     }
 
     fn claim_instructions<'a>(

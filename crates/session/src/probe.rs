@@ -10,7 +10,7 @@ use opencode_schema::agent::Agent;
 use opencode_schema::permission::{Action, Ruleset};
 use opencode_schema::session::Todo;
 use opencode_schema::{EventBody, MessageId, Object, question};
-use opencode_tool::contract::{Delegated, Task};
+use opencode_tool::contract::{Background, Delegated, JobInfo, Task};
 use opencode_tool::{Ask, Call, Failure, Host, Output};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -131,10 +131,16 @@ impl Host for ByHand {
         needs_turn("tasks are given away")
     }
 
-    fn background(&self, _: &Call, _: BoxFuture<'static, Option<String>>) -> Result<(), Failure> {
-        Err(Failure::told(
-            "Nothing can go on in the background of a single call.",
-        ))
+    fn background<'a>(&'a self, _: &'a Call, _: Background) -> BoxFuture<'a, Result<(), Failure>> {
+        needs_turn("commands go on in the background")
+    }
+
+    fn jobs<'a>(&'a self, _: &'a Call) -> BoxFuture<'a, Result<Vec<JobInfo>, Failure>> {
+        ready(Ok(Vec::new())).boxed()
+    }
+
+    fn stop_task<'a>(&'a self, _: &'a Call, _: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+        ready(Ok(false)).boxed()
     }
 
     fn claim_instructions<'a>(&'a self, _: &'a Call, _: Vec<PathBuf>) -> BoxFuture<'a, Vec<PathBuf>> {

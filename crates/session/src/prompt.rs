@@ -96,6 +96,7 @@ impl Engine {
         let session_id = prompt.session_id.clone();
         let no_reply = prompt.no_reply;
         let location = &self.refreshed(location).await;
+        self.settle_lost_jobs(Some(&session_id)).await;
         let stored = match self.admit(location, prompt).await {
             Ok(stored) => stored,
             Err(error) => {
@@ -108,6 +109,12 @@ impl Engine {
         }
         let answer = self.run(location, &session_id).await?;
         Ok(answer.unwrap_or(stored))
+    }
+
+    /// Stores a prompt that nobody answers yet.
+    pub(crate) async fn store_prompt(&self, location: &Arc<Location>, prompt: Prompt) -> Result<(), Error> {
+        let location = self.refreshed(location).await;
+        self.admit(&location, prompt).await.map(drop)
     }
 
     /// [`Engine::prompt`] as work of the engine's own: it goes on when nobody waits for it, and the end of the

@@ -108,9 +108,19 @@ impl Engine {
 
     /// Lets the tasks that a session waits for go on in the background. False when it waits for none, or when
     /// that is not switched on.
-    #[must_use]
-    pub fn send_to_background(&self, session_id: &SessionId) -> bool {
-        self.has_background() && self.inner.delegations.detach(session_id)
+    pub async fn send_to_background(&self, session_id: &SessionId) -> bool {
+        if !self.has_background() || !self.inner.delegations.detach(session_id) {
+            return false;
+        }
+        let id = session_id.clone();
+        let kept = self
+            .inner
+            .store
+            .write(move |transaction| transaction.detach_tasks(&id));
+        if let Err(error) = kept.await {
+            tracing::warn!(%error, "a task in the background is not told of when the program is killed");
+        }
+        true
     }
 
     /// Whether tasks may run in the background.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencode_catalog::Choice;
-use opencode_process::{Ending, Environment, Event, ShellCommand};
+use opencode_process::{Ending, Environment, Event, Running, ShellCommand};
 use opencode_schema::id::call_id;
 use opencode_schema::message::{AssistantMessage, MessageModel, MessagePath, UserMessage, UserTime};
 use opencode_schema::part::{CompletedTime, Span, ToolPart};
@@ -22,6 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::prompt::synthetic;
 use crate::{Engine, Error, Location, revert};
+
+/// What stands in the place of the output of a command whose program ended before it did.
+pub(crate) const INTERRUPTED: &str =
+    "<metadata>\nInterrupted: the program ended while this ran, and what was printed is gone\n</metadata>";
 
 /// How often what comes out is shown at most.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
@@ -220,23 +224,9 @@ impl Shell {
     }
 
     async fn execute(&mut self, location: &Location, command: &str, cancel: &CancellationToken) -> ToolState {
-        let mut environment = Environment::default();
-        environment.set("TERM", "dumb");
-        let started = ShellCommand {
-            shell: location.user_shell(),
-            command: command.to_owned(),
-            directory: location.directory.clone(),
-            environment,
-            as_user: true,
-            sandbox: None,
-            input: false,
-            timeout: None,
-            cancel: cancel.clone(),
-        }
-        .start();
-        let mut running = match started {
+        let mut running = match start(location, command, cancel) {
             Ok(running) => running,
-            Err(error) => return self.failed(error.to_string()),
+            Err(reason) => return self.failed(reason),
         };
         let mut transcript = Transcript::new(&location.truncation);
         let (mut show_at, mut fresh) = (Instant::now(), false);
@@ -259,11 +249,7 @@ impl Shell {
                 show_at = Instant::now() + SHOW_EVERY;
             }
         };
-        transcript.close().await;
-        let mut output = transcript.finish().await.told();
-        if ending == Ending::Cancelled {
-            output.push_str("\n\n<metadata>\nUser aborted the command\n</metadata>");
-        }
+        let output = printed(transcript, ending).await;
         ToolState::Completed {
             input: self.input.clone(),
             metadata: metadata(output.clone()),
@@ -310,6 +296,52 @@ impl Shell {
             tracing::debug!(%error, "output of a command could not be shown");
         }
     }
+}
+
+/// Starts a command line as the user would.
+fn start(location: &Location, command: &str, cancel: &CancellationToken) -> Result<Running, String> {
+    let mut environment = Environment::default();
+    environment.set("TERM", "dumb");
+    let started = ShellCommand {
+        shell: location.user_shell(),
+        command: command.to_owned(),
+        directory: location.directory.clone(),
+        environment,
+        as_user: true,
+        sandbox: None,
+        input: false,
+        timeout: None,
+        cancel: cancel.clone(),
+    }
+    .start();
+    started.map_err(|error| error.to_string())
+}
+
+/// What a command that has ended printed.
+async fn printed(mut transcript: Transcript<'_>, ending: Ending) -> String {
+    transcript.close().await;
+    let mut output = transcript.finish().await.told();
+    if ending == Ending::Cancelled {
+        output.push_str("\n\n<metadata>\nUser aborted the command\n</metadata>");
+    }
+    output
+}
+
+/// Runs a command line of the user until it ends, and gives what it printed, or why it was not run.
+pub(crate) async fn run_to_end(
+    location: &Location,
+    command: &str,
+    cancel: &CancellationToken,
+) -> Result<String, String> {
+    let mut running = start(location, command, cancel)?;
+    let mut transcript = Transcript::new(&location.truncation);
+    let ending = loop {
+        match running.next().await {
+            Event::Output(bytes) => transcript.push(&bytes).await,
+            Event::Ended(ending) => break ending,
+        }
+    };
+    Ok(printed(transcript, ending).await)
 }
 
 fn metadata(output: String) -> Object {

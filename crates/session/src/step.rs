@@ -317,6 +317,7 @@ impl Step<'_> {
     /// Who gives a task away, when a tool does.
     pub(crate) fn caller(&self) -> subagent::Caller {
         subagent::Caller {
+            is_durable: self.is_durable,
             session: self.session.clone(),
             model: opencode_catalog::Choice {
                 provider_id: self.model.provider_id.clone(),

@@ -1,5 +1,6 @@
 //! Tasks for other agents: a session of their own each (reference `agent-loop.md` §13, `tools.md` «task»).
 
+mod durable;
 pub(crate) mod user;
 
 use std::sync::Arc;
@@ -11,16 +12,17 @@ use opencode_schema::agent::{Agent, AgentModel, Mode};
 use opencode_schema::input::PartInput;
 use opencode_schema::part::ToolPart;
 use opencode_schema::permission::{Action, Rule, Ruleset};
-use opencode_schema::session::Session;
+use opencode_schema::session::{Session, SessionModel};
 use opencode_schema::{MessageWithParts, Object, PartBody, SessionId, ToolState, WorkspaceId};
+use opencode_store::{JobKind, JobStatus};
 use opencode_tool::contract::{Delegated, Progress, Task};
-use opencode_tool::{Call, Failure, task};
+use opencode_tool::{Call, Failure, jobs, task};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::delegations::{After, End, Entered, Waited, Work};
 use crate::lifecycle::{NewSession, SessionChange};
-use crate::prompt::Prompt;
+use crate::prompt::{DEFAULT_VARIANT, Prompt};
 use crate::{Engine, Error, Location, command};
 
 /// How deep tasks may be given on when configuration does not say.
@@ -32,6 +34,8 @@ pub(crate) struct Caller {
     pub(crate) session: Session,
     pub(crate) model: Choice,
     pub(crate) variant: Option<String>,
+    /// The session is a durable one; then those of its tasks are, too.
+    pub(crate) is_durable: bool,
 }
 
 /// Gives a task of a tool call to another agent, and waits for its answer unless it is for the background.
@@ -52,9 +56,7 @@ pub(crate) async fn run(
 struct Prepared {
     /// Who gave it.
     parent: SessionId,
-    /// The agent that gave it, and the variant of its model.
-    agent: Option<String>,
-    variant: Option<String>,
+    is_durable: bool,
     description: String,
     background: bool,
     prompt: Prompt,
@@ -79,22 +81,6 @@ async fn begin(
         })?;
     check_depth(engine, location, &caller.session).await?;
     let rules = child_rules(location, &caller.session, agent);
-    let session = match resumed(engine, location, caller, task, &rules).await? {
-        Some(session) => session,
-        None => {
-            let new = NewSession {
-                id: None,
-                parent_id: Some(caller.session.id.clone()),
-                title: Some(format!("{} (@{} subagent)", task.description, agent.name)),
-                agent: Some(agent.name.clone()),
-                model: None,
-                permission: Some(rules),
-                metadata: None,
-                workspace_id: caller.session.workspace_id.clone().map(WorkspaceId::trusted),
-            };
-            engine.create_session(location, new).await.map_err(told)?
-        }
-    };
     let own = agent.model.as_ref().map(
         |AgentModel {
              provider_id,
@@ -110,6 +96,22 @@ async fn begin(
         None
     };
     let model = own.unwrap_or_else(|| caller.model.clone());
+    let session = match resumed(engine, location, caller, task, &rules).await? {
+        Some(session) => session,
+        None => {
+            let new = NewSession {
+                id: None,
+                parent_id: Some(caller.session.id.clone()),
+                title: Some(format!("{} (@{} subagent)", task.description, agent.name)),
+                agent: Some(agent.name.clone()),
+                model: caller.is_durable.then(|| chosen(&model, variant.as_deref())),
+                permission: Some(rules),
+                metadata: None,
+                workspace_id: caller.session.workspace_id.clone().map(WorkspaceId::trusted),
+            };
+            engine.create_session(location, new).await.map_err(told)?
+        }
+    };
     let mut metadata = Object::from_iter([
         ("parentSessionId".to_owned(), json!(caller.session.id)),
         ("sessionId".to_owned(), json!(session.id)),
@@ -129,8 +131,7 @@ async fn begin(
     prompt.variant = variant;
     Ok(Prepared {
         parent: caller.session.id.clone(),
-        agent: caller.session.agent.clone(),
-        variant: caller.variant.clone(),
+        is_durable: caller.is_durable,
         description: task.description.clone(),
         background: task.background,
         prompt,
@@ -187,8 +188,7 @@ impl Prepared {
     ) -> Result<Delegated, Failure> {
         let Self {
             parent,
-            agent,
-            variant,
+            is_durable,
             description,
             background,
             prompt,
@@ -208,10 +208,22 @@ impl Prepared {
             }
             Entered::Added => None,
             Entered::Begun(begun) => {
+                let mut job = engine.new_job(jobs::new_id(), &parent, JobKind::Task, description.clone());
+                job.child = Some(session_id.clone());
+                job.is_durable = is_durable;
+                job.is_background = background;
+                let id = job.id.clone();
+                if let Err(error) = engine.begin_job(location, job).await {
+                    let _ = engine
+                        .inner
+                        .delegations
+                        .conclude(&session_id, &begun.work, &End::Stopped);
+                    return Err(told(error));
+                }
                 let giver = Giver {
                     session_id: parent,
-                    agent,
-                    variant,
+                    job: id,
+                    is_durable,
                     description,
                 };
                 let work = work(engine.clone(), Arc::clone(location), begun.work, giver);
@@ -252,8 +264,9 @@ impl Prepared {
 /// Who gave a task, and is told what came of it when nobody waits.
 struct Giver {
     session_id: SessionId,
-    agent: Option<String>,
-    variant: Option<String>,
+    /// The row of the task.
+    job: String,
+    is_durable: bool,
     description: String,
 }
 
@@ -265,14 +278,13 @@ fn work(engine: Engine, location: Arc<Location>, mut work: Work, giver: Giver) -
         let delegations = Arc::clone(&engine.inner.delegations);
         let _guard = work.guard(&delegations, &id);
         loop {
-            let end = piece(&engine, &location, &work.prompt, &work.cancel).await;
+            let end = piece(&engine, &location, &work.prompt, giver.is_durable, &work.cancel).await;
             match delegations.conclude(&id, &work, &end) {
                 After::Next(prompt) => work.prompt = *prompt,
-                After::Told => return,
+                After::Told => return giver.hear(&engine, &location, &id, &end, false).await,
                 After::Tell => {
-                    let parent = giver.session_id.clone();
-                    tell(&engine, &location, &id, giver, &end).await;
-                    return delegations.told(&parent);
+                    giver.hear(&engine, &location, &id, &end, true).await;
+                    return delegations.told(&giver.session_id);
                 }
             }
         }
@@ -285,51 +297,67 @@ async fn piece(
     engine: &Engine,
     location: &Arc<Location>,
     prompt: &Prompt,
+    is_durable: bool,
     cancel: &CancellationToken,
 ) -> End {
     let id = &prompt.session_id;
+    let answering = async {
+        match is_durable {
+            true => durable::answer(engine, location, prompt).await,
+            false => answer(engine, location, prompt).await,
+        }
+    };
     let answer = tokio::select! {
         biased;
         () = cancel.cancelled() => {
             engine.inner.coordinator.stop(id).await;
             return End::Stopped;
         }
-        answer = engine.prompt(location, prompt.clone()) => answer,
+        answer = answering => answer,
     };
-    let failed = |reason: &str| End::Failure(format!("Subagent failed (task_id: {id}): {reason}"));
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => return failed(&error.to_string()),
-    };
+    match answer {
+        Ok(text) => End::Answer(text),
+        Err(reason) => End::Failure(format!("Subagent failed (task_id: {id}): {reason}")),
+    }
+}
+
+/// The last words that answer a prompt, or why there are none.
+async fn answer(engine: &Engine, location: &Arc<Location>, prompt: &Prompt) -> Result<String, String> {
+    let answer = engine.prompt(location, prompt.clone()).await;
+    let answer = answer.map_err(|error| error.to_string())?;
     if let Some(reason) = failure_of(&answer) {
-        return failed(&reason);
+        return Err(reason);
     }
     let text = answer.parts.into_iter().rev().find_map(|part| match part.body {
         PartBody::Text(text) => Some(text.text),
         _ => None,
     });
-    End::Answer(text.unwrap_or_default())
+    Ok(text.unwrap_or_default())
 }
 
-/// Tells the session that gave a task what came of it: a prompt of its own, which wakes the session or joins
-/// what it does.
-async fn tell(engine: &Engine, location: &Arc<Location>, id: &SessionId, giver: Giver, end: &End) {
-    let result = match end {
-        End::Answer(text) => Ok(text.as_str()),
-        End::Failure(reason) => Err(reason.as_str()),
-        End::Stopped => return,
-    };
-    let notice = task::notice(id, &giver.description, result);
-    let session = match engine.session(&giver.session_id).await {
-        Ok(session) => session,
-        Err(error) => return tracing::debug!(%error, "nobody is left to be told of a task"),
-    };
-    let mut prompt = Prompt::notice(giver.session_id, notice);
-    prompt.agent = session.agent.or(giver.agent);
-    prompt.variant = giver.variant;
-    // A failure has been told to whoever listens.
-    if let Err(error) = engine.prompt(location, prompt).await {
-        tracing::debug!(%error, "the end of a task could not be told");
+impl Giver {
+    /// Writes down what came of the task. With `tell` nobody waits for it: the session goes to work because of it,
+    /// or hears it in what it does.
+    async fn hear(&self, engine: &Engine, location: &Arc<Location>, id: &SessionId, end: &End, tell: bool) {
+        let (status, result) = match end {
+            End::Answer(text) => (JobStatus::Completed, Ok(text.as_str())),
+            End::Failure(reason) => (JobStatus::Error, Err(reason.as_str())),
+            End::Stopped => (JobStatus::Cancelled, Err("It was stopped.")),
+        };
+        let notice = task::notice(id, &self.description, result);
+        // A failure has been told to whoever listens.
+        if let Err(error) = engine.end_job(location, &self.job, status, &notice, tell).await {
+            tracing::debug!(%error, "the end of a task could not be told");
+        }
+    }
+}
+
+/// A model as sessions name it.
+fn chosen(model: &Choice, variant: Option<&str>) -> SessionModel {
+    SessionModel {
+        id: model.model_id.clone(),
+        provider_id: model.provider_id.clone(),
+        variant: Some(variant.unwrap_or(DEFAULT_VARIANT).to_owned()),
     }
 }
 

@@ -28,6 +28,14 @@ impl View<'_> {
         message(self.raw(), session, id)
     }
 
+    /// Whether a message of any session has this id.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn is_message(&self, id: &MessageId) -> Result<bool, Error> {
+        Ok(owner(self.raw(), id)?.is_some())
+    }
+
     /// Messages of a durable session, at most `limit`, from behind `anchor` in the direction of the list. One
     /// that is not there has nothing behind it.
     ///

@@ -84,11 +84,20 @@ impl Transaction<'_> {
         })
     }
 
-    /// Takes a waiting prompt into the conversation.
+    /// Takes a waiting prompt into the conversation. What tells of a job is said by the program, not by the user.
     ///
     /// # Errors
     /// [`Error::Refused`] when it does not wait any more.
     pub fn promote(&mut self, input: SessionInput) -> Result<(), Error> {
+        if self.tells_of_job(&input.id)? {
+            let event = SessionEvent::Synthetic {
+                timestamp: input.time_created,
+                session_id: input.session_id,
+                message_id: input.id,
+                text: input.prompt.text,
+            };
+            return self.publish(event.into());
+        }
         let event = SessionEvent::Prompted {
             timestamp: input.time_created,
             session_id: input.session_id,

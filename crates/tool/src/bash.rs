@@ -21,15 +21,15 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
-use crate::jobs::Jobs;
+use crate::contract::{Background, Call, Definition, Failure, Output, Scope, Tool, arguments, schema_of};
+use crate::jobs::{self, Jobs};
 pub use transcript::{End, Transcript};
 
 pub(crate) const NAME: &str = "bash";
 const DESCRIPTION: &str = include_str!("descriptions/bash.md");
 
 /// What a model is told where commands may go on in the background.
-const BACKGROUND: &str = "\n\nWith `background` a command goes on after the call, without a limit unless you give `timeout`. \
+pub(crate) const BACKGROUND: &str = "\n\nWith `background` a command goes on after the call, without a limit unless you give `timeout`. \
     You get the id of a job for the `job` tool, and are told when it has ended. Do not use `&` for that.";
 
 /// What a command gets beyond its timeout, so that one that knows its limit can end by itself.
@@ -192,32 +192,49 @@ pub(crate) fn shell_command(
     }
 }
 
-/// Starts a command that goes on after the call.
+/// Starts a command that goes on after the call, and gives the name of its job and what a model is told of it.
+pub(crate) async fn begin_job(
+    call: &Call,
+    jobs: &Arc<Jobs>,
+    command: String,
+    directory: PathBuf,
+    timeout: Option<Duration>,
+) -> Result<(String, String), Failure> {
+    prepare(&call.scope).await;
+    let id = jobs::new_id();
+    let work = Background {
+        id: id.clone(),
+        title: command.clone(),
+        start: {
+            let (id, jobs, session_id) = (id.clone(), Arc::clone(jobs), call.session_id.clone());
+            let command = shell_command(call, command, directory, timeout);
+            Box::new(move || {
+                let followed = jobs.start(id, &session_id, command);
+                let followed = followed.map_err(|error| Failure::told(error.to_string()))?;
+                Ok(followed.end().boxed())
+            })
+        },
+    };
+    call.host.background(call, work).await?;
+    let told = format!(
+        "Runs in the background as {id}. You are told when it has ended; until then look at it with the `job` tool."
+    );
+    Ok((id, told))
+}
+
 async fn begin(
     call: &Call,
-    jobs: &Jobs,
+    jobs: &Arc<Jobs>,
     command: String,
     directory: PathBuf,
     timeout: Option<u64>,
 ) -> Result<Output, Failure> {
-    prepare(&call.scope).await;
     let timeout = timeout.map(Duration::from_millis);
-    let followed = jobs
-        .start(
-            &call.session_id,
-            shell_command(call, command.clone(), directory, timeout),
-        )
-        .map_err(|error| Failure::told(error.to_string()))?;
-    let job = Arc::clone(&followed.job);
-    call.host.background(call, followed.end().boxed())?;
-    let output = format!(
-        "Runs in the background as {id}. You are told when it has ended; until then look at it with the `job` tool.",
-        id = job.id
-    );
+    let (id, output) = begin_job(call, jobs, command.clone(), directory, timeout).await?;
     let mut metadata = output_metadata(output.clone());
     metadata.insert("exit".into(), Value::Null);
     metadata.insert("truncated".into(), false.into());
-    metadata.insert("jobId".into(), job.id.clone().into());
+    metadata.insert("jobId".into(), id.into());
     metadata.insert("background".into(), true.into());
     Ok(Output {
         title: command,

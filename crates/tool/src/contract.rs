@@ -187,12 +187,19 @@ pub trait Host: Send + Sync {
     /// Gives a task to another agent, and waits for its answer unless it goes on in the background.
     fn delegate<'a>(&'a self, call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>>;
 
-    /// Does something that goes on after the call and after the turn. The text that it gives is told to the
-    /// session, which goes to work because of it.
+    /// Does something that goes on after the call and after the turn. Its end is told to the session, which goes
+    /// to work because of it. That it runs is written down before it begins.
     ///
     /// # Errors
-    /// [`Failure::Told`] where nothing can go on.
-    fn background(&self, call: &Call, work: BoxFuture<'static, Option<String>>) -> Result<(), Failure>;
+    /// [`Failure::Told`] where nothing can go on; those of its start.
+    fn background<'a>(&'a self, call: &'a Call, work: Background) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// What the session has in the background or had there, also what another run of the program began, in the
+    /// order of its start.
+    fn jobs<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Vec<JobInfo>, Failure>>;
+
+    /// Stops a task that the session has in the background. False when it does not run.
+    fn stop_task<'a>(&'a self, call: &'a Call, id: &'a str) -> BoxFuture<'a, Result<bool, Failure>>;
 
     /// Those of `candidates` (absolute paths of rules files) that the model has not seen yet, in the same
     /// order: neither in the system prompt nor by an earlier read. They count as seen from then on.
@@ -242,6 +249,64 @@ pub struct Delegated {
     pub progress: Progress,
     /// Facts for the result's metadata.
     pub metadata: Object,
+}
+
+/// Work that goes on in the background.
+pub struct Background {
+    /// Its name, `job_…`.
+    pub id: String,
+    /// What it is, for people: the command line.
+    pub title: String,
+    /// Begins it.
+    pub start: Box<Start>,
+}
+
+/// Begins work that goes on.
+pub type Start = dyn FnOnce() -> Result<BoxFuture<'static, JobEnd>, Failure> + Send;
+
+/// How work in the background ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobEnd {
+    /// Whether it went well.
+    pub outcome: JobOutcome,
+    /// What the session is told.
+    pub text: String,
+    /// Somebody knows already, or does not want to.
+    pub is_known: bool,
+}
+
+impl JobEnd {
+    /// What the session has to be told, if anything.
+    #[must_use]
+    pub fn notice(self) -> Option<String> {
+        (!self.is_known).then_some(self.text)
+    }
+}
+
+/// Whether work in the background went well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobOutcome {
+    /// It came to its end.
+    Completed,
+    /// It failed, or took too long.
+    Failed,
+    /// It was stopped.
+    Stopped,
+}
+
+/// Work in the background as its session knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobInfo {
+    /// Its name.
+    pub id: String,
+    /// How far it is, in a word.
+    pub status: String,
+    /// The command line, or the task in few words.
+    pub title: String,
+    /// The session that works on it, if it is a task.
+    pub task: Option<SessionId>,
+    /// What came of it.
+    pub result: Option<String>,
 }
 
 /// How far a task is that was given away.

@@ -9,6 +9,7 @@ mod apply_patch;
 mod bash;
 mod bound;
 mod edit;
+mod job;
 mod locate;
 mod mime;
 mod question;
@@ -16,6 +17,7 @@ mod read;
 mod schema;
 mod search;
 mod skill;
+mod task;
 mod todowrite;
 mod webfetch;
 mod websearch;
@@ -32,6 +34,7 @@ use crate::contract::{Call, Definition, Failure, Output, Scope, Tool};
 use crate::registry::Settings;
 
 pub(crate) use locate::{check, resource};
+pub(crate) use skill::with_facts as skill_facts;
 
 /// All of them, in the order of their names.
 pub(crate) fn tools(settings: Settings) -> Vec<Arc<dyn Tool>> {
@@ -53,6 +56,14 @@ pub(crate) fn tools(settings: Settings) -> Vec<Arc<dyn Tool>> {
         bounded(websearch::Websearch::new(settings.search)),
         bounded(write::Write),
     ]);
+    let tasks = settings.named.iter().any(|name| name == crate::task::NAME);
+    if tasks {
+        let background = settings.background_tasks;
+        tools.push(bounded(task::Delegation(crate::task::Task { background })));
+    }
+    if settings.background || (tasks && settings.background_tasks) {
+        tools.push(bounded(job::Job));
+    }
     tools
 }
 

@@ -1,5 +1,5 @@
 //! The `job` tool: commands that run in the background (beyond the reference; only where configuration lets
-//! `bash` start them).
+//! `bash` start them), and what else the session has there or had there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments};
-use crate::jobs::{self, Jobs, Page};
+use crate::contract::{Ask, Call, Definition, Failure, JobInfo, Output, Scope, Tool, arguments};
+use crate::jobs::{self, Page};
 
 /// The name of the tool.
 pub const NAME: &str = "job";
+pub(crate) const DESCRIPTION: &str = include_str!("descriptions/job.md");
 
 /// How long one call may wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
@@ -27,7 +28,7 @@ const MOST_INPUT: usize = 64 * 1024;
 pub struct Job;
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct Arguments {
+pub(crate) struct Arguments {
     /// What to do
     action: Action,
     /// The job; not for `list`
@@ -55,7 +56,7 @@ impl Tool for Job {
     }
 
     fn definition(&self, _scope: &Scope) -> Definition {
-        Definition::of::<Arguments>(include_str!("descriptions/job.md"))
+        Definition::of::<Arguments>(DESCRIPTION)
     }
 
     /// Who may run no commands has no jobs.
@@ -68,15 +69,16 @@ impl Tool for Job {
     }
 }
 
-async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
+pub(crate) async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     let wanted: Arguments = arguments(NAME, input)?;
-    let Some(jobs) = &call.scope.jobs else {
-        return Err(Failure::told("Commands do not run in the background here."));
-    };
+    let known = known(call).await?;
     if matches!(wanted.action, Action::List) {
-        return Ok(list(call, jobs));
+        return Ok(list(&known));
     }
-    let job = find(call, jobs, wanted.id.as_deref())?;
+    let job = match find(&known, wanted.id.as_deref())? {
+        Known::Here(job) => job,
+        Known::Told(job) => return of_engine(call, wanted.action, job).await,
+    };
     let text = match wanted.action {
         Action::Output | Action::List => {
             let wait = Duration::from_millis(wanted.wait.unwrap_or(0).into()).min(LONGEST_WAIT);
@@ -110,31 +112,101 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     })
 }
 
-fn find(call: &Call, jobs: &Jobs, id: Option<&str>) -> Result<Arc<jobs::Job>, Failure> {
+/// What a session has in the background, or had there.
+enum Known {
+    /// A command of this run of the program.
+    Here(Arc<jobs::Job>),
+    /// A task, or what the engine remembers.
+    Told(JobInfo),
+}
+
+impl Known {
+    fn id(&self) -> &str {
+        match self {
+            Self::Here(job) => &job.id,
+            Self::Told(job) => &job.id,
+        }
+    }
+
+    fn line(&self) -> String {
+        match self {
+            Self::Here(job) => format!("{}: {}: {}", job.id, job.status(), job.command),
+            Self::Told(job) => format!("{}: {}: {}", job.id, job.status, job.title),
+        }
+    }
+}
+
+/// All of it, in the order of its start.
+async fn known(call: &Call) -> Result<Vec<Known>, Failure> {
+    let here = call.scope.jobs.as_ref().map(|jobs| jobs.of(&call.session_id));
+    let mut here = here.unwrap_or_default();
+    let mut known: Vec<Known> = Vec::new();
+    for job in call.host.jobs(call).await? {
+        let place = here.iter().position(|own| own.id == job.id);
+        known.push(match place {
+            Some(place) => Known::Here(here.remove(place)),
+            None => Known::Told(job),
+        });
+    }
+    known.extend(here.into_iter().map(Known::Here));
+    Ok(known)
+}
+
+fn find(known: &[Known], id: Option<&str>) -> Result<Known, Failure> {
     let Some(id) = id else {
         return Err(Failure::told("This needs the id of a job."));
     };
-    jobs.get(&call.session_id, id).ok_or_else(|| {
-        let known: Vec<String> = jobs
-            .of(&call.session_id)
-            .iter()
-            .map(|job| job.id.clone())
-            .collect();
-        let known = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        };
-        Failure::told(format!("There is no job {id}. Jobs of this session: {known}"))
+    match known.iter().find(|job| job.id() == id) {
+        Some(Known::Here(job)) => Ok(Known::Here(Arc::clone(job))),
+        Some(Known::Told(job)) => Ok(Known::Told(job.clone())),
+        None => {
+            let ids: Vec<&str> = known.iter().map(Known::id).collect();
+            let ids = if ids.is_empty() {
+                "none".to_owned()
+            } else {
+                ids.join(", ")
+            };
+            Err(Failure::told(format!(
+                "There is no job {id}. Jobs of this session: {ids}"
+            )))
+        }
+    }
+}
+
+/// What can be done with a job whose process is not here.
+async fn of_engine(call: &Call, action: Action, mut job: JobInfo) -> Result<Output, Failure> {
+    let text = match (action, &job.task) {
+        (Action::Output | Action::List, _) => job.result.take().unwrap_or_else(|| "(nothing yet)".into()),
+        (Action::Input, Some(task)) => {
+            return Err(Failure::told(format!(
+                "{} is a task: go on with it by the `task` tool and `task_id` {task}.",
+                job.id
+            )));
+        }
+        (Action::Stop, Some(_)) if call.host.stop_task(call, &job.id).await? => {
+            job.status = "cancelled".to_owned();
+            "Stopped.".to_owned()
+        }
+        (Action::Input | Action::Stop, _) => {
+            return Err(Failure::told(format!(
+                "{} does not run any more: {}",
+                job.id, job.status
+            )));
+        }
+    };
+    let mut metadata = Object::new();
+    metadata.insert("jobId".into(), job.id.clone().into());
+    metadata.insert("status".into(), job.status.clone().into());
+    Ok(Output {
+        output: format!("{}: {}\n\n{text}", job.id, job.status),
+        title: job.title,
+        metadata,
+        ..Output::default()
     })
 }
 
-fn list(call: &Call, jobs: &Jobs) -> Output {
-    let all = jobs.of(&call.session_id);
-    let lines: Vec<String> = all
-        .iter()
-        .map(|job| format!("{}: {}: {}", job.id, job.status(), job.command))
-        .collect();
+fn list(known: &[Known]) -> Output {
+    let lines: Vec<String> = known.iter().map(Known::line).collect();
     let mut metadata = Object::new();
     metadata.insert("count".into(), lines.len().into());
     Output {

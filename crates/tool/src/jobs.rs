@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use log::{Log, Page};
 
+use crate::contract::{JobEnd, JobOutcome};
+
 /// Jobs of a place that may run at the same time.
 pub const MOST_RUNNING: usize = 16;
 /// Jobs that have ended and are remembered.
@@ -76,16 +78,27 @@ pub enum Error {
     Start(#[from] shell::Error),
 }
 
+/// A name for a job.
+#[must_use]
+pub fn new_id() -> String {
+    generate("job", Order::Ascending)
+}
+
 impl Jobs {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a command. Whoever starts it must let [`Followed::end`] run to its end.
+    /// Starts a command under this name ([`new_id`]). Whoever starts it must let [`Followed::end`] run to its end.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn start(&self, session_id: &SessionId, command: ShellCommand) -> Result<Followed, Error> {
+    pub fn start(
+        &self,
+        id: String,
+        session_id: &SessionId,
+        command: ShellCommand,
+    ) -> Result<Followed, Error> {
         let mut state = self.state();
         if state.is_closed {
             return Err(Error::Closed);
@@ -103,7 +116,7 @@ impl Jobs {
         }
         .start()?;
         let job = Arc::new(Job {
-            id: generate("job", Order::Ascending),
+            id,
             session_id: session_id.clone(),
             command: line,
             log: Mutex::default(),
@@ -254,8 +267,8 @@ pub struct Followed {
 }
 
 impl Followed {
-    /// Follows it to its end. Gives what its session has to be told, unless somebody knows already.
-    pub async fn end(self) -> Option<String> {
+    /// Follows it to its end.
+    pub async fn end(self) -> JobEnd {
         let Self {
             job,
             mut running,
@@ -274,19 +287,37 @@ impl Followed {
         job.news.notify_waiters();
         // Whoever says something at this moment holds it for a while.
         *job.input.lock().await = None;
-        if job.told.swap(true, Ordering::SeqCst) {
-            return None;
-        }
+        let is_known = job.told.swap(true, Ordering::SeqCst);
         let (output, is_all) = job.log().last(TOLD);
         let what = if is_all { "output" } else { "end of the output" };
-        Some(format!(
+        let text = format!(
             "<job id=\"{}\" status=\"{}\">\n<command>\n{}\n</command>\n<{what}>\n{output}\n</{what}>\n</job>",
             job.id,
             job.status(),
             job.command,
             what = what.replace(' ', "_"),
-        ))
+        );
+        let outcome = match ending {
+            Ending::Exited { code: Some(0), .. } => JobOutcome::Completed,
+            Ending::Exited { .. } | Ending::TimedOut => JobOutcome::Failed,
+            Ending::Cancelled => JobOutcome::Stopped,
+        };
+        JobEnd {
+            outcome,
+            text,
+            is_known,
+        }
     }
+}
+
+/// What a session is told of a command whose program ended before it did.
+#[must_use]
+pub fn lost(id: &str, command: &str) -> String {
+    format!(
+        "<job id=\"{id}\" status=\"lost\">\n<command>\n{command}\n</command>\n\
+         The program ended while this command ran, and what it printed is gone. It was not started again: look at \
+         what it did first.\n</job>"
+    )
 }
 
 /// Whoever waits for a job does not wait for ever when it is no longer followed.

@@ -32,6 +32,20 @@ pub struct Settings {
     pub named: Vec<String>,
 }
 
+impl Settings {
+    /// Whether a tool is the same under these settings as under others.
+    fn make_the_same(&self, tool: &str, others: &Self) -> bool {
+        match tool {
+            bash::NAME => {
+                self.command_timeout == others.command_timeout && self.background == others.background
+            }
+            task::NAME => self.background_tasks == others.background_tasks,
+            // The environment, which the others are made from, never changes.
+            _ => true,
+        }
+    }
+}
+
 /// The tools that exist, in the order in which they are registered.
 #[derive(Clone)]
 pub struct Registry {
@@ -42,12 +56,14 @@ pub struct Registry {
     search_for_everybody: bool,
     /// Every model works with all of them.
     all_for_everybody: bool,
+    settings: Settings,
 }
 
 impl Registry {
     /// The tools of the program.
     #[must_use]
     pub fn built_in(settings: Settings) -> Self {
+        let kept = settings.clone();
         let bash = settings
             .command_timeout
             .map_or_else(bash::Bash::default, |timeout| bash::Bash { timeout });
@@ -79,6 +95,7 @@ impl Registry {
             on_request: Vec::new(),
             search_for_everybody,
             all_for_everybody: false,
+            settings: kept,
         };
         if settings.plan_files {
             registry.add(Arc::new(plan_exit::PlanExit));
@@ -96,12 +113,35 @@ impl Registry {
     /// the limits of results already; [`Output::metadata`](crate::Output) is what is `structured` there.
     #[must_use]
     pub fn durable(settings: Settings) -> Self {
+        let tools = durable::tools(settings.clone());
+        let wanted = tools.iter().filter(|tool| tool.name() == task::NAME);
         Self {
-            tools: durable::tools(settings),
-            on_request: Vec::new(),
+            on_request: wanted.map(|tool| tool.name().to_owned()).collect(),
+            tools,
             search_for_everybody: true,
             all_for_everybody: true,
+            settings,
         }
+    }
+
+    /// Lets tools that are as they were before stay registered, so that whoever knows one can tell whether it still
+    /// is ([`Registry::holds`]).
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        for tool in &mut self.tools {
+            let is_same = self.settings.make_the_same(tool.name(), &before.settings);
+            if let Some(known) = before.get(tool.name()).filter(|_| is_same) {
+                *tool = Arc::clone(known);
+            }
+        }
+        self
+    }
+
+    /// Whether this very tool is registered: neither taken away since, nor registered anew.
+    #[must_use]
+    pub fn holds(&self, tool: &Arc<dyn Tool>) -> bool {
+        self.get(tool.name())
+            .is_some_and(|known| Arc::ptr_eq(known, tool))
     }
 
     /// Adds a tool behind all others. One that has its name already gives way to it.
@@ -361,6 +401,27 @@ mod tests {
                 .collect();
             assert_eq!(names, shown, "{about}");
         }
+    }
+
+    #[test]
+    fn what_is_as_it_was_stays_registered() {
+        let durable = |background| {
+            Registry::durable(Settings {
+                background,
+                ..Settings::default()
+            })
+        };
+        let before = durable(false);
+        let same = durable(false).after(&before);
+        let other = durable(true).after(&before);
+        let without = durable(false).after(&other);
+        for tool in &before.tools {
+            assert!(same.holds(tool), "{}", tool.name());
+            assert_eq!(other.holds(tool), tool.name() != bash::NAME, "{}", tool.name());
+        }
+        assert!(!before.holds(other.get("job").unwrap()), "it was not there");
+        assert!(!without.holds(other.get("job").unwrap()), "it was taken away");
+        assert!(!without.holds(other.get("bash").unwrap()));
     }
 
     #[test]

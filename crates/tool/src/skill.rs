@@ -11,6 +11,7 @@ use opencode_schema::skill::Skill as Entry;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool, arguments};
 
@@ -52,10 +53,16 @@ pub(crate) async fn load(call: &Call, input: Value) -> Result<Output, Failure> {
     call.ask(Ask {
         permission: NAME.into(),
         patterns: vec![name.clone()],
-        always: vec![name.clone()],
+        always: vec![name],
         metadata: Object::new(),
     })
     .await?;
+    loaded(skill, &call.cancel).await
+}
+
+/// A skill as whoever calls for it is given it.
+async fn loaded(skill: &Entry, cancel: &CancellationToken) -> Result<Output, Failure> {
+    let name = skill.name.clone();
     let folder = skill.folder();
     let mut output = format!(
         "<skill_content name=\"{name}\">\n# Skill: {name}\n\n{}\n\n",
@@ -70,7 +77,7 @@ pub(crate) async fn load(call: &Call, input: Value) -> Result<Output, Failure> {
         ));
     }
     let files = match folder {
-        Some(folder) => files(call, folder).await?,
+        Some(folder) => files(folder, cancel).await?,
         None => Vec::new(),
     };
     output.push_str(&format!(
@@ -87,6 +94,15 @@ pub(crate) async fn load(call: &Call, input: Value) -> Result<Output, Failure> {
     })
 }
 
+/// A skill that the user calls for in a durable session: nobody is asked whether he may.
+///
+/// # Errors
+/// [`Failure::Aborted`] when it was stopped.
+pub async fn for_user(skill: &Entry, cancel: &CancellationToken) -> Result<Output, Failure> {
+    let output = loaded(skill, cancel).await?;
+    Ok(crate::durable::skill_facts(skill, output))
+}
+
 fn unknown(name: &str, skills: &[Entry]) -> Failure {
     let mut names: Vec<&str> = skills.iter().map(|skill| skill.name.as_str()).collect();
     names.sort_unstable();
@@ -99,14 +115,14 @@ fn unknown(name: &str, skills: &[Entry]) -> Failure {
 }
 
 /// The first files beside a skill's text, each as a line for the model.
-async fn files(call: &Call, folder: &Path) -> Result<Vec<String>, Failure> {
+async fn files(folder: &Path, cancel: &CancellationToken) -> Result<Vec<String>, Failure> {
     let query = Glob {
         directory: folder.to_owned(),
         pattern: "!**/SKILL.md".into(),
         hidden: true,
         limit: FILES,
     };
-    match search::glob(query, &call.cancel).await {
+    match search::glob(query, cancel).await {
         Ok(paths) => Ok(paths
             .iter()
             .map(|path| format!("<file>{}</file>", folder.join(path).display()))

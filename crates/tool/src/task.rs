@@ -34,7 +34,7 @@ pub struct Task {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct Arguments {
+pub(crate) struct Arguments {
     /// The task in three to five words
     description: String,
     /// What the agent should do, with all that it has to know
@@ -55,8 +55,18 @@ impl Tool for Task {
     }
 
     fn definition(&self, scope: &Scope) -> Definition {
+        self.described(scope, schema_of::<Arguments>())
+    }
+
+    fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
+        delegate(*self, call, input).boxed()
+    }
+}
+
+impl Task {
+    /// With arguments in the form of one kind of sessions.
+    pub(crate) fn described(&self, scope: &Scope, mut parameters: Value) -> Definition {
         let mut description = DESCRIPTION.to_owned();
-        let mut parameters = schema_of::<Arguments>();
         if self.background {
             description.push_str(BACKGROUND);
         } else if let Some(properties) = parameters["properties"].as_object_mut() {
@@ -70,10 +80,6 @@ impl Tool for Task {
             description,
             parameters,
         }
-    }
-
-    fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
-        delegate(*self, call, input).boxed()
     }
 }
 
@@ -154,8 +160,19 @@ pub fn notice(id: &SessionId, description: &str, result: Result<&str, &str>) -> 
     }
 }
 
+/// What a session is told of a task in the background whose program ended before it did.
+#[must_use]
+pub fn lost(id: &SessionId, description: &str) -> String {
+    let summary = format!("Background task lost: {description}");
+    let reason = format!(
+        "The program ended while this task was worked on. What was done until then is kept: go on with it by \
+         `task_id` {id} if its result is still needed."
+    );
+    block(id, "lost", Some(&summary), &reason)
+}
+
 fn block(id: &SessionId, state: &str, summary: Option<&str>, text: &str) -> String {
-    let tag = if state == "error" {
+    let tag = if matches!(state, "error" | "lost") {
         "task_error"
     } else {
         "task_result"

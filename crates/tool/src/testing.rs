@@ -16,7 +16,9 @@ use opencode_schema::{MessageId, Object, SessionId};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::contract::{Ask, Call, Delegated, Failure, Host, Output, Scope, Subagent, Task, Tool};
+use crate::contract::{
+    Ask, Background, Call, Delegated, Failure, Host, JobInfo, Output, Scope, Subagent, Task, Tool,
+};
 use crate::registry::{Registry, Settings};
 use crate::truncation::Truncation;
 
@@ -52,6 +54,7 @@ pub(crate) struct FakeHost {
     answer_ask: Box<AnswerAsk>,
     answer_task: Box<AnswerTask>,
     answers: Vec<Answer>,
+    jobs: Vec<JobInfo>,
     plan: PathBuf,
 }
 
@@ -157,14 +160,25 @@ impl Host for FakeHost {
         std::future::ready(answer).boxed()
     }
 
-    fn background(&self, _call: &Call, work: BoxFuture<'static, Option<String>>) -> Result<(), Failure> {
+    fn background<'a>(&'a self, _call: &'a Call, work: Background) -> BoxFuture<'a, Result<(), Failure>> {
         let told = Arc::clone(&self.told);
-        tokio::spawn(async move {
-            if let Some(text) = work.await {
-                told.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-            }
+        let begun = (work.start)().map(|work| {
+            tokio::spawn(async move {
+                if let Some(text) = work.await.notice() {
+                    told.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+                }
+            });
         });
-        Ok(())
+        std::future::ready(begun).boxed()
+    }
+
+    fn jobs<'a>(&'a self, _call: &'a Call) -> BoxFuture<'a, Result<Vec<JobInfo>, Failure>> {
+        std::future::ready(Ok(self.jobs.clone())).boxed()
+    }
+
+    fn stop_task<'a>(&'a self, _call: &'a Call, id: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+        let runs = |job: &JobInfo| job.id == id && job.status == "running";
+        std::future::ready(Ok(self.jobs.iter().any(runs))).boxed()
     }
 
     fn claim_instructions<'a>(
@@ -266,9 +280,16 @@ impl Bench {
                 answer_ask: Box::new(ask),
                 answer_task: Box::new(task),
                 answers,
+                jobs: Vec::new(),
                 plan: root.join("project/plan.md"),
             }),
         }
+    }
+
+    /// Its session has these in the background, or had them there.
+    pub(crate) fn with_jobs(mut self, jobs: Vec<JobInfo>) -> Self {
+        Arc::get_mut(&mut self.host).expect("nobody has called yet").jobs = jobs;
+        self
     }
 
     /// The folder around everything, without links; `project` and `data` are in it.

@@ -1,5 +1,10 @@
 //! Durable sessions over `/api` (reference `v2.md`; names say which row of its §14 a test closes).
 
+mod background;
+mod tasks;
+mod tools;
+mod user;
+
 use opencode_testkit::{Home, ScriptedModel, Served, Step};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
@@ -61,6 +66,40 @@ fn told(messages: &[Value]) -> Vec<(String, String)> {
 fn owed(home: &Home) -> i64 {
     home.database()
         .query_row("SELECT count(*) FROM session_control", [], |row| row.get(0))
+        .unwrap()
+}
+
+/// What happened in a session, of one kind.
+async fn happened(server: &Served, session: &str, kind: &str) -> Vec<Value> {
+    let path = format!("/api/session/{session}/history?limit=1000");
+    let history = server.send("GET", &path, None).await.json();
+    let all = history["data"].as_array().unwrap().iter();
+    all.filter(|event| event["type"] == kind)
+        .map(|event| event["data"].clone())
+        .collect()
+}
+
+/// What a session has in the background or had there.
+async fn jobs(server: &Served, session: &str) -> Vec<Value> {
+    let answer = server
+        .send("GET", &format!("/api/session/{session}/job"), None)
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["data"].as_array().unwrap().clone()
+}
+
+/// Looks again and again until there is what is looked for.
+async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), looking)
+        .await
         .unwrap()
 }
 

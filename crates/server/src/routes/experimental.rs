@@ -100,5 +100,5 @@ fn switch(name: &str, value: Option<&str>) -> Result<bool, ApiError> {
 
 /// Parity: http-api.md §6.3, false also for sessions that nobody knows.
 pub(crate) async fn background(State(app): State<App>, Named(id): Named<SessionId>) -> Json<bool> {
-    Json(app.engine.send_to_background(&id))
+    Json(app.engine.send_to_background(&id).await)
 }

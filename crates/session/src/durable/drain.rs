@@ -460,7 +460,7 @@ fn user_message(session: &Session, agent: &str, choice: &Choice) -> UserMessage 
 }
 
 /// Ends what a program that died left open. What can go on is owed from then on.
-pub(super) fn settlement(
+pub(crate) fn settlement(
     session_id: &SessionId,
 ) -> impl FnOnce(&mut Transaction<'_>) -> Result<(), opencode_store::Error> + Send + 'static {
     let id = session_id.clone();

@@ -33,7 +33,7 @@ impl Owner {
     }
 
     /// Its name, once others can see whether it lives.
-    fn name(&self, paths: &Paths) -> &Arc<str> {
+    pub(crate) fn name(&self, paths: &Paths) -> &Arc<str> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if lock.is_none() {
             match lock::try_hold(paths, &self.name) {
@@ -42,6 +42,12 @@ impl Owner {
             }
         }
         &self.name
+    }
+
+    /// Its name, if others were told of it.
+    pub(crate) fn known_name(&self) -> Option<&str> {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        lock.is_some().then_some(&*self.name)
     }
 }
 

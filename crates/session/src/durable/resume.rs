@@ -47,6 +47,7 @@ impl Engine {
     }
 
     async fn wake_owed(&self) -> Result<(), Error> {
+        self.settle_lost_jobs(None).await;
         let store = self.store();
         let owed: Vec<SessionId> = store
             .read(|view| {

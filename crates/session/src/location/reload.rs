@@ -116,7 +116,13 @@ impl Location {
                 |before| Arc::clone(&before.sharing),
             ),
             tools: Registry::built_in(tool_settings(environment, &config)),
-            durable_tools: Registry::durable(tool_settings(environment, &config)),
+            durable_tools: {
+                let tools = Registry::durable(tool_settings(environment, &config));
+                match before {
+                    Some(before) => tools.after(&before.durable_tools),
+                    None => tools,
+                }
+            },
             truncation: Truncation {
                 max_lines: limit(limits.max_lines, Truncation::DEFAULT_LINES),
                 max_bytes: limit(limits.max_bytes, Truncation::DEFAULT_BYTES),

@@ -90,6 +90,11 @@ impl Calls {
         !self.places.is_empty()
     }
 
+    /// Whether the model called tools of this program, also such that were not run: it is to be told.
+    pub(crate) fn made_any(&self) -> bool {
+        self.made > 0
+    }
+
     /// What happens next to a call that runs; waits for ever when none does.
     pub(crate) async fn next(&mut self) -> CallEvent {
         tokio::select! {
@@ -188,13 +193,35 @@ impl Step<'_> {
             return Ok(self.settle(place, Err(Failure::Told(told))).await?);
         }
         if self.is_durable()
-            && let Err(told) = callable(&call, &self.offered)
+            && let Err(told) = self.callable(&call)
         {
             return Ok(self.settle(place, Err(Failure::Told(told))).await?);
         }
         self.check_doom(&name, &input).await?;
         self.start(call.id, &name, input);
         Ok(())
+    }
+
+    /// Whether a call of a durable session can be run, else why not. One of a tool that was taken away or registered
+    /// anew since the model was told of it cannot: what it says may mean something else by now.
+    fn callable(&self, call: &ToolCall) -> Result<(), String> {
+        let name = &call.name;
+        if !self.offered.contains(name) {
+            return Err(format!("Unknown tool: {name}"));
+        }
+        let latest = self.location.ground().latest();
+        let told = self.location.durable_tools.get(name);
+        if let (Some(told), Some(latest)) = (told, latest)
+            && !latest.durable_tools.holds(told)
+        {
+            return Err(format!(
+                "Stale tool call: {name}. The tool was changed or taken away while you answered, and nothing was run. \
+                 The tools that you are told of now count."
+            ));
+        }
+        serde_json::from_str::<Object>(&call.input)
+            .map(drop)
+            .map_err(|error| format!("The arguments of {name} are no JSON object: {error}"))
     }
 
     /// The arguments of a call grow.
@@ -490,16 +517,6 @@ fn repaired<'a>(call: &ToolCall, offered: &[String], all: impl Iterator<Item = &
             call.input
         )),
     }
-}
-
-/// Whether a call of a durable session can be run, else why not.
-fn callable(call: &ToolCall, offered: &[String]) -> Result<(), String> {
-    if !offered.contains(&call.name) {
-        return Err(format!("Unknown tool: {}", call.name));
-    }
-    serde_json::from_str::<Object>(&call.input)
-        .map(drop)
-        .map_err(|error| format!("The arguments of {} are no JSON object: {error}", call.name))
 }
 
 fn started(state: &ToolState) -> i64 {

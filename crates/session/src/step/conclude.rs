@@ -129,7 +129,7 @@ impl Step<'_> {
             broke_off,
             failed: filtered,
             overflowed: false,
-            called: self.calls.any_ran,
+            called: self.calls.made_any(),
             declined: refused,
         })
     }

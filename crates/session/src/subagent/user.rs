@@ -46,6 +46,7 @@ pub(crate) async fn run(
         session,
         model,
         variant: user.model.variant.clone(),
+        is_durable: false,
     };
     let wanted = Task {
         description: task.description.clone(),

@@ -67,6 +67,7 @@ pub(super) fn apply(connection: &Connection, event: &SessionEvent, seq: i64) -> 
             session.add(message_id, SessionMessageBody::System { text: text.clone() })
         }
         E::Synthetic { message_id, text, .. } => {
+            session.take_notice(message_id)?;
             let body = SessionMessageBody::Synthetic {
                 session_id: session.id.clone(),
                 text: text.clone(),
@@ -243,6 +244,17 @@ impl Of<'_> {
         let Prompt { text, files, agents } = input.prompt;
         let body = SessionMessageBody::User { text, files, agents };
         self.add_at(id, input.time_created, body)
+    }
+
+    /// What the program says may have waited in the inbox.
+    fn take_notice(&self, id: &MessageId) -> Result<(), Error> {
+        self.connection
+            .prepare_cached(
+                "UPDATE session_input SET promoted_seq = ?3
+                 WHERE id = ?1 AND session_id = ?2 AND promoted_seq IS NULL",
+            )?
+            .execute(params![id.as_str(), self.id.as_str(), self.seq])?;
+        Ok(())
     }
 
     fn end_shell(&self, call: &str, printed: &str) -> Result<(), Error> {
@@ -480,7 +492,7 @@ fn change_call(answer: &mut Answer, event: &SessionEvent, at: Millis) {
         } => {
             settle(call, provider, at);
             call.state = CallState::Completed {
-                input: input_of(&call.state),
+                input: call.input(),
                 content: content.clone(),
                 output_paths: output_paths.clone(),
                 structured: structured.clone(),
@@ -515,20 +527,10 @@ fn fail(call: &mut ToolCallContent, error: &StepError, result: Option<&serde_jso
         _ => (Object::new(), Vec::new()),
     };
     call.state = CallState::Error {
-        input: input_of(&call.state),
+        input: call.input(),
         content,
         structured,
         error: error.clone(),
         result: result.cloned(),
     };
-}
-
-/// The arguments of a call; none as long as they were not understood.
-fn input_of(state: &CallState) -> Object {
-    match state {
-        CallState::Pending { .. } => Object::new(),
-        CallState::Running { input, .. }
-        | CallState::Completed { input, .. }
-        | CallState::Error { input, .. } => input.clone(),
-    }
 }

@@ -4,6 +4,7 @@
 mod check;
 mod conversation;
 mod faults;
+mod jobs;
 mod log;
 mod migration;
 mod processes;

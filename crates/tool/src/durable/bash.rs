@@ -18,7 +18,7 @@ use super::locate::check;
 use super::schema::Count;
 use super::{bound, facts, schema};
 use crate::bash::permission::Needs;
-use crate::bash::{self, End, NAME, Transcript, follow, prepare, shell_command, shell_name};
+use crate::bash::{self, End, NAME, Transcript, begin_job, follow, prepare, shell_command, shell_name};
 use crate::contract::{
     Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments, external_pattern,
 };
@@ -45,6 +45,8 @@ struct Arguments {
     workdir: Option<String>,
     /// Milliseconds after which it is ended
     timeout: Option<Count<MOST_MILLISECONDS>>,
+    /// Do not wait for its end: for servers and whatever runs for long
+    background: Option<bool>,
 }
 
 impl Tool for Bash {
@@ -63,7 +65,13 @@ impl Tool for Bash {
             None => description,
             Some(sandbox) => description + &bash::confinement(sandbox),
         };
-        schema::definition::<Arguments>(&description)
+        let mut definition = schema::definition::<Arguments>(&description);
+        if scope.jobs.is_some() {
+            definition.description.push_str(bash::BACKGROUND);
+        } else if let Some(properties) = definition.parameters["properties"].as_object_mut() {
+            properties.shift_remove("background");
+        }
+        definition
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
@@ -84,6 +92,7 @@ impl Bash {
             command,
             workdir,
             timeout,
+            background,
         } = arguments(NAME, input)?;
         if command.is_empty() {
             return Err(Failure::told("The command is empty."));
@@ -102,7 +111,12 @@ impl Bash {
                 directory.display()
             )));
         }
-        let timeout = timeout.map_or(self.timeout, |count| Duration::from_millis(count.0));
+        let timeout = timeout.map(|count| Duration::from_millis(count.0));
+        if let Some(jobs) = call.scope.jobs.as_ref().filter(|_| background == Some(true)) {
+            let (id, told) = begin_job(call, jobs, command.clone(), directory, timeout).await?;
+            return Ok(begun(command, &id, told, &warnings));
+        }
+        let timeout = timeout.unwrap_or(self.timeout);
         prepare(&call.scope).await;
         let running = shell_command(call, command.clone(), directory, Some(timeout))
             .start()
@@ -112,6 +126,20 @@ impl Bash {
         let end = transcript.finish().await;
         result(call, command, timeout, ending, end, &warnings)
     }
+}
+
+/// The result of a command that goes on.
+fn begun(command: String, id: &str, told: String, warnings: &[String]) -> Output {
+    let mut output = Output {
+        title: command,
+        output: told,
+        metadata: facts(json!({ "exit": null, "truncated": false, "background": true, "jobId": id })),
+        ..Output::default()
+    };
+    if !warnings.is_empty() {
+        output.remarks.push(format!("Warnings:\n{}", warnings.join("\n")));
+    }
+    output
 }
 
 /// The folder that a command runs in.

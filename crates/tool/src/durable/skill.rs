@@ -2,6 +2,7 @@
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use opencode_schema::skill::Skill as Entry;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,11 +40,19 @@ impl Tool for Skill {
 
 async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     let Arguments { name } = crate::contract::arguments(NAME, input.clone())?;
-    let mut output = load(call, input).await?;
+    let output = load(call, input).await?;
     let skill = call.scope.skills.iter().find(|skill| skill.name == name);
+    Ok(match skill {
+        Some(skill) => with_facts(skill, output),
+        None => output,
+    })
+}
+
+/// A loaded skill with the facts that durable sessions keep of it.
+pub(crate) fn with_facts(skill: &Entry, mut output: Output) -> Output {
     let directory = skill
-        .and_then(|skill| skill.folder())
+        .folder()
         .map_or_else(|| BUILT_IN.into(), |folder| folder.to_string_lossy().into_owned());
-    output.metadata = facts(json!({ "name": name, "directory": directory, "output": output.output }));
-    Ok(output)
+    output.metadata = facts(json!({ "name": skill.name, "directory": directory, "output": output.output }));
+    output
 }

@@ -95,6 +95,69 @@ fn every_model_is_told_of_all() {
 }
 
 #[test]
+fn what_the_reference_does_not_have_is_there_where_configuration_wants_it() {
+    use opencode_schema::permission::{Action, Rule};
+    let names = |settings: Settings, rules: &[Rule]| -> Vec<String> {
+        let registry = Registry::durable(settings);
+        let visible = registry.visible(&[rules], None);
+        let all = visible.iter().map(|tool| tool.name().to_owned());
+        all.filter(|name| name == "task" || name == "job").collect()
+    };
+    let all = Rule::new("*", "*", Action::Allow);
+    let task = Rule::new("task", "*", Action::Allow);
+    let named = || Settings {
+        named: vec!["task".to_owned()],
+        ..Settings::default()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(names(Settings::default(), &[all.clone(), task.clone()]), none);
+    assert_eq!(
+        names(named(), std::slice::from_ref(&all)),
+        none,
+        "another agent's"
+    );
+    assert_eq!(names(named(), &[all.clone(), task.clone()]), ["task"]);
+    let background = Settings {
+        background_tasks: true,
+        ..named()
+    };
+    assert_eq!(names(background, &[all.clone(), task]), ["job", "task"]);
+    let commands = Settings {
+        background: true,
+        ..Settings::default()
+    };
+    assert_eq!(names(commands, &[all]), ["job"]);
+}
+
+#[test]
+fn the_background_is_offered_where_it_is_switched_on() {
+    let mut bench = Bench::new();
+    let settings = Settings {
+        background: true,
+        named: vec!["task".to_owned()],
+        ..Settings::default()
+    };
+    let registry = Registry::durable(settings);
+    let keys = |bench: &Bench, tool: &str| -> Vec<String> {
+        let definition = registry.get(tool).unwrap().definition(&bench.scope);
+        assert_eq!(definition.parameters["additionalProperties"], false, "{tool}");
+        let properties = definition.parameters["properties"].as_object().unwrap();
+        properties.keys().cloned().collect()
+    };
+    assert_eq!(keys(&bench, "bash"), ["command", "workdir", "timeout"]);
+    bench.scope.jobs = Some(Arc::default());
+    assert_eq!(
+        keys(&bench, "bash"),
+        ["command", "workdir", "timeout", "background"]
+    );
+    assert_eq!(keys(&bench, "job"), ["action", "id", "text", "end", "wait"]);
+    assert_eq!(
+        keys(&bench, "task"),
+        ["description", "prompt", "subagent_type", "task_id", "command"]
+    );
+}
+
+#[test]
 fn arguments_have_the_form_of_the_reference() {
     fn without_words(schema: &mut Value) {
         match schema {

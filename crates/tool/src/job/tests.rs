@@ -117,6 +117,61 @@ async fn what_is_not_there() {
     let stopped = job(&bench, json!({ "action": "stop", "id": id })).await;
     assert_eq!(stopped, format!("{id}: stopped\n\n(nothing new)"));
     assert!(bench.told().is_empty());
-    let nowhere = Bench::new().run(&Job, json!({ "action": "list" })).await;
-    assert!(nowhere.is_err());
+    assert_eq!(job(&Bench::new(), json!({ "action": "list" })).await, "No jobs");
+}
+
+#[tokio::test]
+async fn what_the_engine_remembers_is_listed_and_told_of() {
+    let told = |id: &str, status: &str, task: Option<&str>| JobInfo {
+        id: id.into(),
+        status: status.into(),
+        title: format!("title of {id}"),
+        task: task.map(opencode_schema::SessionId::trusted),
+        result: (status != "running").then(|| format!("what came of {id}")),
+    };
+    let mut bench = Bench::new().with_jobs(vec![
+        told("job_1", "lost", None),
+        told("job_2", "running", Some("ses_a")),
+        told("job_3", "completed", Some("ses_b")),
+    ]);
+    // Also where no commands go on in the background.
+    for (input, wanted) in [
+        (
+            json!({ "action": "list" }),
+            "job_1: lost: title of job_1\njob_2: running: title of job_2\njob_3: completed: title of job_3",
+        ),
+        (
+            json!({ "action": "output", "id": "job_1" }),
+            "job_1: lost\n\nwhat came of job_1",
+        ),
+        (
+            json!({ "action": "output", "id": "job_2" }),
+            "job_2: running\n\n(nothing yet)",
+        ),
+        (
+            json!({ "action": "stop", "id": "job_2" }),
+            "job_2: cancelled\n\nStopped.",
+        ),
+    ] {
+        assert_eq!(job(&bench, input.clone()).await, wanted, "{input}");
+    }
+    for (action, id, wanted) in [
+        ("input", "job_2", "`task_id` ses_a"),
+        ("stop", "job_3", "does not run any more: completed"),
+        ("stop", "job_1", "does not run any more: lost"),
+        ("output", "job_9", "job_1, job_2, job_3"),
+    ] {
+        let failed = bench.run(&Job, json!({ "action": action, "id": id })).await;
+        let reason = failed.unwrap_err().to_string();
+        assert!(reason.contains(wanted), "{reason}");
+    }
+    // What runs here is shown as it is here.
+    bench.scope.jobs = Some(Arc::default());
+    let id = begin(&bench, "read line").await;
+    let listed = job(&bench, json!({ "action": "list" })).await;
+    assert!(
+        listed.ends_with(&format!("title of job_3\n{id}: running: read line")),
+        "{listed}"
+    );
+    job(&bench, json!({ "action": "stop", "id": id })).await;
 }

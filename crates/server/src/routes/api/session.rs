@@ -64,6 +64,17 @@ fn failure(error: Error, id: &SessionId) -> ApiError {
     }
 }
 
+/// Why something was not admitted to a session.
+pub(crate) fn refused(error: AdmissionError, session: &SessionId) -> ApiError {
+    match error {
+        AdmissionError::Conflict(id) => {
+            let message = format!("Another prompt or message has the id {id}");
+            ApiError::tagged(StatusCode::CONFLICT, "ConflictError", message).with("resource", id.as_str())
+        }
+        AdmissionError::Engine(error) => failure(error, session),
+    }
+}
+
 /// An answer that holds nothing but what was asked for.
 #[derive(Serialize)]
 pub(crate) struct Data<T> {
@@ -467,13 +478,7 @@ pub(crate) async fn prompt(
         resume: wanted.resume,
     };
     let admitted = app.engine.admit_to_inbox(&location, admission).await;
-    let mut data = admitted.map_err(|error| match error {
-        AdmissionError::Conflict(id) => {
-            let message = format!("Another prompt or message has the id {id}");
-            ApiError::tagged(StatusCode::CONFLICT, "ConflictError", message).with("resource", id.as_str())
-        }
-        AdmissionError::Engine(error) => failure(error, &session.id),
-    })?;
+    let mut data = admitted.map_err(|error| refused(error, &session.id))?;
     // What was read of files is for the model.
     data.prompt = data.prompt.without_content();
     Ok(Json(Data { data }))

@@ -5,10 +5,16 @@ use opencode_schema::time::now;
 use super::Session;
 use crate::migration::{KNOWN, SCHEMA};
 use crate::sql::Value;
-use crate::{Error, attempt, control, lease};
+use crate::{Error, attempt, control, job, lease};
 
 /// Tables of our own, which a file gets when they are first needed.
-const OWN_TABLES: [&str; 3] = [attempt::TABLE, control::TABLE, lease::TABLE];
+const OWN_TABLES: [&str; 5] = [
+    attempt::TABLE,
+    control::TABLE,
+    job::TABLE,
+    job::INDEX,
+    lease::TABLE,
+];
 
 /// What statements use of SQLite. Text that is no JSON has nothing in it.
 const FUNCTIONS: &str = r"
