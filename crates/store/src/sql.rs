@@ -57,7 +57,10 @@ impl Connection {
     /// Whether a table of our own is there.
     pub(crate) fn has_table(&self, name: &str) -> Result<bool, Error> {
         match self {
-            Self::Sqlite(connection) => Ok(connection.table_exists(None, name)?),
+            // What the connection remembers of the tables may be older than the file; a statement looks again.
+            Self::Sqlite(connection) => Ok(connection
+                .prepare_cached("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1")?
+                .exists([name])?),
             Self::Postgres(_) => Ok(true),
         }
     }
