@@ -1,5 +1,9 @@
 //! Several servers on one PostgreSQL database, as if each stood on a machine of its own. Left out where there is no
 //! server to test with; `scripts/with-postgres` starts one.
+#![allow(
+    clippy::print_stdout,
+    reason = "whoever reads the output is told what was left out"
+)]
 
 use std::time::Duration;
 
@@ -82,8 +86,9 @@ async fn eventually<T, F: Future<Output = Option<T>>>(ask: impl Fn() -> F) -> T 
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let answer = tokio::time::timeout(Duration::from_secs(60), asking).await;
-    answer.expect("it is answered in time")
+    tokio::time::timeout(Duration::from_secs(60), asking)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

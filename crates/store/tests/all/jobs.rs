@@ -55,7 +55,7 @@ async fn gap_16_a_job_ends_once_and_is_open_until_that_is_told() {
     ));
     let id = session.id.clone();
     let stored = store.read(move |view| view.jobs(&id)).await.unwrap();
-    assert_eq!(stored, [begun.clone()]);
+    assert_eq!(stored, std::slice::from_ref(&begun));
 
     store
         .write({
