@@ -98,6 +98,8 @@ pub mod variable {
     pub const WORKSPACES: &str = "OPENCODE_EXPERIMENTAL_WORKSPACES";
     /// The workspace that the program works for.
     pub const WORKSPACE_ID: &str = "OPENCODE_WORKSPACE_ID";
+    /// Megabytes that the trees of files of a worktree may take; beyond that they are not kept for a week.
+    pub const SNAPSHOT_LIMIT: &str = "OPENCODE_SNAPSHOT_LIMIT";
     /// Ignores `CLAUDE.md` and `.claude/skills`.
     pub const DISABLE_CLAUDE_CODE: &str = "OPENCODE_DISABLE_CLAUDE_CODE";
     /// Ignores `CLAUDE.md`.

@@ -199,17 +199,17 @@ impl Snapshots {
         undo::revert(&turn.held, patches).await
     }
 
-    /// Drops what no one can ask for any more. To be called now and then; it does not keep others
-    /// waiting.
+    /// Drops what no one can ask for any more, and more than that as long as all takes more than `most` bytes. To be
+    /// called now and then; it does not keep others waiting.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn cleanup(&self) -> Result<(), Error> {
+    pub async fn cleanup(&self, most: Option<u64>) -> Result<(), Error> {
         let repository = &self.inner.repository;
         if !repository.exists().await {
             return Ok(());
         }
-        collect::collect_one(&repository.git_dir, &repository.worktree).await
+        collect::collect_one(&repository.git_dir, &repository.worktree, most).await
     }
 
     /// Waits for both locks and makes sure that there is a git folder to work with.

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use opencode_config::Environment;
+use opencode_config::environment::variable;
 use opencode_project::snapshot;
 use opencode_project::trash::Trash;
 
@@ -12,21 +14,32 @@ use crate::{Engine, Location};
 /// Nobody waits for this; short runs do without it.
 const FIRST: Duration = Duration::from_secs(60);
 const EVERY: Duration = Duration::from_secs(60 * 60);
+/// While sessions are at work it is looked again after the first pause, so often at most.
+const PUT_OFF: u32 = 60;
 
-/// Cleans up after a location from now on, until it is given up or the engine ends.
+/// Cleans up after a location from now on whenever nothing is to be done, until it is given up or the engine ends.
 pub(crate) fn begin(engine: &Engine, location: &Arc<Location>) {
-    let (resting, ground) = (
+    let (resting, ground, inner) = (
         engine.inner.housekeeping.clone(),
         Arc::downgrade(location.ground()),
+        Arc::downgrade(&engine.inner),
     );
     engine.inner.tasks.spawn(async move {
         let mut pause = FIRST;
+        let mut put_off = 0;
         while resting
             .run_until_cancelled(tokio::time::sleep(pause))
             .await
             .is_some()
         {
-            pause = EVERY;
+            let is_busy = inner
+                .upgrade()
+                .is_some_and(|inner| !inner.coordinator.statuses().is_empty());
+            if is_busy && put_off < PUT_OFF {
+                (pause, put_off) = (FIRST, put_off + 1);
+                continue;
+            }
+            (pause, put_off) = (EVERY, 0);
             let Some(location) = ground.upgrade().and_then(|ground| ground.latest()) else {
                 break;
             };
@@ -53,7 +66,7 @@ impl Engine {
     /// runs, at once.
     pub async fn clean_up(&self, location: &Location) -> Cleaned {
         let (results, trash) = clean_files(location).await;
-        let snapshots = snapshot::collect(&location.paths.data).await;
+        let snapshots = snapshot::collect(&location.paths.data, limit(&self.inner.options.environment)).await;
         Cleaned {
             results,
             trash,
@@ -62,10 +75,16 @@ impl Engine {
     }
 }
 
+/// Bytes that the trees of one worktree may take.
+fn limit(environment: &Environment) -> Option<u64> {
+    let megabytes = environment.positive(variable::SNAPSHOT_LIMIT)?;
+    Some(megabytes.saturating_mul(1_000_000))
+}
+
 async fn clean(location: &Location) {
     let (results, trash) = clean_files(location).await;
     if let Some(snapshots) = location.snapshots()
-        && let Err(error) = snapshots.cleanup().await
+        && let Err(error) = snapshots.cleanup(limit(&location.environment)).await
     {
         tracing::warn!(%error, "snapshots could not be cleaned up");
     }
@@ -82,13 +101,14 @@ async fn clean_files(location: &Location) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
-    use opencode_config::{Environment, Paths};
+    use opencode_config::Paths;
+    use opencode_schema::SessionId;
 
     use super::*;
     use crate::Options;
 
     #[tokio::test]
-    async fn old_results_are_removed_after_a_while() {
+    async fn old_results_are_removed_after_a_while_when_nobody_is_at_work() {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().to_string_lossy().into_owned();
         let environment: Environment = [("HOME".to_owned(), home)].into_iter().collect();
@@ -109,7 +129,11 @@ mod tests {
         };
         let engine = Engine::open(options).await.unwrap();
         engine.location(folder.path()).await.unwrap();
+        let at_work = engine.inner.coordinator.claim(&SessionId::new()).unwrap();
         tokio::time::pause();
+        tokio::time::sleep(10 * FIRST).await;
+        assert!(old.exists(), "somebody is at work");
+        drop(at_work);
         tokio::time::sleep(2 * FIRST).await;
         while old.exists() {
             tokio::task::yield_now().await;

@@ -302,13 +302,43 @@ async fn many_files_are_taken_back() {
 #[tokio::test]
 async fn collecting_keeps_what_is_young() {
     let fixture = Fixture::new(&[("a", "1")]).await;
-    fixture.snapshots.cleanup().await.unwrap();
+    fixture.snapshots.cleanup(None).await.unwrap();
     assert!(!fixture.snapshots.git_dir().exists(), "nothing to collect");
     fixture.write("a", "2");
     let tree = fixture.track().await;
     fixture.write("a", "3");
     fixture.track().await;
-    fixture.snapshots.cleanup().await.unwrap();
+    fixture.snapshots.cleanup(None).await.unwrap();
     fixture.snapshots.restore(&tree).await.unwrap();
     assert_eq!(fixture.read("a").unwrap(), "2");
+}
+
+#[tokio::test]
+async fn where_all_takes_too_much_room_trees_are_not_kept_as_long() {
+    let fixture = Fixture::new(&[("a", "1")]).await;
+    fixture.write("a", "2");
+    let old = fixture.track().await;
+    let two_hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 60 * 60);
+    let objects = fixture.snapshots.git_dir().join("objects");
+    let mut waiting = vec![objects];
+    while let Some(folder) = waiting.pop() {
+        for entry in fs_err::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else if let Ok(file) = fs_err::OpenOptions::new().read(true).open(&path) {
+                file.set_modified(two_hours_ago).unwrap();
+            }
+        }
+    }
+    fixture.write("a", "3");
+    let young = fixture.track().await;
+    fixture.snapshots.cleanup(Some(1 << 30)).await.unwrap();
+    fixture.snapshots.restore(&old).await.unwrap();
+    fixture.write("a", "3");
+    fixture.track().await;
+    fixture.snapshots.cleanup(Some(0)).await.unwrap();
+    assert!(fixture.snapshots.restore(&old).await.is_err());
+    fixture.snapshots.restore(&young).await.unwrap();
+    assert_eq!(fixture.read("a").unwrap(), "3");
 }
