@@ -297,6 +297,8 @@ pub(crate) enum Session {
     Delete(SessionDelete),
     /// Find sessions whose folder is gone or that lie in other database files, and bring them here
     Recover(SessionRecover),
+    /// List durable sessions whose program was ended while they were at work
+    Unfinished(SessionUnfinished),
 }
 
 /// `opencode session list`
@@ -325,6 +327,14 @@ pub(crate) struct SessionDelete {
     /// The session
     #[arg(value_name = "ID")]
     pub(crate) id: String,
+}
+
+/// `opencode session unfinished`
+#[derive(Debug, Args)]
+pub(crate) struct SessionUnfinished {
+    /// A table, or JSON
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub(crate) format: ListFormat,
 }
 
 /// `opencode session recover`

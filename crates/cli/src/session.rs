@@ -1,6 +1,7 @@
 //! `opencode session`
 
 mod recover;
+mod unfinished;
 
 use opencode_schema::time::Millis;
 use opencode_schema::{Session, SessionId};
@@ -20,6 +21,7 @@ pub(crate) async fn run(context: &Context, command: arguments::Session) -> Resul
     match command {
         arguments::Session::List(arguments) => list(context, arguments).await,
         arguments::Session::Delete(arguments) => delete(context, &arguments.id).await,
+        arguments::Session::Unfinished(arguments) => unfinished::run(context, arguments.format).await,
         arguments::Session::Recover(arguments) => recover::run(context, arguments.apply).await,
     }
 }

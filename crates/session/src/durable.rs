@@ -9,6 +9,7 @@ mod history;
 mod lease;
 mod resume;
 mod revert;
+mod unfinished;
 mod user;
 
 use std::sync::Arc;
@@ -20,9 +21,10 @@ use opencode_schema::time::now;
 use opencode_schema::{MessageId, SessionEvent, SessionId};
 use opencode_store::Owed;
 
-pub(crate) use self::drain::{drain, settlement};
+pub(crate) use self::drain::drain;
 pub(crate) use self::lease::Owner;
 pub use self::resume::LeftBehind;
+pub(crate) use self::unfinished::settlement;
 use crate::{Engine, Error, Location, attachment};
 
 /// A prompt for a durable session.

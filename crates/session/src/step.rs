@@ -1,5 +1,7 @@
 //! One call of the model and what it leads to (reference `agent-loop.md` §5, «Stream handling», §6, §7).
 
+mod again;
+mod billed;
 mod calls;
 mod conclude;
 mod draft;
@@ -27,15 +29,17 @@ use opencode_schema::{
     EventBody, Message, MessageBody, MessageError, MessageId, MessageWithParts, PartBody, SessionEvent,
     UserMessage,
 };
-use opencode_store::Spent;
 use opencode_store::{Attempt, Store};
 use opencode_tool::registry::Registry;
 use opencode_tool::{Scope, Tool};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::again::go_on;
+pub(crate) use self::billed::Billed;
 use self::calls::{CallError, Calls};
 use self::draft::{Draft, Kind};
+use self::request::Prepared;
 pub(crate) use self::request::{Tools, build};
 use self::snapshot::StartSnapshot;
 use crate::spending::Held;
@@ -81,6 +85,8 @@ pub(crate) struct Durable<'a> {
     pub(crate) system: &'a str,
     /// Takes what is told, as long as this program runs the session.
     pub(crate) store: &'a Store,
+    /// How often the request failed before this program was started.
+    pub(crate) retries: u32,
 }
 
 impl StepInput<'_> {
@@ -88,52 +94,6 @@ impl StepInput<'_> {
     fn store(&self) -> Store {
         let own = self.durable.map(|durable| durable.store);
         own.unwrap_or(&self.location.store).clone()
-    }
-}
-
-/// What was used and what it cost.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Billed {
-    tokens: Tokens,
-    cost: f64,
-}
-
-impl Billed {
-    /// Adds one call of a model.
-    pub(crate) fn add(&mut self, tokens: &Tokens, cost: Cost) {
-        let own = &mut self.tokens;
-        own.input += tokens.input;
-        own.output += tokens.output;
-        own.reasoning += tokens.reasoning;
-        own.cache.read += tokens.cache.read;
-        own.cache.write += tokens.cache.write;
-        own.total = own
-            .total
-            .zip(tokens.total)
-            .map(|(own, more)| own + more)
-            .or(tokens.total);
-        self.cost += cost.0;
-    }
-
-    /// The cost and the tokens, as messages hold them.
-    pub(crate) fn into_parts(self) -> (Cost, Tokens) {
-        (Cost(self.cost), self.tokens)
-    }
-
-    /// All of it, as limits count it.
-    pub(crate) fn spent(&self) -> Spent {
-        let tokens = &self.tokens;
-        let all = [
-            tokens.input,
-            tokens.output,
-            tokens.reasoning,
-            tokens.cache.read,
-            tokens.cache.write,
-        ];
-        Spent {
-            cost: self.cost,
-            tokens: all.into_iter().fold(0, u64::saturating_add),
-        }
     }
 }
 
@@ -190,6 +150,8 @@ pub(crate) struct Step<'a> {
     /// The answer is a summary.
     is_summary: bool,
     is_durable: bool,
+    /// How often the request failed in a way that may pass.
+    retries: u32,
     billed: Billed,
     /// What the answer cost, until that is stored.
     held: Option<Held>,
@@ -215,39 +177,11 @@ pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
         prepared = request::prepare(&input) => prepared,
         () = input.cancel.cancelled() => return refuse(&input, MessageError::aborted()).await,
     };
-    let message = new_message(&input);
-    let tree = StartSnapshot::begin(
-        input.location,
-        &input.engine.inner.tasks,
-        input.known_tree.clone(),
-    );
-    let draft = Draft::begin(input.store(), message, input.durable.is_some()).await?;
-    let mut step = Step {
-        engine: input.engine,
-        location: input.location,
-        session: input.session,
-        agent: input.agent,
-        model: input.model,
-        scope: prepared.scope,
-        offered: prepared.offered,
-        user_named_agent: input.user_named_agent,
-        seen_rules: prepared.seen_rules,
-        cancel: input.cancel,
-        draft,
-        calls: Calls::new(input.location.config.limits.as_ref()),
-        snapshot: tree,
-        start_part: None,
-        finish: None,
-        is_summary: input.summary_of.is_some(),
-        is_durable: input.durable.is_some(),
-        billed: input.billed,
-        held: None,
-        answer_tool: input.answer_tool,
-        structured: None,
-    };
+    let draft = Draft::begin(input.store(), new_message(&input), input.durable.is_some()).await?;
+    let (mut step, target, request) = Step::new(input, prepared, draft);
     step.status(Status::Busy).await?;
-    let ended = match prepared.target {
-        Ok(target) => step.attempts(&target, &prepared.request).await?,
+    let ended = match target {
+        Ok(target) => step.attempts(&target, &request).await?,
         Err(error) => Ended::Failed(no_target(&error, &step.model)),
     };
     Box::pin(step.conclude(ended)).await
@@ -301,6 +235,46 @@ fn new_message(input: &StepInput<'_>) -> Message {
             summary: input.summary_of.is_some().then_some(true),
             ..AssistantMessage::default()
         })),
+    }
+}
+
+impl<'a> Step<'a> {
+    /// A step that begins, and what it asks.
+    fn new(
+        input: StepInput<'a>,
+        prepared: Prepared,
+        draft: Draft,
+    ) -> (Self, Result<Target, opencode_catalog::Error>, Request) {
+        let snapshot = StartSnapshot::begin(
+            input.location,
+            &input.engine.inner.tasks,
+            input.known_tree.clone(),
+        );
+        let step = Self {
+            engine: input.engine,
+            location: input.location,
+            session: input.session,
+            agent: input.agent,
+            model: input.model,
+            scope: prepared.scope,
+            offered: prepared.offered,
+            user_named_agent: input.user_named_agent,
+            seen_rules: prepared.seen_rules,
+            cancel: input.cancel,
+            draft,
+            calls: Calls::new(input.location.config.limits.as_ref()),
+            snapshot,
+            start_part: None,
+            finish: None,
+            is_summary: input.summary_of.is_some(),
+            is_durable: input.durable.is_some(),
+            retries: input.durable.map_or(0, |durable| durable.retries),
+            billed: input.billed,
+            held: None,
+            answer_tool: input.answer_tool,
+            structured: None,
+        };
+        (step, prepared.target, prepared.request)
     }
 }
 
@@ -370,7 +344,7 @@ impl Step<'_> {
 
     /// Asks the model, and asks again as long as the failure may pass (reference §7).
     async fn attempts(&mut self, target: &Target, request: &Request) -> Result<Ended, Error> {
-        let mut attempt = 0;
+        let mut attempt = self.retries;
         loop {
             let before = self.draft.parts().len();
             let ended = self.attempt(target, request).await?;
@@ -389,6 +363,10 @@ impl Step<'_> {
             };
             self.tell_retry(attempt, &error).await?;
             let acted = self.calls.any();
+            if self.is_durable && !acted {
+                let was_answered = matches!(&error, MessageError::Api(error) if error.status_code.is_some());
+                self.draft.failed_attempt(attempt, was_answered).await?;
+            }
             let pause = if self.is_durable {
                 failure::durable_pause(&error, attempt)
             } else {

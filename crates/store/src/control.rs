@@ -2,9 +2,9 @@
 //! «manual control item», §14 rows 9, 17, 28).
 
 use crate::sql::params;
-use opencode_schema::{SessionId, SessionMessageBody};
+use opencode_schema::SessionId;
 
-use crate::{Attempt, Error, Transaction, View};
+use crate::{Error, Standing, Transaction, View};
 
 /// The table is not the reference program's, which leaves it alone.
 pub(crate) const TABLE: &str = "CREATE TABLE IF NOT EXISTS session_control (
@@ -69,21 +69,6 @@ impl View<'_> {
         rows.collect()
     }
 
-    /// Whether a session was left where it can go on without doing anything twice: before its request had left the
-    /// machine, or when all calls of a whole answer were settled.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn is_safe_to_go_on(&self, session: &SessionId) -> Result<bool, Error> {
-        Ok(match self.attempt(session)? {
-            Some(Attempt::Prepared) => true,
-            Some(Attempt::Answered) => self.newest_answer(session)?.is_some_and(|newest| {
-                matches!(&newest.body, SessionMessageBody::Assistant(answer) if answer.waits_for_model())
-            }),
-            _ => false,
-        })
-    }
-
     /// Whether there is anything to do in a session.
     ///
     /// # Errors
@@ -91,9 +76,7 @@ impl View<'_> {
     pub fn has_waiting_work(&self, session: &SessionId) -> Result<bool, Error> {
         Ok(self.has_waiting_inputs(session)?
             || self.is_owed(session, Owed::Compaction)?
-            || self.is_owed(session, Owed::Resume)?
-            || self.is_owed(session, Owed::Continuation)?
-            || self.is_safe_to_go_on(session)?)
+            || matches!(self.standing(session)?, Standing::GoesOn | Standing::Answered))
     }
 }
 

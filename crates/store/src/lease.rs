@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::sql::{Optional as _, params};
 use opencode_schema::SessionId;
 
-use crate::{Error, Store, Transaction};
+use crate::{Error, Store, Transaction, View};
 
 /// The table is not the reference program's, which leaves it alone.
 pub(crate) const TABLE: &str = "CREATE TABLE IF NOT EXISTS execution_lease (
@@ -111,6 +111,23 @@ impl Store {
             Ok(())
         })
         .await
+    }
+}
+
+impl View<'_> {
+    /// Who has the right to run a session, if anybody has.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn lease_owner(&self, session_id: &SessionId) -> Result<Option<String>, Error> {
+        if !self.raw().has_table("execution_lease")? {
+            return Ok(None);
+        }
+        let now = self.raw().clock()?;
+        self.raw()
+            .prepare_cached("SELECT owner FROM execution_lease WHERE session_id = ?1 AND time_expires > ?2")?
+            .query_row(params![session_id.as_str(), now], |row| row.get(0))
+            .optional()
     }
 }
 

@@ -13,6 +13,7 @@
 //! - [`Transaction`] is what a write works on, [`View`] what a read works on.
 //! - [`Subscription`] hears every event, in one order.
 
+mod activity;
 mod attempt;
 mod backup;
 mod check;
@@ -48,6 +49,7 @@ mod view;
 mod workspace;
 mod writer;
 
+pub use activity::{Activity, ActivityState, MOST_RECOVERIES, Standing};
 pub use attempt::Attempt;
 pub use check::{Report, check};
 pub use control::Owed;

@@ -33,6 +33,12 @@ pub trait Tool: Send + Sync {
         self.name()
     }
 
+    /// Whether a call that has no result, because its program was ended, may be run again by itself: it changes
+    /// nothing, and costs nothing.
+    fn is_idempotent(&self) -> bool {
+        false
+    }
+
     /// Runs one call. The future is dropped only after it ended: a call that should stop sees
     /// [`Call::cancel`], leaves nothing half written and returns what it has.
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>>;

@@ -42,15 +42,15 @@ pub(crate) fn tools(settings: Settings) -> Vec<Arc<dyn Tool>> {
         bounded(apply_patch::ApplyPatch),
         bounded(bash::Bash::new(settings.command_timeout)),
         bounded(edit::Edit),
-        bounded(search::Glob),
-        bounded(search::Grep),
+        idempotent(search::Glob),
+        idempotent(search::Grep),
     ];
     if settings.may_ask {
-        tools.push(bounded(question::Question));
+        tools.push(idempotent(question::Question));
     }
     tools.extend([
-        bounded(read::Read),
-        bounded(skill::Skill),
+        idempotent(read::Read),
+        idempotent(skill::Skill),
         bounded(todowrite::Todowrite),
         bounded(webfetch::Webfetch::default()),
         bounded(websearch::Websearch::new(settings.search)),
@@ -68,28 +68,46 @@ pub(crate) fn tools(settings: Settings) -> Vec<Arc<dyn Tool>> {
 }
 
 fn bounded(tool: impl Tool + 'static) -> Arc<dyn Tool> {
-    Arc::new(Bounded(tool))
+    Arc::new(Bounded {
+        tool,
+        is_idempotent: false,
+    })
+}
+
+/// One that looks or asks, and changes nothing.
+fn idempotent(tool: impl Tool + 'static) -> Arc<dyn Tool> {
+    Arc::new(Bounded {
+        tool,
+        is_idempotent: true,
+    })
 }
 
 /// A tool whose results are within the limits.
-struct Bounded<T>(T);
+struct Bounded<T> {
+    tool: T,
+    is_idempotent: bool,
+}
 
 impl<T: Tool> Tool for Bounded<T> {
     fn name(&self) -> &str {
-        self.0.name()
+        self.tool.name()
     }
 
     fn definition(&self, scope: &Scope) -> Definition {
-        self.0.definition(scope)
+        self.tool.definition(scope)
     }
 
     fn permission(&self) -> &str {
-        self.0.permission()
+        self.tool.permission()
+    }
+
+    fn is_idempotent(&self) -> bool {
+        self.is_idempotent
     }
 
     fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
         async move {
-            let output = self.0.run(call, input).await?;
+            let output = self.tool.run(call, input).await?;
             Ok(bound::fit(&call.scope.truncation, output).await)
         }
         .boxed()

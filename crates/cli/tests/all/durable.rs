@@ -49,7 +49,7 @@ pub(crate) async fn messages(server: &Served, session: &str) -> Vec<Value> {
 }
 
 /// Kinds and words of messages.
-fn told(messages: &[Value]) -> Vec<(String, String)> {
+pub(crate) fn told(messages: &[Value]) -> Vec<(String, String)> {
     let words = |message: &Value| {
         let own = message["text"].as_str();
         let said = message["content"].as_array().into_iter().flatten();
@@ -63,7 +63,7 @@ fn told(messages: &[Value]) -> Vec<(String, String)> {
 }
 
 /// How much is owed to sessions.
-fn owed(home: &Home) -> i64 {
+pub(crate) fn owed(home: &Home) -> i64 {
     home.database()
         .query_row("SELECT count(*) FROM session_control", [], |row| row.get(0))
         .unwrap()
@@ -103,12 +103,12 @@ async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
         .unwrap()
 }
 
-fn pair(kind: &str, words: &str) -> (String, String) {
+pub(crate) fn pair(kind: &str, words: &str) -> (String, String) {
     (kind.to_owned(), words.to_owned())
 }
 
 /// What the model was told by users, request by request.
-fn users(model: &ScriptedModel) -> Vec<Vec<String>> {
+pub(crate) fn users(model: &ScriptedModel) -> Vec<Vec<String>> {
     let of_user =
         |one: &Value| (one["role"] == "user").then(|| one["content"].as_str().unwrap_or_default().to_owned());
     model

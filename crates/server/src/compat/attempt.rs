@@ -18,7 +18,7 @@ fn parse(id: String) -> Result<SessionId, ApiError> {
 pub(super) async fn get(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let left = app.engine.left_behind(&parse(id)?).await?;
     let shown = left.map(|left| {
-        let mut shown = json!({ "attempt": left.attempt, "message": left.answer });
+        let mut shown = json!({ "attempt": left.attempt, "activity": left.activity, "message": left.answer });
         if let Some(message) = &left.answer
             && let SessionMessageBody::Assistant(answer) = &message.body
         {

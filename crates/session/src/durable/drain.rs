@@ -4,27 +4,23 @@
 use std::sync::Arc;
 
 use opencode_catalog::Choice;
-use opencode_llm::stream::FinishReason;
 use opencode_schema::agent::Agent;
 use opencode_schema::message::{MessageModel, UserMessage, UserTime};
 use opencode_schema::model::Model;
+use opencode_schema::part::ToolPart;
 use opencode_schema::prompt::Delivery;
 use opencode_schema::session::Session;
-use opencode_schema::session::{Cost, Tokens};
-use opencode_schema::session_message::{CompactionReason, Execution, StepError, ToolCallContent};
+use opencode_schema::session_message::{CompactionReason, StepError};
 use opencode_schema::time::now;
-use opencode_schema::{MessageError, MessageId, SessionEvent, SessionId, SessionMessage, SessionMessageBody};
-use opencode_store::{Attempt, Lease, Owed, Store, Transaction};
+use opencode_schema::{MessageError, MessageId, MessageWithParts, SessionEvent, SessionId, SessionMessage};
+use opencode_store::{ActivityState, Attempt, Lease, Owed, Store};
 
+use super::unfinished::{self, Unfinished};
 use super::{compaction, epoch, history, lease};
 use crate::coordinator::Running;
 use crate::step::{self, Billed, Durable, StepInput, Verdict};
 use crate::{Engine, Error, Location};
 
-/// What a call becomes that nobody works on any more.
-const INTERRUPTED: &str = "Tool execution interrupted";
-/// What an answer becomes that nobody works on any more.
-const CUT_OFF: &str = "Provider turn interrupted";
 /// What a model is told that goes on after its program was ended.
 const RESUMED: &str = "The program was ended while you were at work, and runs again now. Commands that ran were \
     stopped: look at what they did before you run them again. Go on with what you were doing.";
@@ -41,6 +37,16 @@ pub(crate) async fn drain(
     engine.inner.coordinator.look(running);
     let store = &location.store;
     let Some(lease) = lease::hold(engine, store, session_id, &running.cancel).await? else {
+        // Whoever stops a session before it began does not want it woken by the next start.
+        let is_stopped = running.cancel.is_cancelled() && !engine.inner.housekeeping.is_cancelled();
+        let id = session_id.clone();
+        let rests = store.write(move |transaction| {
+            if is_stopped || !transaction.has_waiting_inputs(&id)? {
+                transaction.settle_owed(&id, Owed::Wake)?;
+            }
+            Ok(())
+        });
+        rests.await?;
         return Ok(());
     };
     let mut work = Work {
@@ -72,11 +78,16 @@ struct Work<'a> {
 
 impl Work<'_> {
     async fn all(&mut self) -> Result<(), Error> {
-        self.settle().await?;
+        if !self.settle().await? {
+            return Ok(());
+        }
         let mut goes_on = self.resume().await?;
-        while !self.running.cancel.is_cancelled() {
+        loop {
+            if self.running.cancel.is_cancelled() {
+                return self.suspend().await;
+            }
             self.shorten_if_wanted(None).await?;
-            goes_on |= self.open_activity().await?;
+            goes_on |= self.open_activity(goes_on).await?;
             if !goes_on {
                 break;
             }
@@ -109,56 +120,120 @@ impl Work<'_> {
         let resumed = self.store.write(move |transaction| {
             if transaction.settle_owed(&id, Owed::Resume)? {
                 transaction.publish(event.into())?;
-                return Ok(true);
+                // Until its model is about to be asked.
+                transaction.owe(&id, Owed::Continuation)?;
             }
             transaction.is_owed(&id, Owed::Continuation)
         });
         Ok(resumed.await?)
     }
 
-    /// The session rests in the middle of something. If that is because the program is asked to end, the next one
-    /// goes on with it; else somebody wants it to rest, and it is not woken by itself.
+    /// The session is stopped, maybe in the middle of something. If that is because the program is asked to end, the
+    /// next one goes on with it; else somebody wants it to rest, and it is not woken by itself.
     async fn suspend(&self) -> Result<(), Error> {
         let is_ending = self.engine.inner.housekeeping.is_cancelled();
         let id = self.session_id.clone();
-        let kept = self.store.write(move |transaction| match is_ending {
-            true => transaction.owe(&id, Owed::Resume),
-            false => transaction.settle_owed(&id, Owed::Wake).map(drop),
+        let kept = self.store.write(move |transaction| {
+            if !is_ending {
+                transaction.settle_owed(&id, Owed::Wake)?;
+                return unfinished::decision(&id, false)(transaction);
+            }
+            match transaction.open_activity(&id)? {
+                Some(_) => transaction.owe(&id, Owed::Resume),
+                None => Ok(()),
+            }
         });
         Ok(kept.await?)
     }
 
-    /// Ends what a program that died left open, so that nothing is taken for running and nothing is run again.
-    async fn settle(&self) -> Result<(), Error> {
-        Ok(self.store.write(settlement(self.session_id)).await?)
+    /// Puts in order what a program left that ended in the middle of something. False when the session is to rest
+    /// because of it.
+    async fn settle(&mut self) -> Result<bool, Error> {
+        let is_durable = true;
+        let tools = self.location.tools_of(is_durable);
+        let unfinished = unfinished::settle(&self.store, self.session_id, |tool| {
+            tools.get(tool).is_some_and(|tool| tool.is_idempotent())
+        });
+        match unfinished.await? {
+            Unfinished::Ready => Ok(true),
+            Unfinished::Undecided => Ok(false),
+            Unfinished::Calls { answer, calls, cut } => {
+                if !self.run_again(&answer, calls).await? {
+                    self.suspend().await?;
+                    return Ok(false);
+                }
+                if !cut {
+                    return Ok(true);
+                }
+                // Others of its calls are not run again: somebody must say whether the model is to go on without.
+                let id = self.session_id.clone();
+                let waits = self.store.write(move |transaction| {
+                    transaction.settle_owed(&id, Owed::Continuation)?;
+                    Ok(transaction.is_owed(&id, Owed::Wake)? && transaction.has_waiting_inputs(&id)?)
+                });
+                if waits.await? {
+                    self.store.write(unfinished::settlement(self.session_id)).await?;
+                    return Ok(true);
+                }
+                Ok(false)
+            }
+        }
     }
 
-    /// Takes what waits into the conversation: everything that steers, else the oldest that queues.
-    async fn open_activity(&self) -> Result<bool, Error> {
-        if self.take_steers().await? {
-            return Ok(true);
+    /// Runs calls again that have no result, and ends their step. False when the session is to rest now.
+    async fn run_again(&mut self, answer: &SessionMessage, calls: Vec<ToolPart>) -> Result<bool, Error> {
+        let chosen = match self.chosen().await? {
+            Ok(chosen) => chosen,
+            Err(reason) => {
+                tracing::warn!(reason, "calls that were left are not run again");
+                self.store.write(unfinished::settlement(self.session_id)).await?;
+                return Ok(true);
+            }
+        };
+        if self.running.cancel.is_cancelled() {
+            return Ok(false);
         }
+        self.tree = unfinished::tree_before(answer);
+        let conversation = history::conversation(self.session_id, &chosen.user, self.messages().await?);
+        let store = self.store.clone();
+        let durable = Durable {
+            system: "",
+            store: &store,
+            retries: 0,
+        };
+        let input = self.input(&chosen, &conversation, durable, false);
+        let outcome = Box::pin(step::go_on(input, answer.id.clone(), calls)).await?;
+        self.tree = outcome.tree;
+        Ok(!outcome.failed && !outcome.declined)
+    }
+
+    /// Takes what waits into the conversation: everything that steers, else, unless an activity goes on, the oldest
+    /// that queues.
+    async fn open_activity(&self, goes_on: bool) -> Result<bool, Error> {
         let id = self.session_id.clone();
         let taken = self.store.write(move |transaction| {
-            let next = transaction
-                .waiting_inputs(&id, Delivery::Queue)?
-                .into_iter()
-                .next();
-            match next {
-                Some(input) => transaction.promote(input).map(|()| true),
-                None => Ok(false),
+            let mut next = transaction.waiting_inputs(&id, Delivery::Steer)?;
+            if next.is_empty() && !goes_on {
+                next = transaction.waiting_inputs(&id, Delivery::Queue)?;
+                next.truncate(1);
             }
+            let any = !next.is_empty();
+            transaction.take_up(&id, next)?;
+            Ok(any)
         });
         Ok(taken.await?)
     }
 
-    async fn take_steers(&self) -> Result<bool, Error> {
+    /// Takes everything that steers into the activity that goes on. It is over when there is nothing and its model
+    /// has nothing more to do.
+    async fn take_steers(&self, goes_on: bool) -> Result<bool, Error> {
         let id = self.session_id.clone();
         let taken = self.store.write(move |transaction| {
             let steers = transaction.waiting_inputs(&id, Delivery::Steer)?;
             let any = !steers.is_empty();
-            for input in steers {
-                transaction.promote(input)?;
+            transaction.take_up(&id, steers)?;
+            if !any && !goes_on {
+                transaction.end_activity(&id, ActivityState::Settled)?;
             }
             Ok(any)
         });
@@ -180,7 +255,7 @@ impl Work<'_> {
             };
             steps += 1;
             self.engine.inner.coordinator.look(self.running);
-            if self.take_steers().await? {
+            if self.take_steers(goes_on).await? {
                 steps = 1;
             } else if !goes_on {
                 return Ok(true);
@@ -294,30 +369,18 @@ impl Work<'_> {
         let id = self.session_id.clone();
         let prepared = store.write(move |transaction| {
             transaction.set_attempt(&id, Some(Attempt::Prepared))?;
-            transaction.settle_owed(&id, Owed::Continuation).map(drop)
+            transaction.settle_owed(&id, Owed::Continuation)?;
+            let activity = transaction.open_activity(&id)?;
+            Ok(activity.map_or(0, |activity| activity.retries))
         });
-        prepared.await?;
-        let input = StepInput {
-            engine: self.engine,
-            location,
-            session: session.clone(),
-            agent,
-            model: model.clone(),
-            user_id: MessageId::new(),
-            user,
-            history: &conversation,
-            durable: Some(Durable {
-                system: &system,
-                store: &store,
-            }),
-            summary_of: None,
-            billed: Billed::default(),
-            answer_tool: None,
-            is_last: agent.steps.is_some_and(|limit| steps >= limit) || steps >= most,
-            user_named_agent: false,
-            known_tree: self.tree.take(),
-            cancel: self.running.cancel.clone(),
+        let retries = prepared.await?;
+        let durable = Durable {
+            system: &system,
+            store: &store,
+            retries,
         };
+        let is_last = agent.steps.is_some_and(|limit| steps >= limit) || steps >= most;
+        let input = self.input(&chosen, &conversation, durable, is_last);
         let refused = self.engine.refused_spending(location, self.session_id).await?;
         let outcome = match refused {
             Some(reason) => step::refuse(&input, MessageError::unknown(reason)).await?,
@@ -336,6 +399,36 @@ impl Work<'_> {
             rests.await?;
         }
         Ok(next)
+    }
+
+    fn input<'a>(
+        &mut self,
+        chosen: &'a Chosen,
+        conversation: &'a [MessageWithParts],
+        durable: Durable<'a>,
+        is_last: bool,
+    ) -> StepInput<'a>
+    where
+        Self: 'a,
+    {
+        StepInput {
+            engine: self.engine,
+            location: &chosen.location,
+            session: chosen.session.clone(),
+            agent: &chosen.agent,
+            model: chosen.model.clone(),
+            user_id: MessageId::new(),
+            user: &chosen.user,
+            history: conversation,
+            durable: Some(durable),
+            summary_of: None,
+            billed: Billed::default(),
+            answer_tool: None,
+            is_last,
+            user_named_agent: false,
+            known_tree: self.tree.take(),
+            cancel: self.running.cancel.clone(),
+        }
     }
 
     /// What follows a step.
@@ -457,72 +550,4 @@ fn user_message(session: &Session, agent: &str, choice: &Choice) -> UserMessage 
         },
         ..UserMessage::default()
     }
-}
-
-/// Ends what a program that died left open. What can go on is owed from then on.
-pub(crate) fn settlement(
-    session_id: &SessionId,
-) -> impl FnOnce(&mut Transaction<'_>) -> Result<(), opencode_store::Error> + Send + 'static {
-    let id = session_id.clone();
-    move |transaction| {
-        let attempt = transaction.attempt(&id)?;
-        let goes_on = transaction.is_safe_to_go_on(&id)?;
-        if let Some(newest) = transaction.newest_answer(&id)? {
-            for event in left_open(&id, &newest, goes_on) {
-                transaction.publish(event.into())?;
-            }
-        }
-        if goes_on {
-            transaction.owe(&id, Owed::Continuation)?;
-        }
-        if attempt.is_some() {
-            transaction.set_attempt(&id, None)?;
-        }
-        Ok(())
-    }
-}
-
-/// What has to be told of an answer that nobody works on any more.
-fn left_open(session_id: &SessionId, message: &SessionMessage, is_whole: bool) -> Vec<SessionEvent> {
-    let SessionMessageBody::Assistant(answer) = &message.body else {
-        return Vec::new();
-    };
-    if message.time.completed.is_some() {
-        return Vec::new();
-    }
-    let failed = |call: &ToolCallContent| SessionEvent::ToolFailed {
-        timestamp: now(),
-        session_id: session_id.clone(),
-        assistant_message_id: message.id.clone(),
-        call_id: call.id.clone(),
-        error: StepError::unknown(INTERRUPTED),
-        result: None,
-        provider: Execution {
-            executed: call.provider.as_ref().is_some_and(|provider| provider.executed),
-            ..Execution::default()
-        },
-    };
-    let (timestamp, session_id) = (now(), session_id.clone());
-    let assistant_message_id = message.id.clone();
-    let end = if is_whole {
-        // What it used was not written down any more.
-        SessionEvent::StepEnded {
-            timestamp,
-            session_id,
-            assistant_message_id,
-            finish: FinishReason::ToolCalls.as_str().to_owned(),
-            cost: Cost::default(),
-            tokens: Tokens::default(),
-            snapshot: None,
-            files: None,
-        }
-    } else {
-        SessionEvent::StepFailed {
-            timestamp,
-            session_id,
-            assistant_message_id,
-            error: StepError::unknown(CUT_OFF),
-        }
-    };
-    answer.open_calls().map(failed).chain([end]).collect()
 }

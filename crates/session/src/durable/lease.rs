@@ -98,6 +98,18 @@ pub(super) async fn try_hold(
     Ok(acquired.await?)
 }
 
+/// Whether another program runs a session now.
+pub(super) async fn is_elsewhere(
+    engine: &Engine,
+    store: &Store,
+    session_id: &SessionId,
+) -> Result<bool, Error> {
+    let id = session_id.clone();
+    let owner = store.read(move |view| view.lease_owner(&id)).await?;
+    Ok(owner
+        .is_some_and(|owner| *owner != *engine.inner.owner.name && !lock::is_left(engine.paths(), &owner)))
+}
+
 /// Keeps a lease while `work` goes on, and gives it back after. Work whose lease was taken is stopped; what it
 /// would still write is refused.
 pub(super) async fn during<T>(

@@ -38,14 +38,14 @@ const PROGRESS_QUEUE: usize = 64;
 /// The calls of a step.
 pub(crate) struct Calls {
     /// Where the part of a call is.
-    places: HashMap<String, usize>,
+    pub(super) places: HashMap<String, usize>,
     running: FuturesUnordered<JoinHandle<Done>>,
     progress: mpsc::Receiver<Progress>,
     reporter: mpsc::Sender<Progress>,
     stored_at: HashMap<String, Instant>,
     /// Calls that may be made, and how many were.
     most: u32,
-    made: u32,
+    pub(super) made: u32,
     /// Lets so many run at the same time.
     slots: Arc<Semaphore>,
     /// The user refused a call: the turn ends after this step.
@@ -290,7 +290,7 @@ impl Step<'_> {
     }
 
     /// Starts a call beside the stream. It begins its work once the files are recorded as they were.
-    fn start(&mut self, call_id: String, name: &str, input: Value) {
+    pub(super) fn start(&mut self, call_id: String, name: &str, input: Value) {
         self.calls.any_ran = true;
         let of_prompt = self.answer_tool.as_ref().filter(|tool| tool.name() == name);
         let Some(tool) = of_prompt.or_else(|| self.tools().get(name)).cloned() else {
@@ -389,7 +389,11 @@ impl Step<'_> {
     }
 
     /// A call has its result.
-    async fn settle(&mut self, place: usize, result: Result<Output, Failure>) -> Result<(), Error> {
+    pub(super) async fn settle(
+        &mut self,
+        place: usize,
+        result: Result<Output, Failure>,
+    ) -> Result<(), Error> {
         let Some(part) = self.draft.tool(place).cloned() else {
             return Ok(());
         };

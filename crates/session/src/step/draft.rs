@@ -75,6 +75,34 @@ impl Draft {
         Ok(draft)
     }
 
+    /// The message of an answer that another program left, with those parts that something is still to be said of.
+    pub(crate) fn resumed(store: Store, message: Message, bodies: Vec<PartBody>) -> Self {
+        let name = |body: &PartBody| match body {
+            PartBody::Tool(tool) => tool.call_id.clone(),
+            _ => String::new(),
+        };
+        let tree = bodies.iter().find_map(|body| match body {
+            PartBody::StepStart(start) => start.snapshot.clone(),
+            _ => None,
+        });
+        let told = Told::resumed(bodies.iter().map(name).collect(), tree);
+        let part = |body| Part {
+            id: PartId::new(),
+            session_id: message.session_id.clone(),
+            message_id: message.id.clone(),
+            body,
+        };
+        Self {
+            parts: bodies.into_iter().map(part).collect(),
+            store,
+            message,
+            open: Vec::new(),
+            written: Vec::new(),
+            tell_at: None,
+            told: Some(told),
+        }
+    }
+
     pub(crate) fn message(&self) -> &Message {
         &self.message
     }
@@ -179,10 +207,25 @@ impl Draft {
         Ok(written.await?)
     }
 
+    /// Writes down that the request of a durable session failed in a way that may pass. One that was answered has
+    /// had no effect: it is as if it had not left.
+    pub(crate) async fn failed_attempt(&self, retries: u32, was_answered: bool) -> Result<(), Error> {
+        let session = self.message.session_id.clone();
+        let written = self.store.write(move |transaction| {
+            transaction.set_retries(&session, retries)?;
+            if was_answered {
+                transaction.set_attempt(&session, Some(Attempt::Prepared))?;
+            }
+            Ok(())
+        });
+        Ok(written.await?)
+    }
+
     async fn store_beginning(&self, events: Vec<SessionEvent>) -> Result<(), Error> {
         let session = self.message.session_id.clone();
         let stored = self.store.write(move |transaction| {
             transaction.set_attempt(&session, Some(Attempt::Output))?;
+            transaction.note_progress(&session)?;
             let mut events = events.into_iter();
             events.try_for_each(|event| transaction.publish(event.into()))
         });

@@ -38,6 +38,16 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// Of an answer that another program began to tell: its parts are called `names`.
+    pub(crate) fn resumed(names: Vec<String>, tree: Option<String>) -> Self {
+        Self {
+            begun: true,
+            names,
+            tree,
+            ..Self::default()
+        }
+    }
+
     /// A call has this result.
     pub(crate) fn has_result(&mut self, place: usize, output: &Output) {
         let texts = output.texts().map(str::to_owned).collect();

@@ -1,6 +1,7 @@
 //! Behaviour of the store against real files.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod activity;
 mod check;
 mod conversation;
 mod faults;

@@ -14,7 +14,7 @@ use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use opencode_schema::prompt::{Delivery, Prompt, PromptAgent, PromptFile, PromptSource, SessionInput};
-use opencode_schema::session::{Cost, Revert, Session, SessionModel, Tokens};
+use opencode_schema::session::{Cost, Revert, Session, SessionModel, Status, Tokens};
 use opencode_schema::time::Millis;
 use opencode_schema::{MessageId, SessionId};
 use opencode_session::{Admission, AdmissionError, Error, Location, NewSession};
@@ -351,10 +351,16 @@ fn with_variant(model: SessionModel) -> SessionModel {
     }
 }
 
-/// Sessions that do something now.
+/// Sessions that do something now; of those that wait to ask again, for how long and why.
 pub(crate) async fn active(State(app): State<App>) -> Json<Data<Value>> {
     let running = app.engine.statuses().into_iter();
-    let all = running.map(|(id, _)| (id.to_string(), json!({ "type": "running" })));
+    let all = running.map(|(id, status)| {
+        let mut shown = json!({ "type": "running" });
+        if matches!(status, Status::Retry { .. }) {
+            shown["status"] = json!(status);
+        }
+        (id.to_string(), shown)
+    });
     Json(Data {
         data: Value::Object(all.collect()),
     })

@@ -5,10 +5,13 @@ use opencode_schema::time::now;
 use super::Session;
 use crate::migration::{KNOWN, SCHEMA};
 use crate::sql::Value;
-use crate::{Error, attempt, control, job, lease};
+use crate::{Error, activity, attempt, control, job, lease};
 
 /// Tables of our own, which a file gets when they are first needed.
-const OWN_TABLES: [&str; 5] = [
+const OWN_TABLES: [&str; 8] = [
+    activity::ACTIVITIES,
+    activity::OPEN,
+    activity::INPUTS,
     attempt::TABLE,
     control::TABLE,
     job::TABLE,
