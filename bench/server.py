@@ -166,6 +166,41 @@ def tokens(server, options):
         return {"tokens": options.tokens, "turn_of_one_ms": round(base * 1e3), **found}
 
 
+def start(server, options):
+    """From the program's start to its first healthy answer, while the catalogue of models is asked for and never comes."""
+    silent, kept, asked = socket.create_server(("127.0.0.1", 0)), [], threading.Event()
+
+    def accept():
+        while True:
+            kept.append(silent.accept())
+            asked.set()
+
+    threading.Thread(target=accept, daemon=True).start()
+    server.environment.update(OPENCODE_DISABLE_MODELS_FETCH="0",
+                              OPENCODE_MODELS_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")
+    taken, hung = [], 0
+    for _ in range(12):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        asked.clear()
+        begun = time.monotonic()
+        process = subprocess.Popen([server.binary, "serve", "--port", str(port)], cwd=server.project, env=server.environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=10).read()
+                break
+            except OSError:
+                time.sleep(0.0005)
+        taken.append((time.monotonic() - begun) * 1e3)
+        hung += asked.wait(5)
+        process.kill()
+        process.wait()
+    taken = sorted(taken[1:])  # the first one makes the home
+    return {"first_health_ms": round(taken[len(taken) // 2], 1), "slowest_ms": round(taken[-1], 1), "catalogue_hung": hung}
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--binary", action="append", help="NAME=PATH; without any, ours of the release build")
@@ -173,7 +208,7 @@ def main():
     arguments.add_argument("--messages", type=int, default=10000)
     arguments.add_argument("--prompts", type=int, default=32)
     arguments.add_argument("--tokens", type=int, default=5000)
-    cases = {"requests": requests, "listeners": listeners, "pages": pages, "prompts": prompts, "tokens": tokens}
+    cases = {"requests": requests, "listeners": listeners, "pages": pages, "prompts": prompts, "tokens": tokens, "start": start}
     arguments.add_argument("--only", choices=cases)
     options = arguments.parse_args()
     # A connection is a file.

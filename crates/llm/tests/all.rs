@@ -21,3 +21,4 @@ mod sap;
 mod server;
 mod shared;
 mod sse;
+mod surface;

@@ -267,6 +267,7 @@ impl ScriptedModel {
         let routes = Router::new()
             .route("/v1/chat/completions", post(answer))
             .route("/v1/messages", post(answer))
+            .route("/v1/responses", post(answer))
             .with_state(Arc::clone(&shared));
         let stop = Arc::new(Notify::new());
         let stopped = Arc::clone(&stop);
@@ -336,7 +337,7 @@ impl Drop for ScriptedModel {
 }
 
 fn is_title(body: &Value) -> bool {
-    let head = format!("{}{}", body["system"], body["messages"]).to_lowercase();
+    let head = format!("{}{}{}", body["system"], body["messages"], body["input"]).to_lowercase();
     body.get("tools").is_none() && head.contains("title") && head.contains("generat")
 }
 

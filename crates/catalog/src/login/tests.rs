@@ -460,7 +460,7 @@ async fn answers_that_lead_elsewhere_are_refused() {
 }
 
 #[tokio::test]
-async fn of_many_that_need_a_new_token_one_asks_for_it() {
+async fn gap_33_of_many_that_need_a_new_token_one_asks_for_it() {
     let issuer = Issuer::start(|_, count| {
         (
             200,

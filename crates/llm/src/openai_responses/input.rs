@@ -1,5 +1,6 @@
 //! The conversation as items.
 
+mod hosted;
 mod openai;
 mod xai;
 

@@ -46,7 +46,11 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     let own = input.session.permission.as_deref().unwrap_or_default();
     let rules: [&[Rule]; 2] = [&input.agent.permission, own];
     let scope = Arc::new(location.scope(&subagents(location, &rules)));
-    let mut tools = offered_tools(input, &rules, &scope);
+    // What a durable session may not call any more is not in its request (reference `v2.md` §6).
+    let mut tools = match input.is_last && input.durable.is_some() {
+        true => Vec::new(),
+        false => offered_tools(input, &rules, &scope),
+    };
     let offered = tools
         .iter()
         .map(|Tool::Function { name, .. }| name.clone())

@@ -1,7 +1,8 @@
 //! Providers and models.
 
+use opencode_testkit::Served;
 use pretty_assertions::assert_eq;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{get, refusal};
 use crate::home;
@@ -89,5 +90,102 @@ async fn providers_and_models_are_shown_as_they_are_configured() {
     for id in ["none", "cohere"] {
         let (status, tag) = refusal(&server, "GET", &format!("/api/provider/{id}"), None).await;
         assert_eq!((status, tag.as_str()), (404, "ProviderNotFoundError"));
+    }
+}
+
+async fn models_of(server: &Served, provider: &str) -> Vec<String> {
+    let models = get(server, "/api/model").await;
+    let all = models["data"].as_array().unwrap().iter();
+    all.filter(|model| model["providerID"] == provider)
+        .map(|model| model["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn catalog_updated(event: &Value) -> bool {
+    event["type"] == "catalog.updated"
+}
+
+#[tokio::test]
+async fn gap_34_a_provider_that_is_added_is_there_without_a_restart() {
+    let home = home();
+    home.write("opencode.json", "{}");
+    let server = home.serve().await;
+    for provider in ["own", "groq", "mistral"] {
+        assert_eq!(
+            models_of(&server, provider).await,
+            Vec::<String>::new(),
+            "{provider}"
+        );
+    }
+    let own = json!({ "provider": { "own": { "npm": "@ai-sdk/openai-compatible",
+        "options": { "baseURL": "http://own/v1", "apiKey": "k" }, "models": { "m": {} } } } });
+    let edit = || async { home.replace("opencode.json", own.to_string()) };
+    server.events("/api/event", edit, catalog_updated).await;
+    assert_eq!(models_of(&server, "own").await, ["m"]);
+
+    let key = json!({ "type": "api", "key": "k" });
+    let store = || async { drop(server.send("PUT", "/auth/groq", Some(key)).await) };
+    server.events("/api/event", store, catalog_updated).await;
+    assert!(!models_of(&server, "groq").await.is_empty());
+
+    let path = "/api/integration/mistral/connect/key";
+    let connect = || async { drop(server.send("POST", path, Some(json!({ "key": "k" }))).await) };
+    server.events("/api/event", connect, catalog_updated).await;
+    assert!(!models_of(&server, "mistral").await.is_empty());
+}
+
+#[tokio::test]
+async fn gap_35_a_provider_that_is_switched_off_is_nowhere_any_more() {
+    let home = home().with("GROQ_API_KEY", "k").with("MISTRAL_API_KEY", "k");
+    home.write("opencode.json", "{}");
+    let server = home.serve().await;
+    let named = async |provider: &str| -> Vec<&'static str> {
+        let has = |list: &Value, key: &str| {
+            let all = list.as_array().unwrap();
+            all.iter().any(|one| one[key] == provider)
+        };
+        let mut places = Vec::new();
+        if has(&get(&server, "/api/provider").await["data"], "id") {
+            places.push("/api/provider");
+        }
+        if !models_of(&server, provider).await.is_empty() {
+            places.push("/api/model");
+        }
+        if has(&get(&server, "/config/providers").await["providers"], "id") {
+            places.push("/config/providers");
+        }
+        let all = get(&server, "/provider").await;
+        if has(&all["all"], "id") {
+            places.push("/provider");
+        }
+        if all["connected"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|id| id == provider)
+        {
+            places.push("connected");
+        }
+        places
+    };
+    let everywhere = [
+        "/api/provider",
+        "/api/model",
+        "/config/providers",
+        "/provider",
+        "connected",
+    ];
+    for provider in ["groq", "mistral"] {
+        assert_eq!(named(provider).await, everywhere, "{provider}");
+    }
+    for rule in [
+        json!({ "disabled_providers": ["groq"] }),
+        json!({ "enabled_providers": ["mistral"] }),
+    ] {
+        let edit = || async { home.replace("opencode.json", rule.to_string()) };
+        let is_told = |event: &Value| event["type"] == "config.updated";
+        server.events("/event", edit, is_told).await;
+        assert_eq!(named("groq").await, Vec::<&str>::new(), "{rule}");
+        assert_eq!(named("mistral").await, everywhere, "{rule}");
     }
 }

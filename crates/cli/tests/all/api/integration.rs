@@ -75,7 +75,7 @@ async fn integrations_show_how_they_are_connected_and_what_connects_them() {
 }
 
 #[tokio::test]
-async fn a_key_is_connected_named_and_removed_for_both_interfaces() {
+async fn gap_33_a_key_is_connected_named_and_removed_for_both_interfaces() {
     let home = home();
     let server = home.serve().await;
     let path = "/api/integration/groq/connect/key";
@@ -254,4 +254,31 @@ async fn mistakes_have_tags() {
     let (status, tag) = refusal(&server, "PATCH", "/api/credential/cred_1", Some("{}")).await;
     assert_eq!((status, tag.as_str()), wrong);
     assert!(!home.data().join("auth.json").exists());
+}
+
+#[tokio::test]
+async fn gaps_33_and_35_a_key_of_the_environment_connects_where_none_is_stored() {
+    let home = home().with("GROQ_API_KEY", "of-environment");
+    let server = home.serve().await;
+    let kinds = async || -> Vec<String> {
+        let groq = integration(&server, "groq").await;
+        let all = groq["connections"].as_array().unwrap().iter();
+        all.map(|one| one["type"].as_str().unwrap().to_owned()).collect()
+    };
+    let has_groq = async || {
+        let providers = get(&server, "/api/provider").await;
+        let all = providers["data"].as_array().unwrap();
+        all.iter().any(|provider| provider["id"] == "groq")
+    };
+    assert_eq!(kinds().await, ["env"]);
+    assert!(has_groq().await);
+    let key = json!({ "key": "stored" });
+    let path = "/api/integration/groq/connect/key";
+    assert_eq!(server.send("POST", path, Some(key)).await.status, 204);
+    assert_eq!(kinds().await, ["credential", "env"]);
+    let id = integration(&server, "groq").await["connections"][0]["id"].clone();
+    let path = format!("/api/credential/{}", id.as_str().unwrap());
+    assert_eq!(server.send("DELETE", &path, None).await.status, 204);
+    assert_eq!(kinds().await, ["env"]);
+    assert!(has_groq().await, "the environment is left");
 }

@@ -1,13 +1,13 @@
 //! Items as OpenAI wants them.
 //!
 //! What the provider stores is referred to by its id; what it does not store is sent word by word, thoughts
-//! in their encrypted form. Calls that the provider ran itself go back only by reference.
+//! in their encrypted form, calls that the provider ran itself together with what came of them ([`hosted`]).
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{Scene, item, message, result_text, summary, text_part};
+use super::{Scene, hosted, item, message, result_text, summary, text_part};
 use crate::error::Error;
 use crate::json::{Body, present, stringify, text_at};
 use crate::media::{Data, File};
@@ -128,6 +128,8 @@ fn assistant(scene: &Scene<'_>, content: &[Content], items: &mut Vec<Value>) {
     let continues = scene.options.get("previousResponseId").is_some();
     // Where the thoughts of an item are, so that further ones join them.
     let mut thoughts: HashMap<&str, usize> = HashMap::new();
+    // What the calls say that the provider ran itself.
+    let mut inputs: HashMap<&str, &Value> = HashMap::new();
     for part in content {
         match part {
             Content::Text {
@@ -177,14 +179,20 @@ fn assistant(scene: &Scene<'_>, content: &[Content], items: &mut Vec<Value>) {
                     None => {}
                 }
             }
-            Content::ToolCall { provider_options, .. } => {
+            Content::ToolCall {
+                provider_options,
+                tool_call_id,
+                input,
+                ..
+            } => {
+                inputs.insert(tool_call_id, input);
                 let id = scene.own_text(provider_options, "itemId");
                 if !(in_conversation && id.is_some()) {
                     items.extend(call(scene, part, id, stored, continues));
                 }
             }
             Content::ToolResult { .. } if !in_conversation => {
-                items.extend(hosted_result(scene, part, stored));
+                items.extend(hosted_result(scene, part, stored, &inputs));
             }
             Content::ToolResult { .. } | Content::File { .. } => {}
         }
@@ -258,7 +266,12 @@ fn call(scene: &Scene<'_>, part: &Content, id: Option<&str>, stored: bool, conti
 }
 
 /// The result of a call that the provider ran itself.
-fn hosted_result(scene: &Scene<'_>, part: &Content, stored: bool) -> Option<Value> {
+fn hosted_result(
+    scene: &Scene<'_>,
+    part: &Content,
+    stored: bool,
+    inputs: &HashMap<&str, &Value>,
+) -> Option<Value> {
     let Content::ToolResult {
         tool_call_id,
         tool_name,
@@ -272,7 +285,10 @@ fn hosted_result(scene: &Scene<'_>, part: &Content, stored: bool) -> Option<Valu
     if stored {
         return Some(reference(id));
     }
-    let tools = found_tools(tool_name, output)?;
+    let Some(tools) = found_tools(tool_name, output) else {
+        let input = inputs.get(tool_call_id.as_str()).copied();
+        return hosted::inline(id, tool_name, input, output);
+    };
     Some(json!({
         "type": "tool_search_output",
         "id": id,
