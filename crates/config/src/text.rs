@@ -1,6 +1,7 @@
 //! One file's text: substitution, then JSON with comments (reference `config.md` §5.1).
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use jsonc_parser::ParseOptions;
 use serde_json::Value;
@@ -34,11 +35,37 @@ pub struct Source<'a> {
     pub paths: &'a Paths,
 }
 
-/// The text of a file; `None` when there is none.
+/// How long a file is waited for that was emptied a moment ago, how often it is looked at meanwhile, and what a
+/// moment is: many editors empty a file before they write it, and what is read between is nobody's wish.
+const FILLING: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(10);
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// The text of a file; `None` when there is none. One that was emptied a moment ago is given a little time to be
+/// filled.
 ///
 /// # Errors
 /// [`Error::Unreadable`].
 pub fn content(path: &Path) -> Result<Option<String>, Error> {
+    let begun = Instant::now();
+    loop {
+        let text = content_now(path)?;
+        let is_empty = text.as_ref().is_some_and(String::is_empty);
+        if !is_empty || begun.elapsed() > FILLING || !was_changed_just_now(path) {
+            return Ok(text);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn was_changed_just_now(path: &Path) -> bool {
+    let changed = fs_err::metadata(path).and_then(|about| about.modified()).ok();
+    changed
+        .and_then(|at| at.elapsed().ok())
+        .is_some_and(|ago| ago < MOMENT)
+}
+
+fn content_now(path: &Path) -> Result<Option<String>, Error> {
     match fs_err::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error)
@@ -313,5 +340,23 @@ mod tests {
         ] {
             assert_eq!(parsed(text, Path::new("/c")).unwrap_err().to_string(), wanted);
         }
+    }
+
+    #[test]
+    fn a_file_that_is_emptied_to_be_written_is_read_when_it_is_written() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("opencode.json");
+        fs_err::write(&path, "").unwrap();
+        let filled = path.clone();
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(30));
+            fs_err::write(filled, "{}").unwrap();
+        });
+        assert_eq!(content(&path).unwrap().as_deref(), Some("{}"));
+        writer.join().unwrap();
+        // One that stays empty is empty.
+        fs_err::write(&path, "").unwrap();
+        assert_eq!(content(&path).unwrap().as_deref(), Some(""));
+        assert_eq!(content(&folder.path().join("none")).unwrap(), None);
     }
 }

@@ -130,6 +130,26 @@ async fn a_broken_edit_leaves_the_last_good_state_in_force_and_is_told() {
 }
 
 #[tokio::test]
+async fn a_file_that_an_editor_empties_before_it_writes_it_is_not_taken_for_empty() {
+    let (home, model) = with_model([Step::text("One.")]).await;
+    let config = r#"{ "instructions": ["rules.txt"] }"#;
+    home.write("opencode.jsonc", config);
+    home.write("rules.txt", "Speak of herons.");
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    let path = format!("/session/{session}/message");
+    home.write("opencode.jsonc", "");
+    let write = async {
+        tokio::time::sleep(std::time::Duration::from_millis(80)).await;
+        home.write("opencode.jsonc", config);
+    };
+    let (answer, ()) = tokio::join!(server.send("POST", &path, ask("go")), write);
+    assert_eq!(answer.status, 200);
+    let system = model.requests()[0].system();
+    assert!(system.contains("Speak of herons."), "{system}");
+}
+
+#[tokio::test]
 async fn a_key_that_is_stored_connects_at_once() {
     let (home, _model) = with_model([]).await;
     let server = home.serve().await;
