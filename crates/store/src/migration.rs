@@ -91,9 +91,8 @@ pub(crate) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Er
         Ok(connection.pragma_update(None, "journal_mode", "WAL")?)
     })?;
     // The system keeps the pages of the file anyway: a larger cache of our own grows with the file and gains nothing.
-    connection.execute_batch(
-        "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2000; PRAGMA foreign_keys = ON;",
-    )?;
+    connection
+        .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2000; PRAGMA foreign_keys = ON;")?;
     if is_current(connection)? {
         return check_not_newer(connection, path);
     }

@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it is waited between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// Statements that a connection keeps.
+const PREPARED: usize = 256;
+
 /// What is set for each connection. Whoever holds the lock for writing and says nothing any more, because the
 /// machine was taken from the network or the program was stopped, loses it after a while.
 const SETTINGS: &str = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s';
@@ -183,7 +186,11 @@ impl Session {
             return Ok(statement.clone());
         }
         let statement = self.with(|client| client.prepare_typed(&translated(sql), &key.1))?;
-        self.prepared.borrow_mut().insert(key, statement.clone());
+        let mut prepared = self.prepared.borrow_mut();
+        if prepared.len() >= PREPARED {
+            prepared.clear();
+        }
+        prepared.insert(key, statement.clone());
         Ok(statement)
     }
 

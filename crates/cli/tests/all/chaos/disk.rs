@@ -18,8 +18,11 @@ use crate::{home, new_session};
 const SMALL_DISK: &str = r#"mount -t tmpfs -o size=32m,mode=700 tmpfs "$0" && exec "$@""#;
 /// Files that are too large are an error, and not the end of the program.
 const NO_SIGNAL: &str = r#"trap '' XFSZ; exec "$@""#;
-/// Makes a folder read-only for whoever opens files in it from now on.
-const READ_ONLY: &str = r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0""#;
+/// Makes a folder read-only for whoever opens files in it from now on: once more where somebody opened one between
+/// the two steps.
+const READ_ONLY: &str = r#"for _ in $(seq 100); do
+    mount --bind "$0" "$0" || exit; mount -o remount,bind,ro "$0" && exit; umount -l "$0"
+done; exit 1"#;
 const WRITABLE: &str = r#"umount "$0""#;
 
 /// How writing is made impossible.
