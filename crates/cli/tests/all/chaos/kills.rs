@@ -205,11 +205,12 @@ impl Kills {
                 self.count("sessions that were whole or went on");
                 continue;
             }
-            let name = match attempt["attempt"].as_str().unwrap() {
-                "prepared" => "attempts prepared",
-                "dispatched" => "attempts dispatched",
-                "output" => "attempts with output",
-                _ => "attempts answered",
+            let name = match attempt["attempt"].as_str() {
+                None => "activities between two attempts",
+                Some("prepared") => "attempts prepared",
+                Some("dispatched") => "attempts dispatched",
+                Some("output") => "attempts with output",
+                Some(_) => "attempts answered",
             };
             self.count(name);
             let decision = ["retry", "abandon", ""][self.dice.below(3) as usize];
