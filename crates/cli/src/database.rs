@@ -11,11 +11,7 @@ use crate::failure::Failure;
 pub(crate) async fn run(context: &Context, arguments: Db) -> Result<(), Failure> {
     let database = opencode_session::database(&context.paths, &context.environment)?;
     if matches!(arguments.command, Some(DbCommand::Path)) {
-        return context.output.data(match &database {
-            Database::File(path) => path.display().to_string(),
-            Database::Memory => ":memory:".to_owned(),
-            Database::Server(address) => address.to_string(),
-        });
+        return context.output.data(&database);
     }
     if database == Database::Memory {
         return Err(Failure::told(

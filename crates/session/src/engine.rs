@@ -176,9 +176,11 @@ impl Engine {
             locations: Mutex::default(),
             opened: Notify::new(),
         };
-        Ok(Self {
+        let engine = Self {
             inner: Arc::new(inner),
-        })
+        };
+        engine.keep_present();
+        Ok(engine)
     }
 
     /// Stops what is made in the background for later: titles. For the end of a program that its user does

@@ -177,14 +177,19 @@ fn free_space(path: &Path) -> Option<u64> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_disk_without_room_gets_no_copy() {
+    fn with_a_session() -> (tempfile::TempDir, PathBuf, Connection) {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("opencode.db");
         let connection = Connection::open(&path).unwrap();
         connection
             .execute_batch("CREATE TABLE session (id text); INSERT INTO session VALUES ('ses_1');")
             .unwrap();
+        (folder, path, connection)
+    }
+
+    #[test]
+    fn a_disk_without_room_gets_no_copy() {
+        let (_folder, path, connection) = with_a_session();
         keep(&connection, &path, Some(1000)).unwrap();
         assert_eq!(copies(&path), Vec::<PathBuf>::new());
         keep(&connection, &path, Some(1_000_000)).unwrap();
@@ -193,12 +198,7 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_copied_is_not_changed() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let path = folder.path().join("opencode.db");
-        let connection = Connection::open(&path).unwrap();
-        connection
-            .execute_batch("CREATE TABLE session (id text); INSERT INTO session VALUES ('ses_1');")
-            .unwrap();
+        let (folder, _, connection) = with_a_session();
         let elsewhere = folder.path().join("gone").join("opencode.db");
         let error = keep(&connection, &elsewhere, None).unwrap_err();
         assert!(matches!(error, Error::Backup { .. }), "{error}");

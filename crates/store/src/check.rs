@@ -8,7 +8,6 @@
 use std::collections::{BTreeMap, HashSet};
 
 use opencode_schema::{EventBody, EventId, MessageBody, PartBody, SessionId};
-use rusqlite::OpenFlags;
 use rusqlite::types::ValueRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,8 +15,6 @@ use serde_json::Value;
 
 use crate::replay::{ForeignEvent, body_of};
 use crate::sql::Connection;
-use crate::sql::postgres::Session;
-use crate::store::place_of;
 use crate::{Database, Error, migration, projection};
 
 /// Problems of one kind that are listed at most; the rest is counted.
@@ -100,22 +97,15 @@ const TABLES: [Table; 5] = [
 /// # Errors
 /// It cannot be opened, or is none of this program.
 pub fn check(database: &Database) -> Result<Report, Error> {
-    look(database).map_err(|error| error.explain(&place_of(database)))
+    look(database).map_err(|error| error.explain(&database.place()))
 }
 
 fn look(database: &Database) -> Result<Report, Error> {
     let mut report = Report::default();
-    let connection = match database {
-        Database::Memory => return Ok(report),
-        Database::Server(address) => Connection::Postgres(Box::new(Session::open(address)?)),
-        Database::File(path) => {
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let file = rusqlite::Connection::open_with_flags(path, flags)?;
-            file.busy_timeout(migration::BUSY_TIMEOUT)?;
-            file.pragma_update(None, "query_only", true)?;
-            file.into()
-        }
-    };
+    if *database == Database::Memory {
+        return Ok(report);
+    }
+    let connection = database.reader()?;
     // One state of it, whoever writes meanwhile.
     connection.begin_reading()?;
     if let Connection::Sqlite(file) = &connection {
@@ -124,7 +114,7 @@ fn look(database: &Database) -> Result<Report, Error> {
         }
         if !migration::has_table(file, "session")? {
             return Err(Error::Foreign {
-                path: place_of(database),
+                path: database.place(),
             });
         }
         references(file, &mut report)?;

@@ -129,7 +129,7 @@ pub enum Error {
     },
     /// An address of a database server that is none.
     #[error(
-        "the address of the database cannot be used: {reason}; it is like postgres://user:password@host/database"
+        "the address in OPENCODE_DATABASE_URL cannot be used: {reason}; it is like postgres://user:password@host/database"
     )]
     Address {
         /// What is wrong with it.

@@ -31,6 +31,7 @@ mod migration;
 mod permission;
 #[cfg(test)]
 mod plans;
+mod presence;
 mod project;
 mod projection;
 mod query;

@@ -6,11 +6,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use rusqlite::OpenFlags;
-
-use crate::sql::postgres::Session;
 use crate::sql::{Connection, Owned};
-use crate::store::place_of;
 use crate::{Database, Error, backup, migration};
 
 /// Tables whose rows go along, in an order in which what is referred to comes first, each with the column
@@ -42,29 +38,25 @@ pub struct TakenOver {
 /// # Errors
 /// One of them cannot be read, or is no database of this program.
 pub fn missing_sessions(here: &Database, other: &Path) -> Result<Vec<String>, Error> {
-    let known = sessions(&connect(here)?).map_err(|error| error.explain(&place_of(here)))?;
-    let known: HashSet<String> = known.into_iter().collect();
-    let there = connect(&Database::File(other.to_owned())).and_then(|file| sessions(&file));
-    let there = there.map_err(|error| error.explain(other))?;
+    let ids = |database: &Database| {
+        let read = database.reader().and_then(|connection| {
+            refuse_foreign(&connection, database)?;
+            sessions(&connection)
+        });
+        read.map_err(|error| error.explain(&database.place()))
+    };
+    let known: HashSet<String> = ids(here)?.into_iter().collect();
+    let there = ids(&Database::File(other.to_owned()))?;
     Ok(there.into_iter().filter(|id| !known.contains(id)).collect())
 }
 
-fn connect(database: &Database) -> Result<Connection, Error> {
-    let path = match database {
-        Database::Server(address) => return Ok(Connection::Postgres(Box::new(Session::open(address)?))),
-        Database::Memory => Path::new(":memory:"),
-        Database::File(path) => path,
-    };
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let file = rusqlite::Connection::open_with_flags(path, flags)?;
-    file.busy_timeout(migration::BUSY_TIMEOUT)?;
-    file.pragma_update(None, "foreign_keys", true)?;
-    if !migration::has_table(&file, "session")? {
-        return Err(Error::Foreign {
-            path: path.to_owned(),
-        });
+fn refuse_foreign(connection: &Connection, database: &Database) -> Result<(), Error> {
+    match connection {
+        Connection::Sqlite(file) if !migration::has_table(file, "session")? => Err(Error::Foreign {
+            path: database.place(),
+        }),
+        _ => Ok(()),
     }
-    Ok(file.into())
 }
 
 fn sessions(connection: &Connection) -> Result<Vec<String>, Error> {
@@ -94,11 +86,16 @@ pub fn take_over(here: &Database, other: &Path) -> Result<TakenOver, Error> {
         },
         error => error,
     })?;
-    take(here, &connection.into()).map_err(|error| error.explain(&place_of(here)))
+    take(here, &connection.into()).map_err(|error| error.explain(&here.place()))
 }
 
 fn take(here: &Database, copy: &Connection) -> Result<TakenOver, Error> {
-    let own = connect(here)?;
+    let own = here.reader()?;
+    refuse_foreign(&own, here)?;
+    if let Connection::Sqlite(file) = &own {
+        file.pragma_update(None, "query_only", false)?;
+        file.pragma_update(None, "foreign_keys", true)?;
+    }
     own.begin()?;
     // What is not committed is undone when the connection closes.
     let known: HashSet<String> = sessions(&own)?.into_iter().collect();

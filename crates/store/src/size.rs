@@ -2,10 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::OpenFlags;
-
 use crate::sql::Connection;
-use crate::sql::postgres::Session;
 use crate::{Database, Error, backup, migration};
 
 const OF_LOG: [&str; 2] = ["event", "event_sequence"];
@@ -40,11 +37,11 @@ pub struct Sizes {
 /// # Errors
 /// It cannot be read.
 pub fn sizes(database: &Database) -> Result<Sizes, Error> {
-    match database {
-        Database::File(path) => of_file(path).map_err(|error| error.explain(path)),
-        Database::Server(address) => of_server(&Connection::Postgres(Box::new(Session::open(address)?))),
-        Database::Memory => Ok(Sizes::default()),
-    }
+    let measured = database.reader().and_then(|connection| match &connection {
+        Connection::Sqlite(file) => of_file(file),
+        server @ Connection::Postgres(_) => of_server(server),
+    });
+    measured.map_err(|error| error.explain(&database.place()))
 }
 
 fn of_server(connection: &Connection) -> Result<Sizes, Error> {
@@ -70,12 +67,8 @@ fn of_server(connection: &Connection) -> Result<Sizes, Error> {
     })
 }
 
-fn of_file(path: &Path) -> Result<Sizes, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(migration::BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "query_only", true)?;
-    let connection = connection.unchecked_transaction()?;
+fn of_file(file: &rusqlite::Connection) -> Result<Sizes, Error> {
+    let connection = file.unchecked_transaction()?;
     let bytes = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
     let mut sizes = Sizes::default();
     let mut statement = connection.prepare(

@@ -1,5 +1,6 @@
 //! Opening the file, and the handle that everything else uses.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -77,11 +78,11 @@ impl Store {
                     Err(error) => return drop(ready.send(Err(error))),
                 };
                 if ready.send(Ok(())).is_ok() {
-                    Writer::new(connection, place_of(&of_writer), feed_of_writer).run(queue);
+                    Writer::new(connection, of_writer.place(), feed_of_writer).run(queue);
                 }
             })
             .map_err(|error| Error::Open {
-                path: place_of(&database),
+                path: database.place(),
                 reason: error.to_string(),
             })?;
         opened.await.map_err(|_| Error::Closed)??;
@@ -199,10 +200,10 @@ impl Store {
         tokio::task::spawn_blocking(move || {
             // Until the work is done, also when nobody waits for it any more.
             let _permit = permit;
-            let path = place_of(&inner.database);
+            let path = inner.database.place();
             let connection = match inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
                 Some(connection) => connection,
-                None => open_reader(&inner.database, &path).map_err(|error| error.explain(&path))?,
+                None => inner.another_reader().map_err(|error| error.explain(&path))?,
             };
             let result = in_transaction(&connection, work).map_err(|error| error.explain(&path));
             inner
@@ -253,25 +254,54 @@ impl Store {
     }
 }
 
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
             .field("database", &self.inner.database)
             .finish_non_exhaustive()
     }
 }
 
-/// What errors call it.
-pub(crate) fn place_of(database: &Database) -> PathBuf {
-    match database {
-        Database::File(path) => path.clone(),
-        Database::Memory => PathBuf::from(":memory:"),
-        Database::Server(address) => PathBuf::from(address.to_string()),
+/// The path of a file, `:memory:`, or the address of a server without its password.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Memory => f.write_str(":memory:"),
+            Self::Server(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Database {
+    /// What errors call it.
+    pub(crate) fn place(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Memory | Self::Server(_) => PathBuf::from(self.to_string()),
+        }
+    }
+
+    /// A connection for reading what is there. On a server the tables are made if they are missing.
+    pub(crate) fn reader(&self) -> Result<Connection, Error> {
+        match self {
+            Self::Server(address) => Ok(Connection::Postgres(Box::new(Session::open(address)?))),
+            Self::Memory => Ok(rusqlite::Connection::open_in_memory()?.into()),
+            Self::File(path) => {
+                // A file that was taken away is not made anew: it would be empty, and look like one without sessions.
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let file = rusqlite::Connection::open_with_flags(path, flags)?;
+                file.pragma_update(None, "query_only", true)?;
+                file.busy_timeout(migration::BUSY_TIMEOUT)?;
+                file.set_prepared_statement_cache_capacity(64);
+                Ok(file.into())
+            }
+        }
     }
 }
 
 fn connect(database: &Database, name: &EventId) -> Result<Connection, Error> {
-    let path = place_of(database);
+    let path = database.place();
     let mut connection = match database {
         Database::Server(address) => {
             return Ok(Connection::Postgres(Box::new(Session::open_as(address, name)?)));
@@ -310,17 +340,14 @@ fn prepare_file(path: &Path) -> Result<(), Error> {
     options.open(path).map_err(open).map(drop)
 }
 
-fn open_reader(database: &Database, path: &Path) -> Result<Connection, Error> {
-    if let Database::Server(address) = database {
-        return Ok(Connection::Postgres(Box::new(Session::connect(address)?)));
+impl Inner {
+    /// A reader beside the writer, which has made the tables.
+    fn another_reader(&self) -> Result<Connection, Error> {
+        match &self.database {
+            Database::Server(address) => Ok(Connection::Postgres(Box::new(Session::connect(address)?))),
+            database => database.reader(),
+        }
     }
-    // A file that was taken away is not made anew: it would be empty, and look like one without sessions.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
-    connection.pragma_update(None, "query_only", true)?;
-    connection.busy_timeout(migration::BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection.into())
 }
 
 /// Everything that `work` reads is of one state.

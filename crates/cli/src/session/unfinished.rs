@@ -23,6 +23,7 @@ pub(super) async fn run(context: &Context, format: ListFormat) -> Result<(), Fai
             let rows: Vec<Value> = found.iter().map(|(id, left)| row(id, left)).collect();
             context.output.data(serde_json::to_string_pretty(&rows)?)?;
         }
+        ListFormat::Table if found.is_empty() => context.output.say("Nothing is unfinished"),
         ListFormat::Table => {
             for (id, left) in &found {
                 let request = match json!(left.attempt) {

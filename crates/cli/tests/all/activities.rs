@@ -4,7 +4,7 @@ use opencode_testkit::{Home, ScriptedModel, Served, Step};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::durable::{messages, owed, prompt, say, served, session, settle, told, users};
+use crate::durable::{half_answered, messages, owed, prompt, say, served, session, settle, told, users};
 use crate::home;
 
 /// What `opencode session unfinished` lists.
@@ -115,11 +115,7 @@ async fn gap_22_activities_that_were_left_are_listed_and_no_others() {
         let model = ScriptedModel::start([first, Step::text("again")]).await;
         let (home, server) = served(&model).await;
         let id = session(&server).await;
-        let begin = || async {
-            say(&server, &id, "one").await;
-        };
-        let started = |event: &Value| event["type"] == "session.next.text.started";
-        server.events("/event", begin, started).await;
+        half_answered(&server, &id, "one").await;
         assert_eq!(
             unfinished(&home).await,
             Vec::<Value>::new(),

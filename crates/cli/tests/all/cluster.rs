@@ -5,12 +5,11 @@
     reason = "whoever reads the output is told what was left out"
 )]
 
-use std::time::Duration;
-
 use opencode_testkit::{Home, ScriptedModel, Served, ServerDatabase, Step};
 use pretty_assertions::assert_eq;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::durable::{self, half_answered, messages, say, session, settle, until};
 use crate::home;
 
 /// Two servers that share nothing but a database and the folder of the project.
@@ -27,7 +26,10 @@ impl Cluster {
         };
         let homes = [home(), home()].map(|home| home.with("OPENCODE_DATABASE_URL", &database.url()));
         for home in &homes {
-            home.configure(&model.url(), json!({ "permission": "allow" }));
+            home.configure(
+                &model.url(),
+                json!({ "permission": "allow", "experimental": { "background_commands": true } }),
+            );
         }
         Some(Self { homes, database })
     }
@@ -43,52 +45,12 @@ impl Cluster {
     }
 }
 
-async fn session(server: &Served) -> String {
-    let made = server.send("POST", "/api/session", Some(json!({}))).await;
-    made.json()["data"]["id"].as_str().unwrap().to_owned()
-}
-
-async fn say(server: &Served, session: &str, text: &str) {
-    let path = format!("/api/session/{session}/prompt");
-    let answer = server
-        .send("POST", &path, Some(json!({ "prompt": { "text": text } })))
-        .await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-}
-
-async fn settle(server: &Served, session: &str) {
-    let path = format!("/api/session/{session}/wait");
-    assert_eq!(server.send("POST", &path, None).await.status, 204);
-}
-
 /// Kinds of messages, and what was said in them.
 async fn told(server: &Served, session: &str) -> Vec<String> {
-    let path = format!("/api/session/{session}/message?order=asc&limit=1000");
-    let all = server.send("GET", &path, None).await.json();
-    let words = |message: &Value| {
-        let said = message["content"].as_array().into_iter().flatten();
-        let said: Vec<&str> = said.filter_map(|one| one["text"].as_str()).collect();
-        let own = message["text"]
-            .as_str()
-            .map_or_else(|| said.join(" "), str::to_owned);
-        format!("{}: {own}", message["type"].as_str().unwrap())
-    };
-    all["data"].as_array().unwrap().iter().map(words).collect()
-}
-
-/// Asks until there is an answer: a machine that is lost is known to be so when its right to the session has ended.
-async fn eventually<T, F: Future<Output = Option<T>>>(ask: impl Fn() -> F) -> T {
-    let asking = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), asking)
-        .await
-        .unwrap()
+    let all = durable::told(&messages(server, session).await);
+    all.into_iter()
+        .map(|(kind, words)| format!("{kind}: {words}"))
+        .collect()
 }
 
 #[tokio::test]
@@ -157,12 +119,10 @@ async fn a_server_that_is_lost_in_a_turn_leaves_its_session_to_the_other() {
 
     // In the middle of an answer: nobody knows what the model did, so somebody has to say what is to become of it.
     let id = session(&one).await;
-    let started = |event: &Value| event["type"] == "session.next.text.started";
-    let begin = || async { say(&one, &id, "first").await };
-    one.events("/event", begin, started).await;
+    half_answered(&one, &id, "first").await;
     one.kill().await;
     let path = format!("/api/sessions/{id}/attempt");
-    let left = eventually(|| async {
+    let left = until(async || {
         let left = other.send("GET", &path, None).await.json();
         (!left.is_null()).then_some(left)
     })
@@ -180,7 +140,7 @@ async fn a_server_that_is_lost_in_a_turn_leaves_its_session_to_the_other() {
 
     // And who comes back finds what was said, and the command ran once.
     let one = cluster.serve(0).await;
-    let left = eventually(|| async {
+    let left = until(async || {
         let left = one.send("GET", &path, None).await.json();
         (!left.is_null()).then_some(left)
     })
@@ -200,6 +160,31 @@ async fn a_server_that_is_lost_in_a_turn_leaves_its_session_to_the_other() {
 }
 
 #[tokio::test]
+async fn gap_16_a_command_of_a_machine_that_is_lost_is_told_of_by_another() {
+    let model = ScriptedModel::start([
+        Step::tool("bash", json!({ "command": "exec sleep 30", "background": true })),
+        Step::text("I wait."),
+        Step::text("It is lost."),
+    ])
+    .await;
+    let Some(cluster) = Cluster::new(&model) else {
+        return;
+    };
+    let (one, other) = (cluster.serve(0).await, cluster.serve(1).await);
+    let id = session(&one).await;
+    say(&one, &id, "go").await;
+    settle(&one, &id).await;
+    one.kill().await;
+    model.wait_for_requests(3).await;
+    settle(&other, &id).await;
+    let said = told(&other, &id).await;
+    assert_eq!(said.last().unwrap(), "assistant: It is lost.");
+    let notices: Vec<&String> = said.iter().filter(|one| one.starts_with("synthetic")).collect();
+    assert!(notices.len() == 1 && notices[0].contains("lost"), "{said:?}");
+    cluster.check().await;
+}
+
+#[tokio::test]
 async fn a_database_that_is_started_again_in_a_turn_is_waited_for() {
     let (first, gate) = Step::text("a").held();
     let model = ScriptedModel::start([first, Step::text("b")]).await;
@@ -209,9 +194,7 @@ async fn a_database_that_is_started_again_in_a_turn_is_waited_for() {
     let one = cluster.serve(0).await;
     let id = session(&one).await;
     // When all is stored that the model has said so far: what is being written at that moment would be lost.
-    let begin = || async { say(&one, &id, "A").await };
-    let started = |event: &Value| event["type"] == "session.next.text.started";
-    one.events("/event", begin, started).await;
+    half_answered(&one, &id, "A").await;
     cluster.database.disconnect_all();
     gate.open();
     settle(&one, &id).await;

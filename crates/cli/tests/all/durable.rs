@@ -89,18 +89,27 @@ async fn jobs(server: &Served, session: &str) -> Vec<Value> {
 }
 
 /// Looks again and again until there is what is looked for.
-async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
             if let Some(found) = look().await {
                 return found;
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(30), looking)
+    tokio::time::timeout(std::time::Duration::from_secs(60), looking)
         .await
         .unwrap()
+}
+
+/// Says something to a session of the server's own folder, up to where the first words of the answer are stored.
+pub(crate) async fn half_answered(server: &Served, session: &str, text: &str) {
+    let begin = || async {
+        say(server, session, text).await;
+    };
+    let started = |event: &Value| event["type"] == "session.next.text.started";
+    server.events("/event", begin, started).await;
 }
 
 pub(crate) fn pair(kind: &str, words: &str) -> (String, String) {
@@ -190,11 +199,7 @@ async fn gaps_5_and_21_what_a_killed_program_left_is_ended_and_not_asked_again()
     let model = ScriptedModel::start([first, Step::text("again")]).await;
     let (home, server) = served(&model).await;
     let id = session(&server).await;
-    let started = |event: &Value| event["type"] == "session.next.text.started";
-    let begin = || async {
-        say(&server, &id, "one").await;
-    };
-    server.events("/event", begin, started).await;
+    half_answered(&server, &id, "one").await;
     server.kill().await;
 
     let server = home.serve().await;
@@ -534,11 +539,7 @@ async fn gap_28_who_was_asked_to_end_goes_on_once_after_a_restart() {
     let model = ScriptedModel::start([first, Step::text("the rest")]).await;
     let (home, server) = served(&model).await;
     let id = session(&server).await;
-    let begin = || async {
-        say(&server, &id, "one").await;
-    };
-    let started = |event: &Value| event["type"] == "session.next.text.started";
-    server.events("/event", begin, started).await;
+    half_answered(&server, &id, "one").await;
     server.stop().await;
 
     let server = home.serve().await;
@@ -637,11 +638,7 @@ async fn gaps_24_and_26_what_was_left_behind_is_listed_and_decided() {
     let model = ScriptedModel::start([first, Step::text("whole"), third]).await;
     let (home, server) = served(&model).await;
     let id = session(&server).await;
-    let started = |event: &Value| event["type"] == "session.next.text.started";
-    let begin = || async {
-        say(&server, &id, "one").await;
-    };
-    server.events("/event", begin, started).await;
+    half_answered(&server, &id, "one").await;
     let path = format!("/api/sessions/{id}/attempt");
     assert_eq!(
         server.send("GET", &path, None).await.json(),
@@ -666,10 +663,7 @@ async fn gaps_24_and_26_what_was_left_behind_is_listed_and_decided() {
         &pair("assistant", "whole")
     );
 
-    let begin = || async {
-        say(&server, &id, "two").await;
-    };
-    server.events("/event", begin, started).await;
+    half_answered(&server, &id, "two").await;
     server.kill().await;
     let server = home.serve().await;
     assert_eq!(

@@ -21,12 +21,19 @@ impl Engine {
     }
 
     async fn settle_lost(&self, only: Option<&SessionId>) -> Result<(), Error> {
-        let open = self.inner.store.read(|view| view.open_jobs()).await?;
-        let open = open
-            .into_iter()
-            .filter(|job| only.is_none_or(|id| job.session_id == *id));
-        for job in open {
-            if !job.is_nobodys() && !lock::is_left(self.paths(), &job.owner) {
+        let only = only.cloned();
+        let open = self.inner.store.read(move |view| {
+            let mut open = Vec::new();
+            for job in view.open_jobs()? {
+                if only.as_ref().is_none_or(|id| job.session_id == *id) {
+                    let is_left = job.is_nobodys() || view.is_absent(&job.owner)?;
+                    open.push((job, is_left));
+                }
+            }
+            Ok(open)
+        });
+        for (job, is_left) in open.await? {
+            if !is_left && !lock::is_left(self.paths(), &job.owner) {
                 continue;
             }
             let id = job.id.clone();

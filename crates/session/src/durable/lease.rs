@@ -60,6 +60,25 @@ impl Drop for Owner {
     }
 }
 
+impl Engine {
+    /// Says now and then that this program lives, where others cannot see it because they are on other machines.
+    pub(crate) fn keep_present(&self) {
+        if !self.store().is_on_server() {
+            return;
+        }
+        let engine = self.clone();
+        self.beside(async move {
+            loop {
+                let name = &engine.inner.owner.name;
+                if let Err(error) = engine.store().be_present(name, LASTING).await {
+                    tracing::warn!(%error, "other machines were not told that this program lives");
+                }
+                tokio::time::sleep(RENEWAL).await;
+            }
+        });
+    }
+}
+
 /// The right to run a session. While another program has it, its work is waited for as long as something waits in
 /// the session: that program takes it, too, or leaves it. `None` when nothing waits any more.
 pub(super) async fn hold(

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use opencode_testkit::{Home, ScriptedModel, Step};
 use pretty_assertions::assert_eq;
-use serde_json::Value;
 
 use super::dice::number;
-use crate::durable::{messages, say, served, session, settle};
+use crate::durable::{half_answered, messages, say, served, session, settle};
 
 /// Longer than a right to run a session lasts.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -36,11 +35,7 @@ async fn gap_20_a_program_that_was_paused_for_too_long_changes_nothing() {
     let (home, paused) = served(&model).await;
     let other = home.serve().await;
     let id = session(&paused).await;
-    let started = |event: &Value| event["type"] == "session.next.text.started";
-    let begin = || async {
-        say(&paused, &id, "A").await;
-    };
-    paused.events("/event", begin, started).await;
+    half_answered(&paused, &id, "A").await;
     paused.signal("STOP");
     if number("OPENCODE_CHAOS_PAUSE", 0) == 0 {
         let ended = home

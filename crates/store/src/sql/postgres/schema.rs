@@ -5,10 +5,10 @@ use opencode_schema::time::now;
 use super::Session;
 use crate::migration::{KNOWN, SCHEMA};
 use crate::sql::Value;
-use crate::{Error, activity, attempt, control, job, lease};
+use crate::{Error, activity, attempt, control, job, lease, presence};
 
 /// Tables of our own, which a file gets when they are first needed.
-const OWN_TABLES: [&str; 8] = [
+const OWN_TABLES: [&str; 9] = [
     activity::ACTIVITIES,
     activity::OPEN,
     activity::INPUTS,
@@ -17,6 +17,7 @@ const OWN_TABLES: [&str; 8] = [
     job::TABLE,
     job::INDEX,
     lease::TABLE,
+    presence::TABLE,
 ];
 
 /// What statements use of SQLite. Text that is no JSON has nothing in it.
