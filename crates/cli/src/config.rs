@@ -22,7 +22,9 @@ pub(crate) async fn run(context: &Context, command: arguments::Config) -> Result
             change(context, &key, Some(&value), &place).await
         }
         Some(arguments::ConfigAction::Unset { key, place }) => change(context, &key, None, &place).await,
-        Some(arguments::ConfigAction::Convert { file, to, write }) => convert_file(context, &file, to, write),
+        Some(arguments::ConfigAction::Convert { file, to, write }) => {
+            convert_file(context, &file, to, write).await
+        }
         Some(arguments::ConfigAction::Schema) => context.output.piece(format_args!("{}", schema_document())),
     }
 }
@@ -130,19 +132,30 @@ async fn change(
     Ok(())
 }
 
-fn convert_file(
+async fn convert_file(
     context: &Context,
     file: &Path,
     to: Option<arguments::Notation>,
     write: bool,
 ) -> Result<(), Failure> {
-    let file = context.directory()?.join(file);
+    let directory = context.directory()?;
+    let worktree = opencode_project::identity::discover(&directory).await.worktree;
+    let file = directory.join(file);
     let to = to.map(|to| match to {
         arguments::Notation::Json => "json",
         arguments::Notation::Jsonc => "jsonc",
         arguments::Notation::Toml => "toml",
     });
-    let converted = convert::file(&file, to).map_err(|error| Failure::told(error.to_string()))?;
+    let among = convert::Among {
+        place: opencode_config::Place {
+            directory: &directory,
+            worktree: &worktree,
+        },
+        paths: &context.paths,
+        environment: &context.environment,
+    };
+    let converted =
+        convert::file_among(&file, to, among).map_err(|error| Failure::told(error.to_string()))?;
     for line in &converted.report {
         context.output.say(line);
     }

@@ -6,13 +6,15 @@ mod comments;
 mod emit;
 mod today;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::load::Reader;
 use crate::schema::Issue;
 use crate::text::{self, Source};
-use crate::{Environment, Error, Paths, edit, load, older, toml};
+use crate::{Environment, Error, Paths, Place, edit, load, older, toml};
 use comments::Comments;
 
 /// A file in another form.
@@ -26,11 +28,89 @@ pub struct Converted {
     pub report: Vec<String>,
 }
 
+/// Where a file counts, together with others.
+#[derive(Clone, Copy, Debug)]
+pub struct Among<'a> {
+    /// The folder.
+    pub place: Place<'a>,
+    /// Where files lie.
+    pub paths: &'a Paths,
+    /// The environment.
+    pub environment: &'a Environment,
+}
+
+impl Among<'_> {
+    /// What is in force, if the file says `text`, or what it says today.
+    fn in_force(&self, path: &Path, text: Option<&str>) -> Result<Value, Error> {
+        let reader = Reader::new(self.paths, self.environment);
+        let reader = text.map_or(reader, |text| reader.with(path, text));
+        let mut effective = reader.load(self.place)?.effective;
+        if let Value::Object(effective) = &mut effective {
+            if let Some(older) = effective.shift_remove("reference") {
+                effective.entry("references").or_insert(older);
+            }
+            effective.retain(|key, _| !today::OLDER.contains(&key.as_str()));
+            // The order of rules counts.
+            as_text(effective);
+            let agents = effective.get_mut("agent").and_then(Value::as_object_mut);
+            for (_, agent) in agents.into_iter().flatten() {
+                if let Value::Object(agent) = agent {
+                    agent.retain(|key, _| !today::OLDER_OF_AGENTS.contains(&key.as_str()));
+                    as_text(agent);
+                }
+            }
+        }
+        Ok(effective)
+    }
+}
+
+/// Converts a file as [`file`] does, and leaves those older keys as they are that would mean something else in
+/// today's form beside the other files that count in a place.
+///
+/// # Errors
+/// As [`file`]; or what is in force cannot be read.
+pub fn file_among(path: &Path, to: Option<&str>, among: Among<'_>) -> Result<Converted, Error> {
+    let (_, folded) = convert(path, to, &BTreeSet::new())?;
+    // The oldest file is taken over in a way of its own.
+    if folded.is_empty() || path.extension().is_none() {
+        return file(path, to);
+    }
+    let today = among.in_force(path, None)?;
+    let changes = |stay: &BTreeSet<Vec<String>>| -> Result<bool, Error> {
+        let (converted, _) = convert(path, None, stay)?;
+        Ok(among.in_force(path, Some(&converted.text))? != today)
+    };
+    let mut stay = BTreeSet::new();
+    if changes(&stay)? {
+        let all: BTreeSet<Vec<String>> = folded.into_iter().collect();
+        for key in &all {
+            let mut others = all.clone();
+            others.remove(key);
+            if changes(&others)? {
+                stay.insert(key.clone());
+            }
+        }
+        if changes(&stay)? {
+            stay = all;
+        }
+    }
+    convert(path, to, &stay).map(|(converted, _)| converted)
+}
+
 /// Converts a file to `json`, `jsonc` or `toml`; to the notation that it has when none is said.
 ///
 /// # Errors
 /// It cannot be read, or has something that the notation cannot hold.
 pub fn file(path: &Path, to: Option<&str>) -> Result<Converted, Error> {
+    convert(path, to, &BTreeSet::new()).map(|(converted, _)| converted)
+}
+
+/// Converts a file, and tells which keys were folded that are folded only when all files are one, otherwise.
+fn convert(
+    path: &Path,
+    to: Option<&str>,
+    stay: &BTreeSet<Vec<String>>,
+) -> Result<(Converted, Vec<Vec<String>>), Error> {
     let content = text::content(path)?.ok_or_else(|| Error::Unreadable {
         path: path.to_owned(),
         reason: "there is no such file".to_owned(),
@@ -59,7 +139,7 @@ pub fn file(path: &Path, to: Option<&str>) -> Result<Converted, Error> {
     if is_oldest {
         value = older::today(value);
     }
-    let mut report = today::fold(&mut value, &mut comments);
+    let today::Folded { mut report, shared } = today::fold(&mut value, &mut comments, stay);
     let own = path.extension().and_then(|extension| extension.to_str());
     let to = to.or(own).unwrap_or("json");
     let value = Value::Object(value);
@@ -82,7 +162,14 @@ pub fn file(path: &Path, to: Option<&str>) -> Result<Converted, Error> {
         path.with_extension(to)
     };
     same(&value, &text, &path)?;
-    Ok(Converted { text, path, report })
+    Ok((Converted { text, path, report }, shared))
+}
+
+/// The permissions of an object as they are written.
+fn as_text(object: &mut serde_json::Map<String, Value>) {
+    if let Some(permission) = object.get_mut("permission") {
+        *permission = permission.to_string().into();
+    }
 }
 
 /// Writes a converted file, and keeps the file as it was under another name, which is the answer.

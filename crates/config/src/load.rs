@@ -58,19 +58,7 @@ pub struct Layer {
 /// # Errors
 /// The first file that cannot be read or is wrong.
 pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> Result<Loaded, Error> {
-    let directories = source::directories(place, paths, environment);
-    let layers = layers(place, paths, environment, &directories)?;
-    let mut merged = json!({});
-    for layer in &layers {
-        add(&mut merged, layer);
-    }
-    let effective = resolve::shown(resolve::whole(merged, environment));
-    Ok(Loaded {
-        config: resolve::typed(effective.clone(), Path::new("configuration"))?,
-        effective,
-        directories,
-        layers,
-    })
+    Reader::new(paths, environment).load(place)
 }
 
 /// Merges one source over those before it.
@@ -85,55 +73,163 @@ fn add(merged: &mut Value, layer: &Layer) {
     }
 }
 
-/// All sources in the order in which they are merged.
-fn layers(
-    place: Place<'_>,
-    paths: &Paths,
-    environment: &Environment,
-    directories: &[PathBuf],
-) -> Result<Vec<Layer>, Error> {
-    let logins = remote::logins(paths, environment);
-    // Tokens are known to what is written in files, and to nothing else.
-    let with_tokens = &remote::with_tokens(environment, &logins);
-    let mut layers = Vec::new();
-    for login in &logins {
-        layers.push(of_login(login, paths, with_tokens)?);
-    }
-    layers.push(global_layer(paths, with_tokens)?);
-    for part in source::parts(place, paths, environment, directories) {
-        match part {
-            Part::File { path, writer } => {
-                let read = read(&path, with_tokens, paths)?;
-                let layer = read.map(|checked| Layer::checked(path.to_string_lossy(), checked));
-                layers.extend(layer.map(|layer| Layer { writer, ..layer }));
-            }
-            Part::Folder { path, writer } => {
-                let said = of_folder(path)?.into_iter();
-                layers.extend(said.map(|layer| Layer { writer, ..layer }));
-            }
+/// Reads sources.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    paths: &'a Paths,
+    environment: &'a Environment,
+    /// A file, and what is taken for its content.
+    instead: Option<(&'a Path, &'a str)>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(paths: &'a Paths, environment: &'a Environment) -> Self {
+        Self {
+            paths,
+            environment,
+            instead: None,
         }
     }
-    if let Some(content) = environment.get(variable::CONFIG_CONTENT) {
-        let path = Path::new(variable::CONFIG_CONTENT);
-        let source = Source {
-            path,
-            folder: place.directory,
-            environment,
-            paths,
+
+    /// As if a file had another content.
+    pub(crate) fn with(self, path: &'a Path, content: &'a str) -> Self {
+        Self {
+            instead: Some((path, content)),
+            ..self
+        }
+    }
+
+    /// See [`load`].
+    pub(crate) fn load(&self, place: Place<'_>) -> Result<Loaded, Error> {
+        let directories = source::directories(place, self.paths, self.environment);
+        let layers = self.layers(place, &directories)?;
+        let mut merged = json!({});
+        for layer in &layers {
+            add(&mut merged, layer);
+        }
+        let effective = resolve::shown(resolve::whole(merged, self.environment));
+        Ok(Loaded {
+            config: resolve::typed(effective.clone(), Path::new("configuration"))?,
+            effective,
+            directories,
+            layers,
+        })
+    }
+
+    /// All sources in the order in which they are merged.
+    fn layers(&self, place: Place<'_>, directories: &[PathBuf]) -> Result<Vec<Layer>, Error> {
+        let (paths, environment) = (self.paths, self.environment);
+        let logins = remote::logins(paths, environment);
+        // Tokens are known to what is written in files, and to nothing else.
+        let with_tokens = &remote::with_tokens(environment, &logins);
+        let files = Reader {
+            environment: with_tokens,
+            ..*self
         };
-        let checked = checked(content, &source)?;
-        layers.push(Layer::checked(path.to_string_lossy(), checked));
+        let mut layers = Vec::new();
+        for login in &logins {
+            layers.push(of_login(login, paths, with_tokens)?);
+        }
+        layers.push(files.global()?);
+        for part in source::parts(place, paths, environment, directories) {
+            match part {
+                Part::File { path, writer } => {
+                    let read = files.file(&path)?;
+                    let layer = read.map(|checked| Layer::checked(path.to_string_lossy(), checked));
+                    layers.extend(layer.map(|layer| Layer { writer, ..layer }));
+                }
+                Part::Folder { path, writer } => {
+                    let said = of_folder(path)?.into_iter();
+                    layers.extend(said.map(|layer| Layer { writer, ..layer }));
+                }
+            }
+        }
+        if let Some(content) = environment.get(variable::CONFIG_CONTENT) {
+            let path = Path::new(variable::CONFIG_CONTENT);
+            let source = Source {
+                path,
+                folder: place.directory,
+                environment,
+                paths,
+            };
+            let checked = checked(content, &source)?;
+            layers.push(Layer::checked(path.to_string_lossy(), checked));
+        }
+        // Nobody is above the administrator.
+        let managed = self.managed()?;
+        let profile = environment.get(variable::PROFILE);
+        sandbox::keep(&mut layers, &managed, profile);
+        if let Some(name) = profile {
+            let chosen = profile::chosen(name, &layers)?;
+            layers.push(chosen);
+        }
+        layers.extend(managed);
+        Ok(layers)
     }
-    // Nobody is above the administrator.
-    let managed = managed_layers(paths, environment)?;
-    let profile = environment.get(variable::PROFILE);
-    sandbox::keep(&mut layers, &managed, profile);
-    if let Some(name) = profile {
-        let chosen = profile::chosen(name, &layers)?;
-        layers.push(chosen);
+
+    /// What the global files say together.
+    fn global(&self) -> Result<Layer, Error> {
+        let folder = &self.paths.config;
+        let mut layer = Layer::new(folder.to_string_lossy(), json!({ "$schema": SCHEMA }));
+        let mut oldest = older::read(&folder.join(OLDEST_FILE));
+        for name in GLOBAL_FILES {
+            let path = folder.join(name);
+            if let Some(checked) = self.file(&path)? {
+                // Parity: config.md §4, between the global files lists replace each other.
+                merge::deep(&mut layer.value, checked.value.clone());
+                layer.parts.push(Layer::checked(path.to_string_lossy(), checked));
+            }
+            // Parity: config.md §5.3, it is taken over into the file of this name.
+            if name == "config.json"
+                && let Some(value) = oldest.take()
+            {
+                let path = folder.join(OLDEST_FILE);
+                let value = settle(value, &path, folder)?;
+                merge::deep(&mut layer.value, value.clone());
+                layer.parts.push(Layer::new(path.to_string_lossy(), value));
+            }
+        }
+        Ok(layer)
     }
-    layers.extend(managed);
-    Ok(layers)
+
+    /// What the administrator prescribes.
+    fn managed(&self) -> Result<Vec<Layer>, Error> {
+        let mut layers = Vec::new();
+        for path in managed::files(self.environment) {
+            let read = self.file(&path)?;
+            layers.extend(read.map(|checked| Layer::checked(path.to_string_lossy(), checked)));
+        }
+        if let Some((path, text)) = managed::preferences(self.environment) {
+            let checked = checked(&text, &self.source(&path))?;
+            layers.push(Layer::checked(path.to_string_lossy(), checked));
+        }
+        Ok(layers)
+    }
+
+    /// What one file says; `None` when there is none.
+    fn file(&self, path: &Path) -> Result<Option<Checked>, Error> {
+        let content = match self.instead {
+            Some((of, content)) if of == path => content.to_owned(),
+            _ => match text::content(path)? {
+                Some(content) => content,
+                None => return Ok(None),
+            },
+        };
+        let mut checked = checked(&content, &self.source(path))?;
+        if let Value::Object(object) = &mut checked.value {
+            object.entry("$schema").or_insert_with(|| json!(SCHEMA));
+        }
+        Ok(Some(checked))
+    }
+
+    fn source<'b>(&'b self, path: &'b Path) -> Source<'b> {
+        Source {
+            path,
+            folder: path.parent().unwrap_or(Path::new("/")),
+            environment: self.environment,
+            paths: self.paths,
+        }
+    }
 }
 
 /// What the Markdown files and the scripts in a folder of configuration say.
@@ -146,26 +242,6 @@ fn of_folder(directory: &Path) -> Result<Vec<Layer>, Error> {
     if !plugins.is_empty() {
         let value = json!({ "plugin": plugins });
         layers.push(Layer::new(directory.to_string_lossy(), value));
-    }
-    Ok(layers)
-}
-
-/// What the administrator prescribes.
-fn managed_layers(paths: &Paths, environment: &Environment) -> Result<Vec<Layer>, Error> {
-    let mut layers = Vec::new();
-    for path in managed::files(environment) {
-        let read = read(&path, environment, paths)?;
-        layers.extend(read.map(|checked| Layer::checked(path.to_string_lossy(), checked)));
-    }
-    if let Some((path, text)) = managed::preferences(environment) {
-        let source = Source {
-            path: &path,
-            folder: path.parent().unwrap_or(Path::new("/")),
-            environment,
-            paths,
-        };
-        let checked = checked(&text, &source)?;
-        layers.push(Layer::checked(path.to_string_lossy(), checked));
     }
     Ok(layers)
 }
@@ -237,48 +313,7 @@ fn of_login(login: &remote::Login, paths: &Paths, environment: &Environment) -> 
 /// # Errors
 /// The first file that cannot be read or is wrong.
 pub fn global(paths: &Paths, environment: &Environment) -> Result<Value, Error> {
-    global_layer(paths, environment).map(|layer| layer.value)
-}
-
-fn global_layer(paths: &Paths, environment: &Environment) -> Result<Layer, Error> {
-    let mut layer = Layer::new(paths.config.to_string_lossy(), json!({ "$schema": SCHEMA }));
-    let mut oldest = older::read(&paths.config.join(OLDEST_FILE));
-    for name in GLOBAL_FILES {
-        let path = paths.config.join(name);
-        if let Some(checked) = read(&path, environment, paths)? {
-            // Parity: config.md §4, between the global files lists replace each other.
-            merge::deep(&mut layer.value, checked.value.clone());
-            layer.parts.push(Layer::checked(path.to_string_lossy(), checked));
-        }
-        // Parity: config.md §5.3, it is taken over into the file of this name.
-        if name == "config.json"
-            && let Some(value) = oldest.take()
-        {
-            let path = paths.config.join(OLDEST_FILE);
-            let value = settle(value, &path, &paths.config)?;
-            merge::deep(&mut layer.value, value.clone());
-            layer.parts.push(Layer::new(path.to_string_lossy(), value));
-        }
-    }
-    Ok(layer)
-}
-
-/// What one file says; `None` when there is none.
-pub(crate) fn read(path: &Path, environment: &Environment, paths: &Paths) -> Result<Option<Checked>, Error> {
-    let Some(content) = text::content(path)? else {
-        return Ok(None);
-    };
-    let source = Source {
-        path,
-        folder: path.parent().unwrap_or(Path::new("/")),
-        environment,
-        paths,
-    };
-    let mut checked = checked(&content, &source)?;
-    if let Value::Object(object) = &mut checked.value {
-        object.entry("$schema").or_insert_with(|| json!(SCHEMA));
-    }
-    Ok(Some(checked))
+    Reader::new(paths, environment).global().map(|layer| layer.value)
 }
 
 /// What the text of one source says, in today's form.

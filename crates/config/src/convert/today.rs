@@ -1,5 +1,7 @@
 //! Older keys in today's words, with what was done.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::comments::Comments;
@@ -8,10 +10,30 @@ use crate::{merge, origin, profile, resolve};
 /// Keys that moved to the configuration of the terminal.
 const OF_THE_TERMINAL: [&str; 3] = ["theme", "keybinds", "tui"];
 
-/// Folds the older keys of a configuration and of its profiles.
-pub(super) fn fold(config: &mut Map<String, Value>, comments: &mut Comments) -> Vec<String> {
+/// Older keys, which today's stand beside in what is in force.
+pub(super) const OLDER: [&str; 4] = ["mode", "tools", "autoshare", "layout"];
+/// The same in agents.
+pub(super) const OLDER_OF_AGENTS: [&str; 2] = ["maxSteps", "tools"];
+
+/// What was done.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    /// What was done with which key.
+    pub(super) report: Vec<String>,
+    /// Keys that were folded and are folded only when all files are one, otherwise: what comes of them there may
+    /// be another thing.
+    pub(super) shared: Vec<Vec<String>>,
+}
+
+/// Folds the older keys of a configuration and of its profiles, but for those that are to stay.
+pub(super) fn fold(
+    config: &mut Map<String, Value>,
+    comments: &mut Comments,
+    stay: &BTreeSet<Vec<String>>,
+) -> Folded {
     let mut folding = Folding {
-        report: Vec::new(),
+        folded: Folded::default(),
+        stay,
         comments,
         at: Vec::new(),
     };
@@ -24,11 +46,12 @@ pub(super) fn fold(config: &mut Map<String, Value>, comments: &mut Comments) -> 
             }
         }
     }
-    folding.report
+    folding.folded
 }
 
 struct Folding<'a> {
-    report: Vec<String>,
+    folded: Folded,
+    stay: &'a BTreeSet<Vec<String>>,
     comments: &'a mut Comments,
     /// Where the configuration stands in the file.
     at: Vec<String>,
@@ -42,17 +65,35 @@ impl Folding<'_> {
 
     fn moved(&mut self, from: &[&str], to: &[&str]) {
         let (from, to) = (self.key(from), self.key(to));
-        self.report
+        self.folded
+            .report
             .push(format!("{} → {}", origin::written(&from), origin::written(&to)));
         self.comments.rename(&from, &to);
     }
 
     fn gone(&mut self, key: &[&str], why: &str) {
         let key = self.key(key);
-        self.report.push(format!("{} {why}", origin::written(&key)));
+        self.folded
+            .report
+            .push(format!("{} {why}", origin::written(&key)));
         if let Some((_, parent)) = key.split_last() {
             self.comments.rename(&key, parent);
         }
+    }
+
+    /// Whether a key that is otherwise folded when all files are one is folded here.
+    fn goes(&mut self, key: &[&str]) -> bool {
+        let key = self.key(key);
+        let goes = !self.stay.contains(&key);
+        if goes {
+            self.folded.shared.push(key);
+        } else {
+            let key = origin::written(&key);
+            let told =
+                format!("{key} stays: beside the other files it would mean something else in today's form");
+            self.folded.report.push(told);
+        }
+        goes
     }
 
     fn all(&mut self, config: &mut Map<String, Value>) {
@@ -64,16 +105,20 @@ impl Folding<'_> {
                 }
             }
         }
-        self.tools(config, &[]);
-        match config.shift_remove("autoshare") {
-            Some(Value::Bool(true)) if !config.contains_key("share") => {
+        if config.get("tools").is_some_and(Value::is_object) && self.goes(&["tools"]) {
+            self.tools(config, &[]);
+        }
+        if config.contains_key("autoshare") && self.goes(&["autoshare"]) {
+            let autoshare = config.shift_remove("autoshare");
+            if autoshare == Some(Value::Bool(true)) && !config.contains_key("share") {
                 config.insert("share".to_owned(), json!("auto"));
                 self.moved(&["autoshare"], &["share"]);
+            } else {
+                self.gone(&["autoshare"], "has no effect and is left out");
             }
-            Some(_) => self.gone(&["autoshare"], "has no effect and is left out"),
-            None => {}
         }
-        if let Some(reference) = config.shift_remove("reference") {
+        if config.contains_key("reference") && self.goes(&["reference"]) {
+            let reference = config.shift_remove("reference").unwrap_or_default();
             if config.contains_key("references") {
                 self.gone(&["reference"], "has no effect beside references and is left out");
             } else {
@@ -87,7 +132,8 @@ impl Folding<'_> {
         for key in OF_THE_TERMINAL {
             if config.contains_key(key) {
                 let key = origin::written(&self.key(&[key]));
-                self.report
+                self.folded
+                    .report
                     .push(format!("{key} stays, but belongs into tui.json"));
             }
         }
@@ -102,6 +148,11 @@ impl Folding<'_> {
         }
         config.shift_remove("mode");
         for (name, mut mode) in modes {
+            if !self.goes(&["mode", &name]) {
+                let modes = config.entry("mode").or_insert_with(|| json!({}));
+                merge::deep(modes, json!({ name: mode }));
+                continue;
+            }
             if let Value::Object(mode) = &mut mode {
                 self.moved(&["mode", &name], &["agent", &name]);
                 self.agent(&name, mode);
