@@ -201,6 +201,7 @@ pub(crate) async fn refuse(input: &StepInput<'_>, error: MessageError) -> Result
     }
     let mut draft = Draft::begin(input.store(), message, input.durable.is_some()).await?;
     draft.bill(input.billed.clone()).await?;
+    draft.chain().settled().await?;
     Ok(StepOutcome {
         verdict: Verdict::Stop,
         tree: None,
@@ -403,6 +404,7 @@ impl Step<'_> {
         if self.is_durable {
             // Before anything leaves the machine.
             self.draft.attempt(Attempt::Dispatched).await?;
+            self.draft.chain().settled().await?;
         }
         let asked = self
             .engine

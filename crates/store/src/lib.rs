@@ -16,6 +16,7 @@
 mod activity;
 mod attempt;
 mod backup;
+mod chain;
 mod check;
 mod control;
 mod conversation;
@@ -52,6 +53,7 @@ mod writer;
 
 pub use activity::{Activity, ActivityState, MOST_RECOVERIES, Standing};
 pub use attempt::Attempt;
+pub use chain::Chain;
 pub use check::{Report, check};
 pub use control::Owed;
 pub use conversation::{ContextEpoch, Direction};

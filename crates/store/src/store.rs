@@ -13,7 +13,7 @@ use crate::feed::{Feed, Subscription};
 use crate::sql::Connection;
 use crate::sql::postgres::{Bell, Elsewhere, ServerAddress, Session, listen};
 use crate::state::{Shared, State};
-use crate::writer::{Announcement, Task, Write, Writer};
+use crate::writer::{Announcement, Task, Work, Write, Writer};
 use crate::{Error, Lease, Transaction, View, migration};
 
 /// Waiting writes before callers have to wait to hand in more.
@@ -132,6 +132,17 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
     {
+        let (work, answer) = self.work(work);
+        self.hand_in(Task::Write(work)).await?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Something for the writer to do, and where its answer will be.
+    pub(crate) fn work<T, F>(&self, work: F) -> (Box<dyn Work>, oneshot::Receiver<Result<T, Error>>)
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let fence = self.fence.clone();
         let fenced = move |transaction: &mut Transaction<'_>| {
@@ -140,9 +151,11 @@ impl Store {
             }
             work(transaction)
         };
-        let task = Task::Write(Box::new(Write::new(fenced, self.origin.clone(), reply)));
-        self.inner.tasks.send(task).await.map_err(|_| Error::Closed)?;
-        answer.await.map_err(|_| Error::Closed)?
+        (Box::new(Write::new(fenced, self.origin.clone(), reply)), answer)
+    }
+
+    pub(crate) async fn hand_in(&self, task: Task) -> Result<(), Error> {
+        self.inner.tasks.send(task).await.map_err(|_| Error::Closed)
     }
 
     /// Stores and sends one event.
@@ -158,11 +171,7 @@ impl Store {
     /// # Errors
     /// [`Error::Closed`].
     pub async fn announce(&self, body: EventBody) -> Result<(), Error> {
-        self.inner
-            .tasks
-            .send(self.announcement(body))
-            .await
-            .map_err(|_| Error::Closed)
+        self.hand_in(self.announcement(body)).await
     }
 
     /// [`Store::announce`] for code that cannot wait. When the queue is full the event is left out: what

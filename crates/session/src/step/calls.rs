@@ -313,15 +313,24 @@ impl Step<'_> {
         let may_delegate = self.offered.iter().any(|tool| tool == "task");
         let recorded = self.snapshot.recorded();
         let is_durable = self.is_durable();
+        let chain = self.draft.chain().clone();
         let work = async move {
             let ready = async {
                 recorded.await;
                 slot.take().await;
+                // What runs is known of after a crash.
+                chain.settled().await
             };
-            tokio::select! {
+            let ready = tokio::select! {
                 biased;
-                () = call.cancel.cancelled() => return Done { call_id, result: Err(Failure::Aborted) },
-                () = ready => {}
+                () = call.cancel.cancelled() => Err(Failure::Aborted),
+                stored = ready => stored.map_err(|error| Failure::Told(error.to_string())),
+            };
+            if let Err(failure) = ready {
+                return Done {
+                    call_id,
+                    result: Err(failure),
+                };
             }
             let run = AssertUnwindSafe(tool.run(&call, input)).catch_unwind().await;
             let result = match run

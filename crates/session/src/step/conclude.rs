@@ -38,10 +38,13 @@ impl Step<'_> {
         }
         let before = before.filter(|_| self.start_part.is_some());
         self.complete_start(before.as_deref()).await?;
-        match failed {
-            None => self.conclude_whole(before).await,
-            Some(error) => Box::pin(self.conclude_failed(error, before)).await,
-        }
+        let chain = self.draft.chain().clone();
+        let outcome = match failed {
+            None => self.conclude_whole(before).await?,
+            Some(error) => Box::pin(self.conclude_failed(error, before)).await?,
+        };
+        chain.settled().await?;
+        Ok(outcome)
     }
 
     /// The beginning of the step names the tree, also when that came late.

@@ -10,7 +10,7 @@ use opencode_schema::{
     AssistantMessage, EventBody, Message, MessageBody, Object, Part, PartBody, PartId, SessionEvent,
     ToolState,
 };
-use opencode_store::{Attempt, Owed, Spent, Store};
+use opencode_store::{Attempt, Chain, Owed, Spent, Store};
 use opencode_tool::Output;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -26,7 +26,8 @@ const DELTA_LIMIT: usize = 4096;
 
 /// The message of a step and its parts, each change stored and told.
 pub(crate) struct Draft {
-    store: Store,
+    /// Nobody waits for each change to be stored; see [`Draft::chain`].
+    chain: Chain,
     message: Message,
     parts: Vec<Part>,
     open: Vec<Open>,
@@ -63,7 +64,7 @@ impl Draft {
     /// Stores a new message; that of a durable session with the first that is told of it.
     pub(crate) async fn begin(store: Store, message: Message, is_durable: bool) -> Result<Self, Error> {
         let mut draft = Self {
-            store,
+            chain: Chain::new(store),
             message,
             parts: Vec::new(),
             open: Vec::new(),
@@ -94,7 +95,7 @@ impl Draft {
         };
         Self {
             parts: bodies.into_iter().map(part).collect(),
-            store,
+            chain: Chain::new(store),
             message,
             open: Vec::new(),
             written: Vec::new(),
@@ -105,6 +106,12 @@ impl Draft {
 
     pub(crate) fn message(&self) -> &Message {
         &self.message
+    }
+
+    /// Its changes as they are stored, one after the other. Before something is done that is to be known of after a
+    /// crash, and at the end, they are waited for.
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     pub(crate) fn parts(&self) -> &[Part] {
@@ -124,7 +131,7 @@ impl Draft {
             session_id: self.message.session_id.clone(),
             info: Box::new(self.message.clone()),
         };
-        Ok(self.store.publish(event).await?)
+        Ok(self.chain.publish(event).await?)
     }
 
     /// Counts what was used for a message that comes to nothing, if anything was.
@@ -178,7 +185,7 @@ impl Draft {
             return Ok(());
         }
         let event = self.updated(place);
-        Ok(self.store.announce(event).await?)
+        Ok(self.chain.announce(event).await?)
     }
 
     /// Whether something was told that cannot be taken back.
@@ -202,7 +209,7 @@ impl Draft {
     pub(crate) async fn attempt(&self, state: Attempt) -> Result<(), Error> {
         let session = self.message.session_id.clone();
         let written = self
-            .store
+            .chain
             .write(move |transaction| transaction.set_attempt(&session, Some(state)));
         Ok(written.await?)
     }
@@ -211,7 +218,7 @@ impl Draft {
     /// had no effect: it is as if it had not left.
     pub(crate) async fn failed_attempt(&self, retries: u32, was_answered: bool) -> Result<(), Error> {
         let session = self.message.session_id.clone();
-        let written = self.store.write(move |transaction| {
+        let written = self.chain.write(move |transaction| {
             transaction.set_retries(&session, retries)?;
             if was_answered {
                 transaction.set_attempt(&session, Some(Attempt::Prepared))?;
@@ -223,7 +230,7 @@ impl Draft {
 
     async fn store_beginning(&self, events: Vec<SessionEvent>) -> Result<(), Error> {
         let session = self.message.session_id.clone();
-        let stored = self.store.write(move |transaction| {
+        let stored = self.chain.write(move |transaction| {
             transaction.set_attempt(&session, Some(Attempt::Output))?;
             transaction.note_progress(&session)?;
             let mut events = events.into_iter();
@@ -240,7 +247,7 @@ impl Draft {
         let calls = |event: &SessionEvent| matches!(event, SessionEvent::StepEnded { finish, .. } if finish == FinishReason::ToolCalls.as_str());
         let goes_on = events.iter().any(calls);
         let session = self.message.session_id.clone();
-        let stored = self.store.write(move |transaction| {
+        let stored = self.chain.write(move |transaction| {
             transaction.set_attempt(&session, None)?;
             if goes_on {
                 transaction.owe(&session, Owed::Continuation)?;
@@ -255,7 +262,7 @@ impl Draft {
         if events.is_empty() {
             return Ok(());
         }
-        let stored = self.store.write(move |transaction| {
+        let stored = self.chain.write(move |transaction| {
             let mut events = events.into_iter();
             events.try_for_each(|event| transaction.publish(event.into()))
         });
@@ -306,7 +313,7 @@ impl Draft {
             }
             return self.store_all(events).await;
         }
-        Ok(self.store.publish(self.updated(place)).await?)
+        Ok(self.chain.publish(self.updated(place)).await?)
     }
 
     fn updated(&self, place: usize) -> EventBody {
@@ -333,7 +340,7 @@ impl Draft {
                 message_id,
                 part_id: part.id,
             };
-            self.store.publish(event).await?;
+            self.chain.publish(event).await?;
         }
         Ok(())
     }
@@ -462,14 +469,14 @@ impl Draft {
                 }),
             };
             if let Some(event) = event {
-                self.store.announce(event).await?;
+                self.chain.announce(event).await?;
             }
         }
         for (place, delta) in self.written.drain(..) {
             let told = self.told.as_ref();
             let event = told.and_then(|told| told.delta(&self.message, place, &self.parts[place], delta));
             if let Some(event) = event {
-                self.store.announce(event.into()).await?;
+                self.chain.announce(event.into()).await?;
             }
         }
         Ok(())

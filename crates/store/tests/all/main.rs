@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod activity;
+mod chain;
 mod check;
 mod conversation;
 mod faults;
