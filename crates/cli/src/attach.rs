@@ -46,7 +46,7 @@ pub(crate) async fn run(context: &Context, arguments: Attach) -> Result<(), Fail
 pub(crate) async fn alone(context: &Context) -> Result<(), Failure> {
     let engine = context.engine().await?;
     engine.keep_models_fresh();
-    engine.watch_configuration();
+    engine.watch_files();
     let (door, connections) = mpsc::channel(DOOR_BOUND);
     let stop = CancellationToken::new();
     let directory = context.directory()?;

@@ -50,7 +50,7 @@ pub(crate) async fn until_stopped(
     let signals = tokio::spawn(signals::wait(stop.clone()));
     let engine = context.engine().await?;
     engine.keep_models_fresh();
-    engine.watch_configuration();
+    engine.watch_files();
     engine.resume_sessions();
     let server = Server::bind(engine.clone(), options)
         .await

@@ -92,6 +92,10 @@ pub mod variable {
     pub const PARALLEL_URL: &str = "OPENCODE_PARALLEL_URL";
     /// Plans are kept in files, and the plan agent may ask to go on with building.
     pub const PLAN_MODE: &str = "OPENCODE_EXPERIMENTAL_PLAN_MODE";
+    /// Tells of changes in the folders of projects.
+    pub const FILE_WATCHER: &str = "OPENCODE_EXPERIMENTAL_FILEWATCHER";
+    /// Tells of no changes that the program has not made itself, not even of branches.
+    pub const DISABLE_FILE_WATCHER: &str = "OPENCODE_EXPERIMENTAL_DISABLE_FILEWATCHER";
     /// Lets tasks run in the background.
     pub const BACKGROUND_SUBAGENTS: &str = "OPENCODE_EXPERIMENTAL_BACKGROUND_SUBAGENTS";
     /// Switches workspaces on.

@@ -75,6 +75,14 @@ pub async fn branches(worktree: &Path) -> Result<Branches, Error> {
     Ok(Branches { current, default })
 }
 
+/// The branch that is checked out where git keeps its files in this folder; none where it is a commit.
+#[must_use]
+pub fn checked_out(git_directory: &Path) -> Option<String> {
+    let head = fs_err::read_to_string(git_directory.join("HEAD")).ok()?;
+    let branch = head.strip_prefix("ref:")?.trim().strip_prefix("refs/heads/")?;
+    Some(branch.to_owned())
+}
+
 /// The commit at which the branch that is checked out left the default branch; none on that branch itself.
 ///
 /// # Errors

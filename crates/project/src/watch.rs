@@ -3,13 +3,16 @@
 //! One [`Watch`] looks after any number of folders; which, may change at any time. Folders that are not there,
 //! or that the system refuses to watch, are left out: whoever watches must also look by itself now and then.
 
+pub mod tree;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use notify::event::{EventKind, ModifyKind};
+use notify::event::{EventKind, ModifyKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use opencode_schema::event::FileChange;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -35,11 +38,17 @@ pub struct Watch {
     watcher: RecommendedWatcher,
     watched: BTreeMap<PathBuf, Depth>,
     changed: Arc<Changed>,
+    is_exhausted: bool,
 }
+
+/// Paths that changed, and how.
+pub type Changes = BTreeMap<PathBuf, FileChange>;
 
 #[derive(Debug, Default)]
 struct Changed {
-    paths: Mutex<BTreeSet<PathBuf>>,
+    paths: Mutex<Changes>,
+    /// What was there is not any more, and maybe something else is.
+    gone: Mutex<BTreeSet<PathBuf>>,
     came: Notify,
 }
 
@@ -52,15 +61,21 @@ impl Watch {
         let changed = Arc::new(Changed::default());
         let of_watcher = Arc::clone(&changed);
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| match event {
-            Ok(event) if is_change(event.kind) => of_watcher.add(event.paths),
-            Ok(_) => {}
+            Ok(event) => of_watcher.add(event),
             Err(error) => tracing::debug!(%error, "a watch failed"),
         })?;
         Ok(Self {
             watcher,
             watched: BTreeMap::new(),
             changed,
+            is_exhausted: false,
         })
+    }
+
+    /// Whether the system had no watches left for some of the folders.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.is_exhausted
     }
 
     /// Watches these folders and no others from now on. Tells whether any is watched that was not before.
@@ -71,6 +86,14 @@ impl Watch {
             *known = depth.max(*known);
         }
         wanted.retain(|folder, _| folder.is_dir());
+        // A watch is of what was there, not of its name.
+        let lost = std::mem::take(&mut *self.changed.gone.lock().unwrap_or_else(PoisonError::into_inner));
+        for folder in lost {
+            if self.watched.remove(&folder).is_some() {
+                drop(self.watcher.unwatch(&folder));
+            }
+        }
+        self.is_exhausted = false;
         let gone = self
             .watched
             .iter()
@@ -96,8 +119,13 @@ impl Watch {
             Depth::Flat => RecursiveMode::NonRecursive,
             Depth::Deep => RecursiveMode::Recursive,
         };
+        // The system refuses each of them from then on.
+        if self.is_exhausted {
+            return false;
+        }
         let watching = self.watcher.watch(folder, mode);
         if let Err(error) = &watching {
+            self.is_exhausted = matches!(error.kind, notify::ErrorKind::MaxFilesWatch);
             tracing::warn!(%error, folder = %folder.display(), "a folder cannot be watched");
         }
         watching.is_ok()
@@ -105,7 +133,7 @@ impl Watch {
 
     /// Waits for changes and gives the paths, once there is a little quiet. Changes that nobody waited for are
     /// kept. May be given up at any time without losing any.
-    pub async fn changes(&self) -> BTreeSet<PathBuf> {
+    pub async fn changes(&self) -> Changes {
         while self.changed.is_empty() {
             self.changed.came.notified().await;
         }
@@ -119,13 +147,34 @@ impl Watch {
 }
 
 impl Changed {
-    fn add(&self, paths: Vec<PathBuf>) {
-        {
+    fn add(&self, event: Event) {
+        let count = event.paths.len();
+        let mut came = false;
+        for (number, path) in event.paths.into_iter().enumerate() {
+            let Some(change) = change(event.kind, number, count) else {
+                continue;
+            };
+            came = true;
+            if change == FileChange::Unlink {
+                let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+                if gone.len() < MOST_PATHS {
+                    gone.insert(path.clone());
+                }
+            }
             let mut all = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-            let room = MOST_PATHS.saturating_sub(all.len());
-            all.extend(paths.into_iter().take(room));
+            match (all.get(&path), change) {
+                // What came and went in one moment was never there.
+                (Some(FileChange::Add), FileChange::Unlink) => _ = all.remove(&path),
+                (Some(FileChange::Add), _) => {}
+                (Some(FileChange::Unlink), FileChange::Add) => _ = all.insert(path, FileChange::Change),
+                (Some(_), change) => _ = all.insert(path, change),
+                (None, change) if all.len() < MOST_PATHS => _ = all.insert(path, change),
+                (None, _) => {}
+            }
         }
-        self.came.notify_one();
+        if came {
+            self.came.notify_one();
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -135,21 +184,23 @@ impl Changed {
             .is_empty()
     }
 
-    fn take(&self) -> BTreeSet<PathBuf> {
+    fn take(&self) -> Changes {
         std::mem::take(&mut *self.paths.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Whether something is different after it; reading is no change.
-fn is_change(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)) => false,
-        EventKind::Any
-        | EventKind::Create(_)
-        | EventKind::Modify(_)
-        | EventKind::Remove(_)
-        | EventKind::Other => true,
-    }
+/// What an event says of one of its paths; reading is no change.
+fn change(kind: EventKind, number: usize, count: usize) -> Option<FileChange> {
+    Some(match kind {
+        EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)) => return None,
+        EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => FileChange::Add,
+        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => FileChange::Unlink,
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) if count == 2 && number == 0 => {
+            FileChange::Unlink
+        }
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => FileChange::Add,
+        EventKind::Any | EventKind::Modify(_) | EventKind::Other => FileChange::Change,
+    })
 }
 
 #[cfg(test)]
@@ -158,8 +209,54 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(10);
 
-    async fn next(watch: &Watch) -> BTreeSet<PathBuf> {
+    async fn next(watch: &Watch) -> Changes {
         tokio::time::timeout(LIMIT, watch.changes()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_comes_goes_and_moves_is_told_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs_err::write(root.join("old"), "x").unwrap();
+        fs_err::write(root.join("moved"), "x").unwrap();
+        let mut watch = Watch::new().unwrap();
+        watch.aim([(root.clone(), Depth::Flat)]);
+        fs_err::write(root.join("new"), "x").unwrap();
+        fs_err::write(root.join("short"), "x").unwrap();
+        fs_err::remove_file(root.join("short")).unwrap();
+        fs_err::write(root.join("old"), "y").unwrap();
+        fs_err::rename(root.join("moved"), root.join("there")).unwrap();
+        let mut told = next(&watch).await;
+        while told.len() < 4 {
+            told.extend(next(&watch).await);
+        }
+        let wanted = [
+            ("moved", FileChange::Unlink),
+            ("new", FileChange::Add),
+            ("old", FileChange::Change),
+            ("there", FileChange::Add),
+        ];
+        assert_eq!(
+            told,
+            wanted.map(|(name, change)| (root.join(name), change)).into()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_made_anew_is_watched_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let inner = root.join("inner");
+        fs_err::create_dir(&inner).unwrap();
+        let aim = [(root.clone(), Depth::Flat), (inner.clone(), Depth::Flat)];
+        let mut watch = Watch::new().unwrap();
+        watch.aim(aim.clone());
+        fs_err::remove_dir(&inner).unwrap();
+        fs_err::create_dir(&inner).unwrap();
+        assert!(next(&watch).await.contains_key(&inner));
+        assert!(watch.aim(aim));
+        fs_err::write(inner.join("file"), "x").unwrap();
+        assert!(next(&watch).await.contains_key(&inner.join("file")));
     }
 
     #[tokio::test]
@@ -181,10 +278,10 @@ mod tests {
         fs_err::write(flat.join("below/unseen"), "x").unwrap();
         fs_err::write(flat.join("seen"), "x").unwrap();
         let told = next(&watch).await;
-        assert_eq!(told, BTreeSet::from([flat.join("seen")]));
+        assert_eq!(told, Changes::from([(flat.join("seen"), FileChange::Add)]));
 
         fs_err::write(deep.join("below/seen"), "x").unwrap();
-        assert!(next(&watch).await.contains(&deep.join("below/seen")));
+        assert!(next(&watch).await.contains_key(&deep.join("below/seen")));
 
         // Another aim: what was watched is not, what was not there is.
         fs_err::create_dir(&gone).unwrap();
@@ -193,7 +290,7 @@ mod tests {
         fs_err::write(gone.join("new"), "x").unwrap();
         let told = next(&watch).await;
         assert!(
-            told.contains(&gone.join("new")) && !told.contains(&flat.join("other")),
+            told.contains_key(&gone.join("new")) && !told.contains_key(&flat.join("other")),
             "{told:?}"
         );
     }

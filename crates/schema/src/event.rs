@@ -448,6 +448,11 @@ events! {
         /// How.
         event: FileChange,
     }
+    /// Another branch is checked out, or none.
+    VcsBranchUpdated = "vcs.branch.updated" {
+        /// Its name.
+        #[serde(default, skip_serializing_if = "Option::is_none")] branch: Option<String>,
+    }
     /// A project was seen or changed.
     ProjectUpdated = "project.updated" {
         /// All of it.

@@ -1,22 +1,26 @@
-//! Locations are read again when files that configure them change (reference `v2.md` §14 row 49). Where files
-//! cannot be watched, each prompt and each step look by themselves.
+//! Locations are read again when files that configure them change (reference `v2.md` §14 row 49), and listeners are
+//! told of changes in their folders ([`files`]). Where files cannot be watched, each prompt and each step look by
+//! themselves.
+
+mod files;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use files::Files;
 use opencode_project::watch::Watch;
 use opencode_schema::EventBody;
 
 use crate::Engine;
 
 impl Engine {
-    /// Reads locations again from now on when their files change. For programs that run for long; the end of
-    /// the program ends it.
-    pub fn watch_configuration(&self) {
+    /// Watches the files of locations from now on: they are read again when what configures them changes, and
+    /// listeners hear of the rest. For programs that run for long; the end of the program ends it.
+    pub fn watch_files(&self) {
         let engine = self.clone();
         self.beside(async move {
-            match Watch::new() {
-                Ok(watch) => engine.keep_watching(watch).await,
+            match Watch::new().and_then(|watch| Ok((watch, Files::new(Watch::new()?)))) {
+                Ok((watch, files)) => engine.keep_watching(watch, files).await,
                 Err(error) => {
                     tracing::warn!(%error, "files are not watched; changes count from the next step on");
                 }
@@ -24,25 +28,36 @@ impl Engine {
         });
     }
 
-    async fn keep_watching(&self, mut watch: Watch) {
+    async fn keep_watching(&self, mut watch: Watch, mut files: Files) {
+        let mut changed = None;
         loop {
             let locations = self.locations();
-            let folders: Vec<_> = locations.iter().flat_map(|location| location.watched()).collect();
-            drop(locations);
-            let aiming = tokio::task::spawn_blocking(move || (watch.aim(folders), watch));
+            let reading = tokio::task::spawn_blocking(move || {
+                let folders = locations.iter().flat_map(|location| location.watched());
+                let is_wider = watch.aim(folders);
+                if let Some(changes) = changed {
+                    files.tell(&changes);
+                }
+                files.aim(&locations);
+                (is_wider, watch, files)
+            });
             let is_wider;
-            (is_wider, watch) = match aiming.await {
-                Ok(aimed) => aimed,
+            (is_wider, watch, files) = match reading.await {
+                Ok(read) => read,
                 Err(error) => return tracing::error!(%error, "files are not watched any more"),
             };
             if is_wider {
                 // What changed before they were watched.
                 self.refresh_all().await;
             }
-            tokio::select! {
-                () = self.inner.opened.notified() => {}
-                changes = watch.changes() => self.take_in(&changes).await,
-            }
+            changed = tokio::select! {
+                () = self.inner.opened.notified() => None,
+                changes = watch.changes() => {
+                    self.take_in(&changes.into_keys().collect()).await;
+                    None
+                }
+                changes = files.changes() => Some(changes),
+            };
         }
     }
 

@@ -46,6 +46,7 @@ mod storage;
 mod sync;
 mod tasks;
 mod turn;
+mod watching;
 
 use opencode_testkit::{Home, ScriptedModel, Served, Step};
 use serde_json::{Value, json};

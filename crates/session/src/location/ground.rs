@@ -159,6 +159,11 @@ impl Ground {
         }
     }
 
+    /// Where git keeps what belongs to its checkout.
+    pub(crate) fn git_directory(&self) -> Option<&Path> {
+        self.git_directories.first().map(PathBuf::as_path)
+    }
+
     /// The location as it was last read, while anybody uses it.
     pub(crate) fn latest(&self) -> Option<Arc<Location>> {
         self.latest
