@@ -96,6 +96,14 @@ pub mod variable {
     pub const FILE_WATCHER: &str = "OPENCODE_EXPERIMENTAL_FILEWATCHER";
     /// Tells of no changes that the program has not made itself, not even of branches.
     pub const DISABLE_FILE_WATCHER: &str = "OPENCODE_EXPERIMENTAL_DISABLE_FILEWATCHER";
+    /// Lets `oxfmt` format files of projects that list it.
+    pub const OXFMT: &str = "OPENCODE_EXPERIMENTAL_OXFMT";
+    /// Gives models the `lsp` tool.
+    pub const LSP_TOOL: &str = "OPENCODE_EXPERIMENTAL_LSP_TOOL";
+    /// Asks `ty` about Python files in place of pyright.
+    pub const LSP_TY: &str = "OPENCODE_EXPERIMENTAL_LSP_TY";
+    /// Installs no language servers.
+    pub const DISABLE_LSP_DOWNLOAD: &str = "OPENCODE_DISABLE_LSP_DOWNLOAD";
     /// Lets tasks run in the background.
     pub const BACKGROUND_SUBAGENTS: &str = "OPENCODE_EXPERIMENTAL_BACKGROUND_SUBAGENTS";
     /// Switches workspaces on.

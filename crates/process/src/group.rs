@@ -48,6 +48,34 @@ impl Group {
         })
     }
 
+    /// The child's process id, until its end was seen.
+    pub(crate) fn leader(&self) -> Option<u32> {
+        if self.exit.is_some() {
+            None
+        } else {
+            self.child.id()
+        }
+    }
+
+    /// Bytes of memory that all members hold.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn memory(&self) -> Option<u64> {
+        let group = self.id?.to_string();
+        let page = u64::try_from(nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??).ok()?;
+        let processes = fs_err::read_dir("/proc").ok()?.flatten();
+        let pages = processes.filter_map(|process| {
+            let stat = fs_err::read(process.path().join("stat")).ok()?;
+            let stat = String::from_utf8_lossy(&stat);
+            // `pid (name) state parent group …`; the 24th field is the resident set.
+            let mut fields = stat.rsplit(')').next()?.split_ascii_whitespace();
+            if fields.nth(2) != Some(group.as_str()) {
+                return None;
+            }
+            fields.nth(18)?.parse::<u64>().ok()
+        });
+        Some(pages.sum::<u64>().saturating_mul(page))
+    }
+
     /// Our end of what the child reads, where that is a pipe.
     pub(crate) fn take_input(&mut self) -> Option<ChildStdin> {
         self.child.stdin().take()

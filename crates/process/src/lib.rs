@@ -1,6 +1,7 @@
 //! Child processes, process groups, pseudo-terminals and the parsing of shell commands.
 //!
-//! Four doors: [`Program`] runs a known program and collects what it says (git, say), [`ShellCommand`]
+//! Five doors: [`Program`] runs a known program and collects what it says (git, say), [`Peer`] is one that is
+//! talked to while it runs (a language server), [`ShellCommand`]
 //! runs a user's or a model's command line and hands its output over while it comes, [`Terminal`] gives a
 //! program a terminal that a person sits at, [`script`] says what a command line would run without running
 //! it. Whatever a child does — prints without end, ignores
@@ -14,6 +15,7 @@
 mod environment;
 mod group;
 mod merged;
+pub mod peer;
 pub mod program;
 pub mod sandbox;
 pub mod script;
@@ -22,6 +24,7 @@ pub mod shells;
 pub mod terminal;
 
 pub use environment::Environment;
+pub use peer::{Peer, Pipes};
 pub use program::{Finished, Program};
 pub use sandbox::Sandbox;
 pub use script::Script;

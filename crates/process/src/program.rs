@@ -43,6 +43,12 @@ pub enum Error {
         /// How long it had.
         after: Duration,
     },
+    /// Nobody wanted its answer any more, and it was ended.
+    #[error("`{program}` was stopped")]
+    Stopped {
+        /// Which.
+        program: String,
+    },
 }
 
 impl Error {
@@ -182,7 +188,16 @@ impl Program {
     /// # Errors
     /// The program cannot be started or took too long. An exit code other than 0 is no error.
     pub async fn run(self) -> Result<Finished, Error> {
-        let name = self.program.to_string_lossy().into_owned();
+        self.run_until(std::future::pending()).await
+    }
+
+    /// As [`Program::run`], until `stop` is ready: then the program is ended, and all that it started, before this
+    /// returns.
+    ///
+    /// # Errors
+    /// Those of [`Program::run`], and [`Error::Stopped`].
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<Finished, Error> {
+        let name = self.name();
         let mut group = Group::start(self.command()).map_err(|source| Error::Start {
             program: name.clone(),
             source,
@@ -195,32 +210,38 @@ impl Program {
                 tokio::join!(feed(stdin, self.input), out.collect(stdout), err.collect(stderr));
             };
             tokio::pin!(exchange);
+            tokio::pin!(stop);
             let mut exchanged = false;
             let exit = timeout(self.timeout, async {
                 loop {
                     tokio::select! {
                         () = &mut exchange, if !exchanged => exchanged = true,
-                        exit = group.wait() => return exit,
+                        exit = group.wait() => return Some(exit),
+                        () = &mut stop => return None,
                     }
                 }
             })
             .await;
-            if exit.is_ok() && !exchanged && timeout(LINGER, exchange).await.is_err() {
+            if matches!(exit, Ok(Some(_))) && !exchanged && timeout(LINGER, exchange).await.is_err() {
                 tracing::debug!(program = name, "output is still open after the end");
             }
             exit
         };
         match exit {
-            Ok(Ok(exit)) => Ok(Finished {
+            Ok(Some(Ok(exit))) => Ok(Finished {
                 code: exit.code(),
                 cut: out.cut || err.cut,
                 stdout: out.bytes,
                 stderr: err.bytes,
             }),
-            Ok(Err(source)) => Err(Error::Wait {
+            Ok(Some(Err(source))) => Err(Error::Wait {
                 program: name,
                 source,
             }),
+            Ok(None) => {
+                group.stop().await;
+                Err(Error::Stopped { program: name })
+            }
             Err(_) => {
                 group.stop().await;
                 Err(Error::TimedOut {
@@ -231,7 +252,11 @@ impl Program {
         }
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn name(&self) -> String {
+        self.program.to_string_lossy().into_owned()
+    }
+
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         if let Some(directory) = &self.directory {

@@ -124,3 +124,40 @@ async fn a_missing_program_is_named() {
     assert!(error.is_missing());
     assert_eq!(error.to_string(), "could not start `no-such-program-here`");
 }
+
+#[tokio::test]
+async fn a_peer_is_talked_to_measured_and_ended_with_its_children() {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+    let script = "trap '' TERM; sleep 1000 & while read line; do echo \"heard $line\"; done; wait";
+    let (mut peer, mut pipes) = Program::new("sh").args(["-c", script]).start().unwrap();
+    pipes.input.write_all(b"one\n").await.unwrap();
+    let mut lines = tokio::io::BufReader::new(pipes.output).lines();
+    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("heard one"));
+    if cfg!(target_os = "linux") {
+        assert!(peer.memory().unwrap() > 100_000);
+    }
+    let id = peer.id().unwrap();
+    drop(peer);
+    let gone = async {
+        while std::path::Path::new(&format!("/proc/{id}/fd/0")).exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), gone)
+        .await
+        .unwrap();
+    let (mut peer, _pipes) = Program::new("sh").args(["-c", "exit 3"]).start().unwrap();
+    assert_eq!(peer.wait().await, Some(3));
+    peer.stop(std::time::Duration::from_secs(1)).await;
+    assert_eq!(peer.id(), None);
+}
+
+#[tokio::test]
+async fn a_program_that_nobody_wants_any_more_is_ended() {
+    let error = Program::new("sleep")
+        .arg("1000")
+        .run_until(std::future::ready(()))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Stopped { .. }), "{error}");
+}

@@ -24,10 +24,11 @@ use opencode_schema::command::Command;
 use opencode_schema::config::Config;
 use opencode_schema::skill::Skill;
 use opencode_store::Store;
+use opencode_tool::Scope;
 use opencode_tool::contract::{Definition, Subagent};
+use opencode_tool::formatter::{self, Formatters};
 use opencode_tool::registry::{Audience, Registry};
 use opencode_tool::truncation::Truncation;
-use opencode_tool::{Scope, formatter};
 use serde_json::Value;
 
 pub use ground::Ground;
@@ -60,6 +61,7 @@ pub struct Location {
     pub durable_tools: Registry,
     pub(crate) sharing: Arc<Sharing>,
     pub(crate) truncation: Truncation,
+    pub(crate) formatters: Arc<Formatters>,
     /// Folders that hold agents, skills and so on.
     directories: Vec<PathBuf>,
 }
@@ -124,6 +126,7 @@ impl Location {
             temporary: self.paths.temporary.clone(),
             sandbox: self.sandbox(),
             jobs: reload::runs_in_background(&self.config).then(|| Arc::clone(&self.jobs)),
+            formatters: Arc::clone(&self.formatters),
             version: self.version,
         }
     }
@@ -144,13 +147,7 @@ impl Location {
 
     /// The formatters of this place, as configuration wants them.
     pub async fn formatters(&self) -> Vec<formatter::Status> {
-        let ground = formatter::Ground {
-            directory: &self.directory,
-            worktree: &self.worktree,
-            path: self.environment.get("PATH").unwrap_or_default(),
-        };
-        let config = self.effective_config.get("formatter").unwrap_or(&Value::Null);
-        formatter::statuses(config, ground).await
+        self.formatters.statuses().await
     }
 
     /// The agent when nobody chooses one (reference `agents-commands-permissions.md` §1.4).

@@ -11,6 +11,7 @@
 )]
 
 mod home;
+mod language_tools;
 mod model;
 mod serve;
 mod server_database;
@@ -22,6 +23,7 @@ mod wire;
 pub(crate) const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 pub use home::{Finished, Home, Running};
+pub use language_tools::language_tools;
 pub use model::{Gate, Received, ScriptedModel, Step};
 pub use serve::{Answer, Served};
 pub use server_database::ServerDatabase;

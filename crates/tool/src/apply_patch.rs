@@ -25,6 +25,7 @@ use self::parse::{Action, Hunk};
 use self::place::Misfit;
 use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
 use crate::edit::lines::Effort;
+use crate::formatter::run::format;
 use crate::write::text::{Decoded, with_mark};
 use crate::write::{Existing, MAX_FILE, Naming, blocking, load, lock, remove, save};
 
@@ -112,6 +113,11 @@ pub(crate) async fn patch(call: &Call, patch_text: &str, naming: Naming) -> Resu
         ));
     }
     write(&places, &before, &patched.after).await?;
+    for path in patched.written() {
+        if let (Some(place), Some(Existing::File(bytes))) = (places.get(path), patched.after.get(path)) {
+            format(call, path, place, Arc::clone(bytes)).await;
+        }
+    }
     patched.announce(call);
     Ok(patched)
 }
@@ -286,6 +292,18 @@ impl Patched {
                 .insert(place, Existing::File(Arc::new(with_mark(old.mark, new))));
         }
         Ok(())
+    }
+
+    /// The files that hold something new, in the order of the patch, each once.
+    fn written(&self) -> Vec<&PathBuf> {
+        let mut written = Vec::new();
+        for change in self.changes.iter().filter(|change| change.kind != Kind::Delete) {
+            let path = change.target.as_ref().unwrap_or(&change.path);
+            if !written.contains(&path) {
+                written.push(path);
+            }
+        }
+        written
     }
 
     /// Metadata of the question and of the result.

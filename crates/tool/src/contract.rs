@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::formatter::Formatters;
 use crate::jobs::Jobs;
 use crate::truncation::Truncation;
 use crate::write::blocking;
@@ -89,6 +90,8 @@ pub struct Scope {
     pub sandbox: Option<Sandbox>,
     /// Where commands go on in the background, if they may.
     pub jobs: Option<Arc<Jobs>>,
+    /// What formats files that are written.
+    pub formatters: Arc<Formatters>,
     /// Version of the program, for `User-Agent`.
     pub version: &'static str,
 }

@@ -22,6 +22,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::contract::{Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
+use crate::formatter::run::format;
 use crate::write::text::{Decoded, join_mark, split_mark, with_line_feeds, with_mark};
 use crate::write::{Existing, MAX_FILE, Naming, announce, ask_edit, blocking, is_folder, load, lock, save};
 use lines::Effort;
@@ -178,7 +179,17 @@ pub(crate) async fn change(
             path.display()
         )));
     }
-    save(path, place, std::mem::take(&mut change.bytes)).await?;
+    let written = std::mem::take(&mut change.bytes);
+    save(path, place, Arc::clone(&written)).await?;
+    let formatted = format(call, path, place, Arc::clone(&written)).await;
+    if formatted != written {
+        let file = File {
+            path: path.to_owned(),
+            scope: Arc::clone(&call.scope),
+            naming,
+        };
+        change = blocking(move || change.formatted(&file, &existing, &formatted)).await?;
+    }
     announce(call, path, event);
     Ok(change)
 }
@@ -287,6 +298,34 @@ impl Change {
             counts,
             replaced: ranges.len(),
         })
+    }
+
+    /// The same, when formatters made something else of the file.
+    fn formatted(self, file: &File, existing: &Existing, formatted: &[u8]) -> Self {
+        let (old, is_new) = match existing {
+            Existing::File(bytes) => (Arc::clone(bytes), false),
+            _ => (Arc::default(), true),
+        };
+        let (old, new) = (Decoded::new(&old), Decoded::new(formatted));
+        let (before, after) = (
+            file.naming.comparable(&old.text),
+            file.naming.comparable(&new.text),
+        );
+        let comparison = Comparison::new(&before, &after);
+        Self {
+            counts: if old.text.contains("\r\n") {
+                Comparison::new(&old.text, &new.text).counts()
+            } else {
+                comparison.counts()
+            },
+            // Parity: a new file is shown as it was allowed, and its lines are counted as they are now.
+            diff: if is_new {
+                self.diff
+            } else {
+                file.patch(&comparison)
+            },
+            ..self
+        }
     }
 
     fn create(edited: &File, existing: &Existing, content: &str) -> Result<Self, Failure> {

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::contract::{
     Ask, Background, Call, Delegated, Failure, Host, JobInfo, Output, Scope, Subagent, Task, Tool,
 };
+use crate::formatter::Formatters;
 use crate::registry::{Registry, Settings};
 use crate::truncation::Truncation;
 
@@ -269,6 +270,7 @@ impl Bench {
                 temporary: root.join("temporary"),
                 sandbox: None,
                 jobs: None,
+                formatters: Arc::new(Formatters::none()),
                 version: "0.0.0-test",
             },
             folder,

@@ -2,8 +2,7 @@
 //!
 //! Also home of what every tool that changes files needs: one change of a file at a time (`lock`), putting
 //! content in place (`store`), text and its bytes (`text`). They work on the [`Place`] that permission was given
-//! for, never on a path that may lead elsewhere by now. Formatters and language servers are not asked
-//! here; `diagnostics` of the result is the place for what they say.
+//! for, never on a path that may lead elsewhere by now. What was written goes through the formatters of the place.
 
 pub(crate) mod lock;
 pub(crate) mod store;
@@ -25,6 +24,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
+use crate::formatter::run::format;
 use text::{Decoded, join_mark, split_mark, with_line_feeds};
 
 /// Largest file whose content is compared or edited. What people and models write is far below it; the
@@ -111,7 +111,8 @@ pub(crate) async fn write(
         .await?
     };
     ask_edit(call, path, diff, naming).await?;
-    save(path, place, bytes).await?;
+    save(path, place, Arc::clone(&bytes)).await?;
+    format(call, path, place, bytes).await;
     let event = if exists {
         FileChange::Change
     } else {

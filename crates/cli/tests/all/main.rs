@@ -20,6 +20,7 @@ mod demo;
 mod durable;
 mod durable_work;
 mod faults;
+mod formatters;
 mod further_tools;
 mod gaps;
 mod index;

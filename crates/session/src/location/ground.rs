@@ -9,6 +9,7 @@ use futures_util::future::join;
 use opencode_catalog::public::Public;
 use opencode_config::environment::variable;
 use opencode_config::{Environment, Paths, Place};
+use opencode_lsp::Packages;
 use opencode_permission::{Permissions, Questions};
 use opencode_project::identity::{self, Identity};
 use opencode_project::snapshot::Snapshots;
@@ -67,6 +68,8 @@ pub struct Ground {
     pub(crate) asked_for_skills: Mutex<HashSet<String>>,
     pub(crate) paths: Paths,
     pub(crate) environment: Environment,
+    /// Programs, also those that package managers bring.
+    pub(super) packages: Packages,
     /// The public catalogue of models.
     pub(super) public: Arc<Public>,
     pub(super) version: &'static str,
@@ -129,6 +132,10 @@ impl Ground {
             worktree: identity.worktree,
             store,
             web: Web::default(),
+            packages: Packages::new(
+                surroundings.environment.get("PATH").unwrap_or_default(),
+                &surroundings.paths.cache,
+            ),
             asked_for_skills: Mutex::default(),
             paths: surroundings.paths,
             environment: surroundings.environment,

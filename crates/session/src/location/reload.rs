@@ -25,9 +25,12 @@ use opencode_schema::command::Command;
 use opencode_schema::config::{Config, PermissionConfig};
 use opencode_schema::event::{ToastVariant, toast_duration};
 use opencode_schema::skill::Skill;
+use opencode_tool::formatter::{self, Formatters};
 use opencode_tool::registry::{Registry, Settings};
 use opencode_tool::truncation::Truncation;
 use opencode_tool::websearch;
+
+use serde_json::Value;
 
 use super::ground::client;
 use super::{Ground, Location};
@@ -106,7 +109,14 @@ impl Location {
                 .and_then(|limit| usize::try_from(limit.get()).ok())
                 .unwrap_or(default)
         };
+        let kept_formatters = before.filter(|before| {
+            before.effective_config.get("formatter") == files.loaded.effective.get("formatter")
+        });
         Self {
+            formatters: kept_formatters.map_or_else(
+                || Arc::new(formatters(&ground, &files.loaded.effective)),
+                |before| Arc::clone(&before.formatters),
+            ),
             catalog: same_catalog.map_or_else(
                 || Arc::new(Catalog::new(sources)),
                 |before| Arc::clone(&before.catalog),
@@ -211,6 +221,17 @@ fn tool_settings(environment: &Environment, config: &Config) -> Settings {
         search: websearch::Settings::of(environment),
         named: named_permissions(config),
     }
+}
+
+/// The formatters that configuration wants.
+fn formatters(ground: &Ground, config: &Value) -> Formatters {
+    let place = formatter::Ground {
+        directory: ground.directory.clone(),
+        worktree: ground.worktree.clone(),
+        packages: ground.packages.clone(),
+        with_oxfmt: ground.environment.is_experiment_on(variable::OXFMT),
+    };
+    Formatters::new(config.get("formatter").unwrap_or(&Value::Null), place)
 }
 
 /// Whether commands can go on in the background.

@@ -40,7 +40,7 @@ impl Step<'_> {
         self.complete_start(before.as_deref()).await?;
         let chain = self.draft.chain().clone();
         let outcome = match failed {
-            None => self.conclude_whole(before).await?,
+            None => Box::pin(self.conclude_whole(before)).await?,
             Some(error) => Box::pin(self.conclude_failed(error, before)).await?,
         };
         chain.settled().await?;
@@ -175,7 +175,7 @@ impl Step<'_> {
         let is_overflow = matches!(error, MessageError::ContextOverflow { .. });
         let is_stopped = matches!(error, MessageError::Aborted { .. });
         if is_overflow && !self.is_summary && self.location.budget(&self.model).is_automatic() {
-            return self.conclude_overflow(error, before).await;
+            return Box::pin(self.conclude_overflow(error, before)).await;
         }
         // Parity: agent-loop.md §7, listeners are told at once that the session rests, before what is left
         // of the step is put in order.

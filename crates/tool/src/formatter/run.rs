@@ -1,0 +1,197 @@
+//! The run of formatters over a file that was just written.
+//!
+//! A formatter that fails may have done its work all the same: linters that repair a file say by their exit code
+//! that something is left to complain about. What it leaves counts when most words of the file are still in it;
+//! otherwise, and when it was stopped half-way, the file is put back as it was written.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opencode_process::program::Program;
+use opencode_project::place::Place;
+
+use super::{Command, Formatter, Formatters};
+use crate::contract::Call;
+use crate::write::text::{Decoded, join_mark};
+use crate::write::{Existing, blocking, load, save};
+
+/// How long one formatter may take.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Bytes that are kept of what one says, for the log.
+const SAID: usize = 4096;
+/// What stands for the path in arguments.
+const FILE: &str = "$FILE";
+
+/// Lets the formatters of the place have a file that was just written, and gives what it holds then. Its byte order
+/// mark stays as it was written.
+pub(crate) async fn format(call: &Call, path: &Path, place: &Place, written: Arc<Vec<u8>>) -> Arc<Vec<u8>> {
+    let formatters = Arc::clone(&call.scope.formatters);
+    let mut now = Arc::clone(&written);
+    for one in formatters.all.iter().filter(|one| one.is_for(path)) {
+        if call.cancel.is_cancelled() {
+            break;
+        }
+        if formatters.is_enabled(one).await {
+            let ending = formatters.run(one, path, call).await;
+            now = settle(one, ending, path, place, now).await;
+        }
+    }
+    if now != written {
+        now = with_mark_of(&written, now, path, place).await;
+    }
+    now
+}
+
+/// How a formatter ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// It did not run.
+    Never,
+    Well,
+    /// It may have done some of its work.
+    Failed,
+    /// It was ended in the middle of its work.
+    Stopped,
+}
+
+impl Formatters {
+    async fn run(&self, one: &Formatter, path: &Path, call: &Call) -> Ending {
+        let name = one.name.as_str();
+        let file = path.to_string_lossy();
+        let with_file = |argument: &str| argument.replace(FILE, &file);
+        // A program that has to be installed first may take long.
+        let program = async {
+            match &one.command {
+                Command::BuiltIn(built_in) => {
+                    let arguments = built_in.arguments.split(' ').map(with_file);
+                    Some(Program::new(self.program(built_in).await?).args(arguments))
+                }
+                Command::Own(command) => {
+                    let (program, arguments) = command.split_first()?;
+                    Some(Program::new(with_file(program)).args(arguments.iter().map(|one| with_file(one))))
+                }
+            }
+        };
+        let program = tokio::select! {
+            program = tokio::time::timeout(LIMIT, program) => program.ok().flatten(),
+            () = call.cancel.cancelled() => None,
+        };
+        let Some(mut program) = program else {
+            tracing::warn!(name, "no program for a formatter");
+            return Ending::Never;
+        };
+        for (name, value) in &one.variables {
+            program = program.variable(name, value);
+        }
+        let run = program
+            .directory(&self.ground.directory)
+            .timeout(LIMIT)
+            .limit(SAID)
+            .run_until(call.cancel.cancelled());
+        match run.await {
+            Ok(finished) if finished.success() || (one.complains() && finished.code == Some(1)) => {
+                Ending::Well
+            }
+            Ok(finished) => {
+                let said = finished.error_text();
+                tracing::warn!(name, file = %file, code = finished.code, said, "a formatter failed");
+                Ending::Failed
+            }
+            Err(error @ opencode_process::program::Error::Start { .. }) => {
+                tracing::warn!(name, %error, "a formatter could not be started");
+                Ending::Never
+            }
+            Err(error) => {
+                tracing::warn!(name, file = %file, %error, "a formatter was ended");
+                Ending::Stopped
+            }
+        }
+    }
+}
+
+impl Formatter {
+    fn complains(&self) -> bool {
+        matches!(&self.command, Command::BuiltIn(one) if one.complains)
+    }
+}
+
+/// What the file holds after a formatter; it is put back when the formatter lost it.
+async fn settle(
+    one: &Formatter,
+    ending: Ending,
+    path: &Path,
+    place: &Place,
+    before: Arc<Vec<u8>>,
+) -> Arc<Vec<u8>> {
+    if ending == Ending::Never {
+        return before;
+    }
+    let after = match load(place).await {
+        Ok(Existing::File(bytes)) if bytes == before => return before,
+        // It is there, and too much to be looked at.
+        Ok(Existing::TooLarge(_)) if ending == Ending::Well => return before,
+        Ok(Existing::File(bytes)) => Some(bytes),
+        _ => None,
+    };
+    let kept = match (after, ending) {
+        (Some(after), Ending::Well) if !after.is_empty() => Some(after),
+        (Some(after), Ending::Failed) => {
+            let (old, new) = (Arc::clone(&before), Arc::clone(&after));
+            let is_alike = blocking(move || has_most_words(&old, &new)).await;
+            is_alike.unwrap_or(false).then_some(after)
+        }
+        _ => None,
+    };
+    if let Some(kept) = kept {
+        return kept;
+    }
+    let name = one.name.as_str();
+    tracing::warn!(name, file = %path.display(), "a formatter lost what was written; it is put back");
+    if let Err(error) = save(path, place, Arc::clone(&before)).await {
+        tracing::error!(name, file = %path.display(), %error, "it could not be put back");
+    }
+    before
+}
+
+/// Whether three quarters of the words of a file are in another.
+fn has_most_words(old: &[u8], new: &[u8]) -> bool {
+    let words = |bytes: &[u8]| -> Vec<String> {
+        let text = String::from_utf8_lossy(bytes);
+        let words = text.split(|letter: char| !letter.is_alphanumeric());
+        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    let mut there: HashMap<String, usize> = HashMap::new();
+    for word in words(new) {
+        *there.entry(word).or_default() += 1;
+    }
+    let old = words(old);
+    let found = old.iter().filter(|word| match there.get_mut(word.as_str()) {
+        Some(count @ 1..) => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    });
+    let found = found.count();
+    found * 4 >= old.len() * 3 && (found > 0 || !new.is_empty())
+}
+
+/// What was formatted, with the byte order mark that was written or without one.
+async fn with_mark_of(written: &[u8], formatted: Arc<Vec<u8>>, path: &Path, place: &Place) -> Arc<Vec<u8>> {
+    let wanted = Decoded::new(written).mark;
+    let has = formatted.starts_with(b"\xef\xbb\xbf");
+    if has == wanted {
+        return formatted;
+    }
+    let text = formatted.get(if has { 3 } else { 0 }..).unwrap_or_default();
+    let marked = Arc::new(join_mark(wanted, text));
+    match save(path, place, Arc::clone(&marked)).await {
+        Ok(()) => marked,
+        Err(error) => {
+            tracing::warn!(file = %path.display(), %error, "the byte order mark is lost");
+            formatted
+        }
+    }
+}
