@@ -11,6 +11,7 @@
 )]
 
 mod home;
+pub mod language_server;
 mod language_tools;
 mod model;
 mod serve;
@@ -23,6 +24,7 @@ mod wire;
 pub(crate) const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 pub use home::{Finished, Home, Running};
+pub use language_server::LanguageServer;
 pub use language_tools::language_tools;
 pub use model::{Gate, Received, ScriptedModel, Step};
 pub use serve::{Answer, Served};
