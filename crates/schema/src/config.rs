@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Object;
 use crate::agent::Mode;
+use crate::mcp;
 use crate::model::{Interleaved, Status};
 use crate::permission::Action;
 
@@ -56,6 +57,9 @@ pub struct Config {
     /// Providers by id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<IndexMap<String, ProviderConfig>>,
+    /// MCP servers by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mcp: Option<IndexMap<String, mcp::Entry>>,
     /// The search index of a project.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<IndexConfig>,
@@ -308,6 +312,9 @@ pub struct Experimental {
     /// Commands can go on in the background (beyond the reference).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub background_commands: Option<bool>,
+    /// Milliseconds that MCP servers may take for a call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mcp_timeout: Option<std::num::NonZeroU64>,
     /// A turn goes on after the user refused a call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continue_loop_on_deny: Option<bool>,

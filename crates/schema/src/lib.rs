@@ -13,6 +13,7 @@ pub mod event;
 pub mod id;
 pub mod input;
 pub mod listing;
+pub mod mcp;
 pub mod message;
 pub mod model;
 pub mod number;
