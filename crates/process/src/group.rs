@@ -11,6 +11,8 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep};
 
+use crate::strays::Strays;
+
 /// How long a group may take to end after it was asked to, before it is killed
 /// (reference `tools.md` §3, bash: forced after 3 s).
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(3);
@@ -74,6 +76,14 @@ impl Group {
             fields.nth(18)?.parse::<u64>().ok()
         });
         Some(pages.sum::<u64>().saturating_mul(page))
+    /// Its number in the system, until it has ended.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// What the child started, directly or not, and what is in no group with it any more.
+    pub(crate) fn strays(&self) -> Strays {
+        self.id().map(Strays::of).unwrap_or_default()
     }
 
     /// Our end of what the child reads, where that is a pipe.

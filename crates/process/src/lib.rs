@@ -2,6 +2,8 @@
 //!
 //! Five doors: [`Program`] runs a known program and collects what it says (git, say), [`Peer`] is one that is
 //! talked to while it runs (a language server), [`ShellCommand`]
+//! Five doors: [`Program`] runs a known program and collects what it says (git, say), [`Companion`] is a
+//! program that is talked to as long as it runs, [`ShellCommand`]
 //! runs a user's or a model's command line and hands its output over while it comes, [`Terminal`] gives a
 //! program a terminal that a person sits at, [`script`] says what a command line would run without running
 //! it. Whatever a child does — prints without end, ignores
@@ -12,6 +14,7 @@
 //! No rule about what may run lives here, and no text for a model; the environment of this process is
 //! never changed.
 
+pub mod companion;
 mod environment;
 mod group;
 mod merged;
@@ -21,8 +24,10 @@ pub mod sandbox;
 pub mod script;
 pub mod shell;
 pub mod shells;
+mod strays;
 pub mod terminal;
 
+pub use companion::{Companion, CompanionCommand};
 pub use environment::Environment;
 pub use peer::{Peer, Pipes};
 pub use program::{Finished, Program};
