@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::environment::Environment;
 use crate::group::{Group, KILL_GRACE, POLL};
+use crate::strays::Strays;
 
 /// A program with its arguments, ready to [`start`](CompanionCommand::start).
 #[derive(Clone, Debug)]
@@ -80,6 +81,7 @@ impl CompanionCommand {
             input,
             output,
             errors,
+            strays: Strays::default(),
         })
     }
 }
@@ -94,6 +96,8 @@ pub struct Companion {
     pub output: Option<ChildStdout>,
     /// What it complains about, until somebody takes it.
     pub errors: Option<ChildStderr>,
+    /// What it started and what left its group, as far as that was looked for.
+    strays: Strays,
 }
 
 impl Companion {
@@ -111,10 +115,17 @@ impl Companion {
         self.group.wait().await
     }
 
+    /// Remembers what it has started, for [`Companion::stop`]: once it has ended, nobody can tell any more. For who
+    /// lets it end by itself before.
+    pub fn remember_family(&mut self) {
+        self.strays.join(self.group.strays());
+    }
+
     /// Ends it and everything that it started, also what left its group: closes its input, asks all to end, and
     /// kills what is still there after `grace`. Takes a known time.
     pub async fn stop(mut self, grace: Duration) {
-        let mut strays = self.group.strays();
+        self.remember_family();
+        let mut strays = std::mem::take(&mut self.strays);
         drop(self.input.take());
         self.group.terminate();
         strays.terminate();

@@ -16,6 +16,8 @@ impl Strays {
         Self::default()
     }
 
+    pub(crate) fn join(&mut self, _others: Self) {}
+
     pub(crate) fn terminate(&self) {}
 
     pub(crate) fn kill(&self) {}
@@ -96,6 +98,15 @@ mod linux {
                 });
             Self {
                 all: strays.collect(),
+            }
+        }
+
+        /// Adds others.
+        pub(crate) fn join(&mut self, others: Self) {
+            for stray in others.all {
+                if !self.all.contains(&stray) {
+                    self.all.push(stray);
+                }
             }
         }
 

@@ -1,5 +1,6 @@
 //! For tests only: a scripted model that keeps what it was sent ([`ScriptedModel`]), temporary homes and
-//! projects ([`Home`]), and the binary under test ([`Home::command`], [`Running`]) that can be killed at a
+//! projects ([`Home`]), a scripted MCP server
+//! ([`McpPeer`]), and the binary under test ([`Home::command`], [`Running`]) that can be killed at a
 //! chosen point.
 //!
 //! Nothing here needs a network, a fixed port or the real home folder.
@@ -13,6 +14,7 @@
 mod home;
 pub mod language_server;
 mod language_tools;
+mod mcp_peer;
 mod model;
 mod serve;
 mod server_database;
@@ -26,6 +28,7 @@ pub(crate) const LIMIT: std::time::Duration = std::time::Duration::from_secs(60)
 pub use home::{Finished, Home, Running};
 pub use language_server::LanguageServer;
 pub use language_tools::language_tools;
+pub use mcp_peer::McpPeer;
 pub use model::{Gate, Received, ScriptedModel, Step};
 pub use serve::{Answer, Served};
 pub use server_database::ServerDatabase;

@@ -1,0 +1,17 @@
+//! Servers against scripted peers and, where they are installed, real ones.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod local;
+mod place;
+
+use opencode_testkit::McpPeer;
+
+/// This program as a server, when [`place::peer`] started it.
+#[test]
+fn peer() {
+    McpPeer::serve_if_asked();
+}
