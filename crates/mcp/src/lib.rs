@@ -15,6 +15,7 @@ mod http;
 mod known;
 mod lines;
 pub mod name;
+pub mod oauth;
 mod servers;
 mod sse;
 mod stdio;

@@ -1,0 +1,40 @@
+//! Opens a page in the user's browser.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use opencode_config::Environment;
+use tokio::process::Command;
+
+/// How long the opener may take to say that it cannot. Parity: integrations.md §A15.6.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Opens `url`.
+///
+/// # Errors
+/// Why it was not opened.
+pub(super) async fn open(url: &str, environment: &Environment) -> Result<(), String> {
+    let (program, before): (&str, &[&str]) = if cfg!(target_os = "macos") {
+        ("open", &[])
+    } else if cfg!(windows) {
+        ("rundll32", &["url.dll,FileProtocolHandler"])
+    } else {
+        ("xdg-open", &[])
+    };
+    let mut command = Command::new(program);
+    command.args(before).arg(url);
+    command.env_clear().envs(environment.iter());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut opener = command
+        .spawn()
+        .map_err(|error| format!("{program} cannot be started: {error}"))?;
+    match tokio::time::timeout(PATIENCE, opener.wait()).await {
+        Ok(Ok(status)) if !status.success() => Err(format!("{program} ended with {status}")),
+        Ok(Err(error)) => Err(format!("{program} cannot be waited for: {error}")),
+        // It has opened the page, or is busy with it: some browsers are their own opener.
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
+}
