@@ -16,6 +16,7 @@ pub mod language_server;
 mod language_tools;
 mod mcp_peer;
 mod model;
+pub mod oauth;
 mod serve;
 mod server_database;
 mod service;

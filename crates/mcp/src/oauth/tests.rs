@@ -2,7 +2,6 @@
 
 mod connections;
 mod doors;
-mod server;
 
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::authorization::{Authorizer, Authorizers as _, Challenge, Unauthorized};
-use server::{Script, Server};
+use opencode_testkit::oauth::{Script, Server, browse};
 
 /// How long anything is waited for.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -87,16 +86,12 @@ async fn within<T>(wait: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, wait).await.unwrap()
 }
 
-/// A browser: follows what it is told; the status and text of the last page.
-async fn browse(url: &str) -> (u16, String) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
-        .build()
-        .unwrap();
-    let page = within(client.get(url).send()).await.unwrap();
-    (page.status().as_u16(), within(page.text()).await.unwrap())
+/// The server as it is configured.
+fn remote(server: &Server) -> Remote {
+    Remote {
+        url: server.url(),
+        ..Remote::default()
+    }
 }
 
 fn settings(settings: OAuthSettings) -> Option<Configured> {
@@ -197,7 +192,7 @@ async fn whoever_gives_tokens_is_found() {
         let says_resource = script.resource_metadata.is_some();
         let (world, server) = (World::new(), Server::start(script).await);
         world
-            .log_in(&server.remote())
+            .log_in(&remote(&server))
             .await
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let looked: Vec<String> = server
@@ -208,19 +203,19 @@ async fn whoever_gives_tokens_is_found() {
             .collect();
         assert_eq!(looked, wanted, "{name}");
         let stored = &world.stored()["t"];
-        assert_eq!(stored["serverUrl"], json!(server.remote().url), "{name}");
+        assert_eq!(stored["serverUrl"], json!(server.url()), "{name}");
         assert_eq!(stored["clientInfo"]["clientId"], "made-for-you", "{name}");
         let token = world
             .oauth
-            .entry("t", &server.remote())
+            .entry("t", &remote(&server))
             .unwrap()
             .tokens
             .unwrap()
             .access;
-        let proved = authorizer(&world.oauth, &server.remote()).token().await.unwrap();
+        let proved = authorizer(&world.oauth, &remote(&server)).token().await.unwrap();
         assert_eq!(proved.unwrap().expose_secret(), token.expose_secret());
         assert_eq!(
-            world.oauth.status("t", &server.remote()),
+            world.oauth.status("t", &remote(&server)),
             AuthStatus::Authenticated
         );
         let all = server.asked();
@@ -238,7 +233,7 @@ async fn what_is_asked_for() {
         ..Script::default()
     };
     let (world, server) = (World::new(), Server::start(script).await);
-    let begun = world.oauth.begin("t", &server.remote()).await.unwrap();
+    let begun = world.oauth.begin("t", &remote(&server)).await.unwrap();
     let query = query(&begun.url);
     assert_eq!(query["state"], begun.state);
     assert!(begun.state.len() == 64 && begun.state.chars().all(|c| c.is_ascii_hexdigit()));
@@ -273,7 +268,7 @@ async fn what_is_asked_for() {
     assert_eq!(version.header("mcp-protocol-version"), Some("2025-11-25"));
 
     // What configuration wants comes first; its headers go to the server itself.
-    let mut remote = server.remote();
+    let mut remote = remote(&server);
     remote.headers = Some([("x-own".to_owned(), "h".to_owned())].into_iter().collect());
     remote.oauth = settings(OAuthSettings {
         scope: Some("mine".to_owned()),
@@ -298,7 +293,7 @@ async fn programs_prove_themselves_as_the_server_wants() {
             ..Script::default()
         };
         let (world, server) = (World::new(), Server::start(script).await);
-        world.log_in(&server.remote()).await.unwrap();
+        world.log_in(&remote(&server)).await.unwrap();
         let asked = server.all("POST /token").remove(0);
         let form = asked.form();
         assert_eq!(
@@ -318,7 +313,7 @@ async fn a_client_that_configuration_names_is_not_made_or_stored() {
         ..Script::default()
     };
     let (world, server) = (World::new(), Server::start(script).await);
-    let mut remote = server.remote();
+    let mut remote = remote(&server);
     remote.oauth = settings(OAuthSettings {
         client_id: Some("named".to_owned()),
         client_secret: Some("known".to_owned()),
@@ -343,7 +338,7 @@ async fn documents_about_programs_are_used_where_they_are_read() {
             ..Script::default()
         };
         let (world, server) = (World::new(), Server::start(script).await);
-        let mut remote = server.remote();
+        let mut remote = remote(&server);
         remote.oauth = settings(OAuthSettings {
             client_id: Some(document.to_owned()),
             ..OAuthSettings::default()
@@ -365,7 +360,7 @@ async fn programs_for_themselves_need_no_browser() {
         ..Script::default()
     };
     let (world, server) = (World::new(), Server::start(script).await);
-    let mut remote = server.remote();
+    let mut remote = remote(&server);
     remote.oauth = settings(OAuthSettings {
         client_id: Some("named".to_owned()),
         client_secret: Some("known".to_owned()),
@@ -387,7 +382,7 @@ async fn servers_that_want_nothing_need_no_login() {
         ..Script::default()
     };
     let (world, server) = (World::new(), Server::start(script).await);
-    let begun = world.oauth.begin("t", &server.remote()).await.unwrap();
+    let begun = world.oauth.begin("t", &remote(&server)).await.unwrap();
     assert_eq!(begun.url, "");
     let messages = server.all("POST /mcp");
     assert_eq!(messages.len(), 3);
@@ -397,7 +392,7 @@ async fn servers_that_want_nothing_need_no_login() {
 
     // What is inside wants one.
     server.script().open = vec!["initialize"];
-    assert_ne!(world.oauth.begin("t", &server.remote()).await.unwrap().url, "");
+    assert_ne!(world.oauth.begin("t", &remote(&server)).await.unwrap().url, "");
 }
 
 #[tokio::test]
@@ -490,10 +485,10 @@ async fn servers_that_are_not_who_they_should_be_are_refused() {
     ];
     for (name, script, wanted) in cases {
         let (world, server) = (World::new(), Server::start(script).await);
-        let error = match world.oauth.begin("t", &server.remote()).await {
+        let error = match world.oauth.begin("t", &remote(&server)).await {
             Err(error) => error.to_string(),
             // Where tokens are given is only asked when there is a code.
-            Ok(_) => world.log_in(&server.remote()).await.unwrap_err().to_string(),
+            Ok(_) => world.log_in(&remote(&server)).await.unwrap_err().to_string(),
         };
         assert!(error.contains(wanted), "{name}: {error}");
         assert_eq!(world.stored(), json!({}), "{name}");
@@ -532,7 +527,7 @@ async fn answers_that_are_none_are_errors() {
             .insert(path.to_owned(), (status, body.to_owned()));
         let before = json!({ "t": { "tokens": { "accessToken": "before" }, "serverUrl": "x" } });
         world.store(&before);
-        let error = world.log_in(&server.remote()).await.unwrap_err().to_string();
+        let error = world.log_in(&remote(&server)).await.unwrap_err().to_string();
         let told = error.contains("invalid_redirect_uri")
             || error.contains("slow_down")
             || error.contains("answers")

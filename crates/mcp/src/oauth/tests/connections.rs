@@ -15,7 +15,7 @@ fn entry(server: &Server, lasts: f64) -> Value {
             "expiresAt": super::super::store::now() + lasts,
         },
         "clientInfo": { "clientId": "made-for-you" },
-        "serverUrl": server.remote().url,
+        "serverUrl": server.url(),
     } })
 }
 
@@ -36,7 +36,7 @@ async fn token(authorizer: &Arc<dyn Authorizer>) -> Option<String> {
 async fn tokens_are_renewed_before_they_end() {
     let (world, server) = (World::new(), Server::start(Script::default()).await);
     world.store(&entry(&server, 3600.0));
-    let authorizer = authorizer(&world.oauth, &server.remote());
+    let authorizer = authorizer(&world.oauth, &remote(&server));
     assert_eq!(token(&authorizer).await.as_deref(), Some("old"));
     assert_eq!(server.asked(), [""; 0]);
 
@@ -60,7 +60,7 @@ async fn tokens_are_renewed_before_they_end() {
 #[tokio::test]
 async fn a_login_counts_from_the_next_request_on() {
     let (world, server) = (World::new(), Server::start(Script::default()).await);
-    let authorizer = authorizer(&world.oauth, &server.remote());
+    let authorizer = authorizer(&world.oauth, &remote(&server));
     let mut changes = world.oauth.changes();
     assert_eq!(token(&authorizer).await, None);
     assert_eq!(
@@ -69,18 +69,18 @@ async fn a_login_counts_from_the_next_request_on() {
     );
     // Somebody logs in, with another program.
     let another = world.another();
-    let begun = another.begin("t", &server.remote()).await.unwrap();
+    let begun = another.begin("t", &remote(&server)).await.unwrap();
     let login = another.logins().get("t").cloned().unwrap();
     browse(&begun.url).await;
     within(login.end()).await.unwrap();
     authorizer.refused(refusal(&server, None)).await.unwrap();
     assert!(token(&authorizer).await.is_some());
     // Or with this one.
-    world.log_in(&server.remote()).await.unwrap();
+    world.log_in(&remote(&server)).await.unwrap();
     within(changes.changed()).await.unwrap();
     assert!(token(&authorizer).await.is_some());
     // What is stored for another address is nothing here.
-    let mut moved = server.remote();
+    let mut moved = remote(&server);
     moved.url.push_str("/more");
     assert_eq!(token(&super::authorizer(&world.oauth, &moved)).await, None);
     world.oauth.remove("t").await.unwrap();
@@ -95,7 +95,7 @@ async fn many_programs_renew_once() {
     let programs: Vec<OAuth> = (0..8).map(|_| world.another()).collect();
     let guards = programs
         .iter()
-        .map(|program| authorizer(program, &server.remote()));
+        .map(|program| authorizer(program, &remote(&server)));
     let guards: Vec<_> = guards.collect();
     let refused = guards
         .iter()
@@ -129,7 +129,7 @@ async fn logins_that_are_over_are_forgotten() {
         };
         let (world, server) = (World::new(), Server::start(script).await);
         world.store(&entry(&server, 3600.0));
-        let authorizer = authorizer(&world.oauth, &server.remote());
+        let authorizer = authorizer(&world.oauth, &remote(&server));
         let refused = authorizer.refused(refusal(&server, Some("old"))).await;
         assert_eq!(refused, Err(Unauthorized::Login), "{code}");
         let mut stored = world.stored()["t"].take();
@@ -157,7 +157,7 @@ async fn what_fails_for_now_loses_nothing() {
         .insert("/token".to_owned(), (503, String::new()));
     let before = entry(&server, 5.0);
     world.store(&before);
-    let authorizer = authorizer(&world.oauth, &server.remote());
+    let authorizer = authorizer(&world.oauth, &remote(&server));
     // The old one is good for the moment.
     assert_eq!(token(&authorizer).await.as_deref(), Some("old"));
     let refused = authorizer.refused(refusal(&server, Some("old"))).await;
@@ -173,7 +173,7 @@ async fn a_renewed_token_that_is_refused_too_is_not_renewed_again() {
     };
     let (world, server) = (World::new(), Server::start(script).await);
     world.store(&entry(&server, 3600.0));
-    let authorizer = authorizer(&world.oauth, &server.remote());
+    let authorizer = authorizer(&world.oauth, &remote(&server));
     authorizer.refused(refusal(&server, Some("old"))).await.unwrap();
     let renewed = token(&authorizer).await.unwrap();
     for _ in 0..3 {
@@ -209,7 +209,7 @@ async fn what_is_missing_is_told() {
     ];
     for (script, wanted) in cases {
         let (world, server) = (World::new(), Server::start(script).await);
-        let refused = authorizer(&world.oauth, &server.remote())
+        let refused = authorizer(&world.oauth, &remote(&server))
             .refused(refusal(&server, None))
             .await;
         assert_eq!(refused.unwrap_err().status(), wanted);
@@ -219,7 +219,7 @@ async fn what_is_missing_is_told() {
         ..Script::default()
     };
     let (world, server) = (World::new(), Server::start(script).await);
-    let refused = authorizer(&world.oauth, &server.remote())
+    let refused = authorizer(&world.oauth, &remote(&server))
         .refused(refusal(&server, None))
         .await;
     let Status::Failed { error } = refused.unwrap_err().status() else {
@@ -274,7 +274,7 @@ mod steps {
         let (world, server) = (World::new(), Server::start(Script::default()).await);
         let pipe = opener(&world);
         world.store(&entry(&server, 3600.0));
-        let authorizer = authorizer(&world.oauth, &server.remote());
+        let authorizer = authorizer(&world.oauth, &remote(&server));
         // Two requests that need the same wait for the same.
         let (one, two, page) = tokio::join!(
             authorizer.refused(insufficient(&server, "write", "old")),
@@ -302,7 +302,7 @@ mod steps {
         let (world, server) = (World::new(), Server::start(Script::default()).await);
         let pipe = opener(&world);
         world.store(&entry(&server, 3600.0));
-        let authorizer = authorizer(&world.oauth, &server.remote());
+        let authorizer = authorizer(&world.oauth, &remote(&server));
         for step in 0..3 {
             let now = token(&authorizer).await.unwrap();
             let scope = format!("more-{step}");
@@ -323,7 +323,7 @@ mod steps {
         let (world, server) = (World::new(), Server::start(Script::default()).await);
         world.store(&entry(&server, 3600.0));
         let mut notices = world.oauth.notices();
-        let authorizer = authorizer(&world.oauth, &server.remote());
+        let authorizer = authorizer(&world.oauth, &remote(&server));
         let refused = within(authorizer.refused(insufficient(&server, "write", "old"))).await;
         assert!(matches!(refused, Err(Unauthorized::Failed(_))), "{refused:?}");
         // Whoever opens it himself is in time for the next request.
@@ -338,7 +338,7 @@ mod steps {
     async fn other_refusals_are_no_reason_to_log_in() {
         let (world, server) = (World::new(), Server::start(Script::default()).await);
         world.store(&entry(&server, 3600.0));
-        let authorizer = authorizer(&world.oauth, &server.remote());
+        let authorizer = authorizer(&world.oauth, &remote(&server));
         let mut challenge = insufficient(&server, "write", "old");
         challenge.header = None;
         assert!(matches!(
@@ -352,22 +352,22 @@ mod steps {
 #[tokio::test]
 async fn faults_are_looked_for_without_a_login() {
     let (world, server) = (World::new(), Server::start(Script::default()).await);
-    let checked = world.oauth.check("t", &server.remote()).await.unwrap();
+    let checked = world.oauth.check("t", &remote(&server)).await.unwrap();
     assert_eq!(
         (checked.status, checked.authorized),
         (401, Some(Err(Unauthorized::Login)))
     );
     assert!(checked.challenge.unwrap().starts_with("Bearer realm"));
     world.store(&entry(&server, 3600.0));
-    let checked = world.oauth.check("t", &server.remote()).await.unwrap();
+    let checked = world.oauth.check("t", &remote(&server)).await.unwrap();
     assert_eq!((checked.status, checked.authorized), (401, Some(Ok(()))));
     // Even the one that is renewed for it.
     server.revoke();
-    let checked = world.oauth.check("t", &server.remote()).await.unwrap();
+    let checked = world.oauth.check("t", &remote(&server)).await.unwrap();
     assert_eq!(checked.authorized, Some(Ok(())));
     assert_eq!(server.all("POST /register").len(), 0);
     server.script().open = vec!["initialize"];
-    let checked = world.oauth.check("t", &server.remote()).await.unwrap();
+    let checked = world.oauth.check("t", &remote(&server)).await.unwrap();
     assert_eq!((checked.status, checked.authorized), (200, None));
     assert_eq!(checked.server_info.unwrap()["name"], "scripted");
 }

@@ -1,11 +1,12 @@
 //! How browsers come back.
 
+use opencode_testkit::oauth::open;
 use pretty_assertions::assert_eq;
 
 use super::*;
 
 async fn pending(world: &World, server: &Server, name: &str) -> (Begun, Arc<Login>) {
-    let begun = world.oauth.begin(name, &server.remote()).await.unwrap();
+    let begun = world.oauth.begin(name, &remote(server)).await.unwrap();
     let login = world.oauth.logins().get(name).cloned().unwrap();
     (begun, login)
 }
@@ -104,7 +105,7 @@ async fn logins_share_a_door() {
         ["two"]
     );
     // And opens again.
-    world.log_in(&server.remote()).await.unwrap();
+    world.log_in(&remote(&server)).await.unwrap();
 }
 
 #[tokio::test]
@@ -131,7 +132,7 @@ async fn nobody_is_waited_for_for_ever() {
         patience: Duration::from_millis(1),
     });
     let server = Server::start(Script::default()).await;
-    let begun = world.oauth.begin("t", &server.remote()).await.unwrap();
+    let begun = world.oauth.begin("t", &remote(&server)).await.unwrap();
     let login = world.oauth.logins().get("t").cloned();
     let error = match login {
         Some(login) => within(login.end()).await.unwrap_err(),
@@ -149,15 +150,9 @@ async fn somebody_else_may_bring_the_code() {
     let (world, server) = (World::new(), Server::start(Script::default()).await);
     let (begun, _) = pending(&world, &server, "t").await;
     // A browser that does not follow.
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
-    let page = client.get(&begun.url).send().await.unwrap();
-    let back = page.headers()["location"].to_str().unwrap();
-    within(world.oauth.finish("t", &query(back)["code"]))
+    let (_, next, _) = open(&begun.url).await;
+    let back = next.unwrap();
+    within(world.oauth.finish("t", &query(&back)["code"]))
         .await
         .unwrap();
     assert!(world.stored()["t"]["tokens"].is_object());
@@ -185,7 +180,7 @@ async fn the_port_is_another_where_it_may_be() {
     let registered = server.all("POST /register").remove(0).json();
     assert_eq!(registered["redirect_uris"], json!([redirect(&begun)]));
     // Where configuration or the server expects a port, it must be that one.
-    let mut remote = server.remote();
+    let mut remote = remote(&server);
     remote.oauth = settings(OAuthSettings {
         callback_port: Some(port),
         ..OAuthSettings::default()
@@ -222,14 +217,8 @@ async fn the_answer_of_another_issuer_is_not_turned_in() {
         (Some(server.base()), true),
     ] {
         let (begun, login) = pending(&world, &server, "t").await;
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only([])
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        let page = client.get(&begun.url).send().await.unwrap();
-        let mut back = url::Url::parse(page.headers()["location"].to_str().unwrap()).unwrap();
+        let (_, next, _) = open(&begun.url).await;
+        let mut back = url::Url::parse(&next.unwrap()).unwrap();
         if let Some(issuer) = issuer {
             back.query_pairs_mut().append_pair("iss", issuer);
         }
@@ -245,7 +234,7 @@ async fn a_page_that_does_not_open_is_told() {
     let (world, server) = (World::new(), Server::start(Script::default()).await);
     let mut notices = world.oauth.notices();
     let (sender, told) = tokio::sync::oneshot::channel();
-    let (oauth, remote) = (world.oauth.clone(), server.remote());
+    let (oauth, remote) = (world.oauth.clone(), remote(&server));
     let login = tokio::spawn(async move {
         let told = |url: &str| sender.send(url.to_owned()).unwrap();
         oauth.authenticate("t", &remote, told).await

@@ -1,4 +1,5 @@
-//! A scripted MCP server that gives tokens itself, and keeps what it is asked.
+//! A scripted MCP server that gives tokens itself and keeps what it is asked; and the browser of a user who logs
+//! in at once.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,44 +11,46 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use opencode_schema::mcp::Remote;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// How it behaves.
 #[derive(Clone, Debug)]
-pub(super) struct Script {
+pub struct Script {
     /// Where it says who gives tokens.
-    pub(super) resource_metadata: Option<&'static str>,
+    pub resource_metadata: Option<&'static str>,
     /// Whether it says so when it refuses.
-    pub(super) says_where: bool,
+    pub says_where: bool,
     /// What it says that it is; by default what it is.
-    pub(super) resource: Option<String>,
-    pub(super) resource_scopes: Option<Vec<&'static str>>,
+    pub resource: Option<String>,
+    /// What tokens for it may be good for.
+    pub resource_scopes: Option<Vec<&'static str>>,
     /// The path of who gives tokens.
-    pub(super) issuer_path: &'static str,
+    pub issuer_path: &'static str,
     /// Who he says that he is; by default who he is.
-    pub(super) issuer: Option<String>,
+    pub issuer: Option<String>,
     /// Where he describes himself.
-    pub(super) metadata: Option<&'static str>,
+    pub metadata: Option<&'static str>,
     /// What stands there besides, or instead.
-    pub(super) more: Value,
-    pub(super) registers: bool,
+    pub more: Value,
+    /// Whether programs can make themselves known.
+    pub registers: bool,
     /// Instead of an answer to these paths.
-    pub(super) instead: HashMap<String, (u16, String)>,
-    pub(super) client_secret: Option<&'static str>,
+    pub instead: HashMap<String, (u16, String)>,
+    /// What programs must prove themselves with.
+    pub client_secret: Option<&'static str>,
     /// What it asks for when it is asked without a token.
-    pub(super) demanded: Option<&'static str>,
+    pub demanded: Option<&'static str>,
     /// What a token must be good for, by the method of the message.
-    pub(super) needed: HashMap<&'static str, &'static str>,
+    pub needed: HashMap<&'static str, &'static str>,
     /// Methods that need no token.
-    pub(super) open: Vec<&'static str>,
+    pub open: Vec<&'static str>,
     /// How long tokens last.
-    pub(super) expires_in: Option<u64>,
+    pub expires_in: Option<u64>,
     /// What is refused instead of a renewed token.
-    pub(super) refresh_error: Option<(u16, &'static str)>,
+    pub refresh_error: Option<(u16, &'static str)>,
     /// Whether what was renewed is good for anything.
-    pub(super) renewed_are_good: bool,
+    pub renewed_are_good: bool,
 }
 
 impl Default for Script {
@@ -76,26 +79,34 @@ impl Default for Script {
 
 /// A request that it got.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) what: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: String,
-    pub(super) query: HashMap<String, String>,
+pub struct Asked {
+    /// `GET /path`.
+    pub what: String,
+    headers: HeaderMap,
+    /// The body.
+    pub body: String,
+    /// The query.
+    pub query: HashMap<String, String>,
 }
 
 impl Asked {
     /// The fields of a form.
-    pub(super) fn form(&self) -> HashMap<String, String> {
+    #[must_use]
+    pub fn form(&self) -> HashMap<String, String> {
         url::form_urlencoded::parse(self.body.as_bytes())
             .into_owned()
             .collect()
     }
 
-    pub(super) fn json(&self) -> Value {
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    /// A header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
@@ -119,7 +130,7 @@ struct Shared {
 }
 
 /// The server. It lives as long as the value.
-pub(super) struct Server {
+pub struct Server {
     shared: Arc<Shared>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -131,7 +142,8 @@ impl Drop for Server {
 }
 
 impl Server {
-    pub(super) async fn start(script: Script) -> Self {
+    /// Starts one.
+    pub async fn start(script: Script) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
@@ -147,43 +159,46 @@ impl Server {
         Self { shared, task }
     }
 
-    pub(super) fn base(&self) -> &str {
+    /// The address of its host.
+    #[must_use]
+    pub fn base(&self) -> &str {
         &self.shared.base
     }
 
-    /// As it is configured.
-    pub(super) fn remote(&self) -> Remote {
-        Remote {
-            url: format!("{}/mcp", self.base()),
-            ..Remote::default()
-        }
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}/mcp", self.base())
     }
 
-    pub(super) fn script(&self) -> MutexGuard<'_, Script> {
+    /// How it behaves from now on.
+    pub fn script(&self) -> MutexGuard<'_, Script> {
         self.shared.script.lock().unwrap()
     }
 
     /// The requests, as `GET /path`.
-    pub(super) fn asked(&self) -> Vec<String> {
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
         let all = self.shared.asked.lock().unwrap();
         all.iter().map(|asked| asked.what.clone()).collect()
     }
 
     /// The requests of this kind.
-    pub(super) fn all(&self, what: &str) -> Vec<Asked> {
+    #[must_use]
+    pub fn all(&self, what: &str) -> Vec<Asked> {
         let all = self.shared.asked.lock().unwrap();
         all.iter().filter(|asked| asked.what == what).cloned().collect()
     }
 
     /// A good token with one to renew it.
-    pub(super) fn give(&self, token: &str, refresh: &str, scope: &str) {
+    pub fn give(&self, token: &str, refresh: &str, scope: &str) {
         let mut given = self.shared.given.lock().unwrap();
         given.tokens.insert(token.to_owned(), words(scope));
         given.refresh.insert(refresh.to_owned(), scope.to_owned());
     }
 
     /// Takes all tokens back, but not what renews them.
-    pub(super) fn revoke(&self) {
+    pub fn revoke(&self) {
         self.shared.given.lock().unwrap().tokens.clear();
     }
 }
@@ -379,4 +394,46 @@ fn token(shared: &Shared, script: &Script, asked: &Asked) -> Response {
         answer["scope"] = scope.into();
     }
     axum::Json(answer).into_response()
+}
+
+/// A browser that follows what it is told; the status and the text of the last page.
+pub async fn browse(url: &str) -> (u16, String) {
+    let mut url = url.to_owned();
+    for _ in 0..5 {
+        let (status, next, text) = open(&url).await;
+        match next {
+            Some(next) => url = next,
+            None => return (status, text),
+        }
+    }
+    panic!("{url} leads nowhere");
+}
+
+/// A page: its status, where it leads, and its text.
+pub async fn open(url: &str) -> (u16, Option<String>, String) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let url = url::Url::parse(url).expect("an address");
+    let host = format!("127.0.0.1:{}", url.port().expect("a port"));
+    let asking = async {
+        let mut stream = tokio::net::TcpStream::connect(&host)
+            .await
+            .expect("somebody listens");
+        let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("it answers");
+        String::from_utf8(answer).expect("text")
+    };
+    let answer = tokio::time::timeout(crate::LIMIT, asking)
+        .await
+        .expect("an answer");
+    let (head, text) = answer.split_once("\r\n\r\n").expect("an answer");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let next = head.lines().find_map(|line| line.strip_prefix("location: "));
+    (
+        status.expect("a status"),
+        next.map(str::to_owned),
+        text.to_owned(),
+    )
 }
