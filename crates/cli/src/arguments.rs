@@ -2,6 +2,7 @@
 
 mod config;
 mod debug;
+mod mcp;
 mod permission;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 
 pub(crate) use self::config::{Config, ConfigAction, ConfigPlace, Notation};
 pub(crate) use self::debug::{Debug, DebugAgent, DebugFile, DebugRg, DebugSnapshot};
+pub(crate) use self::mcp::{Mcp, McpAuthAction};
 pub(crate) use self::permission::{Permission, PermissionExplain};
 use crate::remote::Access;
 
@@ -123,6 +125,9 @@ pub(crate) enum Command {
     /// Log in to providers, and list what connects to them
     #[command(subcommand, alias = "auth", arg_required_else_help = true)]
     Providers(Providers),
+    /// Look after MCP servers, which lend tools
+    #[command(subcommand, arg_required_else_help = true)]
+    Mcp(Mcp),
     /// List the agents, and have new ones described
     #[command(subcommand, arg_required_else_help = true)]
     Agent(Agent),

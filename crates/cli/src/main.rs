@@ -11,10 +11,12 @@ mod database;
 mod debug;
 mod export;
 mod failure;
+mod frame;
 mod import;
 mod index;
 mod log;
 mod login;
+mod mcp;
 mod models;
 mod network;
 mod output;
@@ -127,6 +129,7 @@ async fn perform(context: &Context, command: Option<Command>) -> Result<(), Fail
         Command::Import(arguments) => import::run(context, arguments).await,
         Command::Models(arguments) => models::run(context, arguments).await,
         Command::Providers(command) => providers::run(context, command).await,
+        Command::Mcp(command) => mcp::run(context, command).await,
         Command::Agent(command) => agent::run(context, command).await,
         Command::Config(command) => config::run(context, command).await,
         Command::Index(command) => index::run(context, command).await,

@@ -1,6 +1,7 @@
 //! What a server says to somebody who looks for a fault (reference `integrations.md` §A16, `mcp debug`).
 
 use opencode_schema::mcp::Remote;
+use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -17,6 +18,8 @@ use crate::authorization::{Authorizer as _, Challenge, Unauthorized};
 pub struct Checked {
     /// The status of its answer to a request without a token.
     pub status: u16,
+    /// The usual words for that.
+    pub reason: &'static str,
     /// What it wants.
     pub challenge: Option<String>,
     /// What it says of itself.
@@ -51,6 +54,10 @@ impl OAuth {
         };
         Ok(Checked {
             status: answer.status,
+            reason: StatusCode::from_u16(answer.status)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or_default(),
             challenge,
             server_info: server_info(&answer.body),
             body: String::from_utf8_lossy(&answer.body).into_owned(),
