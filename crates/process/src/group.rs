@@ -50,15 +50,6 @@ impl Group {
         })
     }
 
-    /// The child's process id, until its end was seen.
-    pub(crate) fn leader(&self) -> Option<u32> {
-        if self.exit.is_some() {
-            None
-        } else {
-            self.child.id()
-        }
-    }
-
     /// Bytes of memory that all members hold.
     #[cfg(target_os = "linux")]
     pub(crate) fn memory(&self) -> Option<u64> {
@@ -76,6 +67,8 @@ impl Group {
             fields.nth(18)?.parse::<u64>().ok()
         });
         Some(pages.sum::<u64>().saturating_mul(page))
+    }
+
     /// Its number in the system, until it has ended.
     pub(crate) fn id(&self) -> Option<u32> {
         self.child.id()

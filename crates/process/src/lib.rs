@@ -1,9 +1,7 @@
 //! Child processes, process groups, pseudo-terminals and the parsing of shell commands.
 //!
-//! Five doors: [`Program`] runs a known program and collects what it says (git, say), [`Peer`] is one that is
-//! talked to while it runs (a language server), [`ShellCommand`]
-//! Five doors: [`Program`] runs a known program and collects what it says (git, say), [`Companion`] is a
-//! program that is talked to as long as it runs, [`ShellCommand`]
+//! Five doors: [`Program`] runs a known program and collects what it says (git, say), [`Peer`] and [`Companion`]
+//! are talked to while they run (servers of protocols), [`ShellCommand`]
 //! runs a user's or a model's command line and hands its output over while it comes, [`Terminal`] gives a
 //! program a terminal that a person sits at, [`script`] says what a command line would run without running
 //! it. Whatever a child does — prints without end, ignores

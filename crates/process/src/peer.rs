@@ -58,7 +58,7 @@ impl Peer {
     /// Its process id, until its end was seen.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
-        self.group.leader()
+        self.group.id()
     }
 
     /// Waits for its end; gives its exit code, if no signal ended it. May be dropped and called again.

@@ -129,7 +129,7 @@ async fn a_missing_program_is_named() {
 async fn a_peer_is_talked_to_measured_and_ended_with_its_children() {
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
     let script = "trap '' TERM; sleep 1000 & while read line; do echo \"heard $line\"; done; wait";
-    let (mut peer, mut pipes) = Program::new("sh").args(["-c", script]).start().unwrap();
+    let (peer, mut pipes) = Program::new("sh").args(["-c", script]).start().unwrap();
     pipes.input.write_all(b"one\n").await.unwrap();
     let mut lines = tokio::io::BufReader::new(pipes.output).lines();
     assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("heard one"));
