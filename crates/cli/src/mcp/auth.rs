@@ -1,7 +1,11 @@
 //! `opencode mcp auth` and `logout`: logging in at servers, and forgetting it (reference `cli.md` §7,
 //! `integrations.md` §A16). Problems are told in the box, and end it well.
 
-use opencode_mcp::oauth::{AuthStatus, OAuthError};
+use std::sync::Arc;
+
+use opencode_mcp::oauth::{AuthStatus, OAuth, OAuthError};
+use opencode_mcp::{Servers, Settings};
+use opencode_schema::mcp::{Remote, ServerConfig, Status};
 
 use super::{can_log_in, location, logins, server, shown, with_logins};
 use crate::ask::{Ask, Entry};
@@ -79,9 +83,21 @@ pub(crate) async fn run(context: &Context, name: Option<String>) -> Result<(), F
         output.say("Waiting for authorization …");
     };
     let ended = Box::pin(oauth.authenticate(&name, remote, told)).await;
+    let status = match ended {
+        Ok(()) => Ok(try_out(context, &oauth, &name, remote).await?),
+        Err(error) => Err(error),
+    };
     oauth.shutdown().await;
-    match ended {
-        Ok(()) => frame.step("Authentication successful!")?,
+    match status {
+        Ok(Status::Connected) => frame.step("Authentication successful!")?,
+        Ok(Status::Failed { error } | Status::NeedsClientRegistration { error }) => {
+            frame.error("Authentication failed")?;
+            frame.error(error)?;
+        }
+        Ok(Status::NeedsAuth | Status::Disabled) => {
+            frame.error("Authentication failed")?;
+            frame.error("The server does not accept the login")?;
+        }
         Err(error) => {
             frame.error("Authentication failed")?;
             frame.error(&error)?;
@@ -95,6 +111,25 @@ pub(crate) async fn run(context: &Context, name: Option<String>) -> Result<(), F
         }
     }
     frame.end("Done")
+}
+
+/// Whether the server takes the login.
+async fn try_out(context: &Context, oauth: &OAuth, name: &str, remote: &Remote) -> Result<Status, Failure> {
+    let servers = Servers::new(Settings {
+        directory: context.directory()?,
+        version: env!("CARGO_PKG_VERSION"),
+        cache: None,
+        authorizers: Arc::new(oauth.clone()),
+        listener: Box::new(|_| {}),
+    });
+    let remote = Remote {
+        enabled: Some(true),
+        ..remote.clone()
+    };
+    servers.add(name, ServerConfig::Remote(remote)).await;
+    let status = servers.status(name);
+    servers.close().await;
+    status.map_err(|error| Failure::told(error.to_string()))
 }
 
 /// Lists where one can log in.

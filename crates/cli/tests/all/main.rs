@@ -29,6 +29,7 @@ mod jobs;
 mod limits;
 mod login;
 mod looking;
+mod mcp_auth;
 mod permissions;
 mod places;
 mod pty;
