@@ -80,7 +80,7 @@ const run = (...words) =>
 let code = 0;
 try {
   if (scenario.startsWith("auth/")) code ||= await run("mcp", "auth", "t");
-  code ||= await run(...(call ? ["run", "go"] : ["mcp", "list"]));
+  code ||= await run(...(call ? ["run", "go"] : ["mcp", "debug", "t"]));
 } finally {
   model?.close();
   rmSync(root, { recursive: true, force: true });

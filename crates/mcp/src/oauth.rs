@@ -27,13 +27,15 @@ mod store;
 mod tests;
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use opencode_config::{Environment, Paths};
 use opencode_schema::mcp::Remote;
-use tokio::sync::{broadcast, watch};
+use secrecy::ExposeSecret as _;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -47,17 +49,16 @@ use http::Http;
 use login::{Login, Reason, Server};
 use store::Store;
 
-/// Notices that somebody who listens may be behind.
-const NOTICES: usize = 64;
 /// How long one waits for what goes on, at the end.
 const SHUTDOWN: Duration = Duration::from_secs(2);
 /// Servers of which one remembers who gives tokens for them.
 const REMEMBERED: usize = 200;
 
 /// The logins at MCP servers. Cheap to clone; one for a whole program.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OAuth {
     shared: Arc<Shared>,
+    listener: Arc<dyn Fn(Notice) + Send + Sync>,
 }
 
 #[derive(Debug)]
@@ -69,7 +70,6 @@ struct Shared {
     callbacks: Callbacks,
     logins: Mutex<HashMap<String, Arc<Login>>>,
     discovered: Mutex<IndexMap<String, Arc<Discovered>>>,
-    notices: broadcast::Sender<Notice>,
     changed: watch::Sender<u64>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -138,11 +138,20 @@ impl OAuth {
                 callbacks: Callbacks::default(),
                 logins: Mutex::default(),
                 discovered: Mutex::default(),
-                notices: broadcast::Sender::new(NOTICES),
                 changed: watch::Sender::new(0),
                 tasks: TaskTracker::new(),
                 stop: CancellationToken::new(),
             }),
+            listener: Arc::new(|_| {}),
+        }
+    }
+
+    /// The same logins; what is told of those that begin here, `listener` hears. It must not wait.
+    #[must_use]
+    pub fn telling(&self, listener: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            listener: Arc::new(listener),
         }
     }
 
@@ -235,10 +244,13 @@ impl OAuth {
         }
     }
 
-    /// What faces are told from now on.
+    /// What tells one login from another, and from none.
     #[must_use]
-    pub fn notices(&self) -> broadcast::Receiver<Notice> {
-        self.shared.notices.subscribe()
+    pub fn fingerprint(&self, name: &str, server: &Remote) -> Option<u64> {
+        let tokens = self.entry(name, server)?.tokens?;
+        let mut hasher = DefaultHasher::new();
+        tokens.access.expose_secret().hash(&mut hasher);
+        Some(hasher.finish())
     }
 
     /// Changes whenever this program stores or removes something.
@@ -267,8 +279,7 @@ impl OAuth {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(name, error, "the page to log in was not opened");
-                // Nobody may listen.
-                let _ = self.shared.notices.send(Notice::BrowserFailed {
+                (self.listener)(Notice::BrowserFailed {
                     name: name.to_owned(),
                     url: login.url.clone(),
                 });
@@ -308,5 +319,11 @@ impl OAuth {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+impl std::fmt::Debug for OAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuth").finish_non_exhaustive()
     }
 }

@@ -82,6 +82,13 @@ fn program(home: &std::path::Path, options: Options) -> OAuth {
     OAuth::new(Paths::new(&environment), environment, options)
 }
 
+/// The same logins, and what is told of them.
+fn listened(oauth: &OAuth) -> (OAuth, tokio::sync::mpsc::UnboundedReceiver<Notice>) {
+    let (sender, notices) = tokio::sync::mpsc::unbounded_channel();
+    let oauth = oauth.telling(move |notice| sender.send(notice).unwrap());
+    (oauth, notices)
+}
+
 async fn within<T>(wait: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, wait).await.unwrap()
 }

@@ -322,8 +322,8 @@ mod steps {
     async fn nobody_is_waited_for_where_no_page_opens() {
         let (world, server) = (World::new(), Server::start(Script::default()).await);
         world.store(&entry(&server, 3600.0));
-        let mut notices = world.oauth.notices();
-        let authorizer = authorizer(&world.oauth, &remote(&server));
+        let (oauth, mut notices) = listened(&world.oauth);
+        let authorizer = authorizer(&oauth, &remote(&server));
         let refused = within(authorizer.refused(insufficient(&server, "write", "old"))).await;
         assert!(matches!(refused, Err(Unauthorized::Failed(_))), "{refused:?}");
         // Whoever opens it himself is in time for the next request.

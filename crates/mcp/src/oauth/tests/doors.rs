@@ -232,9 +232,9 @@ async fn the_answer_of_another_issuer_is_not_turned_in() {
 #[tokio::test]
 async fn a_page_that_does_not_open_is_told() {
     let (world, server) = (World::new(), Server::start(Script::default()).await);
-    let mut notices = world.oauth.notices();
+    let (oauth, mut notices) = listened(&world.oauth);
     let (sender, told) = tokio::sync::oneshot::channel();
-    let (oauth, remote) = (world.oauth.clone(), remote(&server));
+    let remote = remote(&server);
     let login = tokio::spawn(async move {
         let told = |url: &str| sender.send(url.to_owned()).unwrap();
         oauth.authenticate("t", &remote, told).await
