@@ -256,6 +256,7 @@ async fn answer(
         return axum::Json(described).into_response();
     }
     match path.strip_prefix(script.issuer_path).unwrap_or(path) {
+        "/mcp" if asked.what.starts_with("GET") => StatusCode::METHOD_NOT_ALLOWED.into_response(),
         "/mcp" => message(&shared, &script, &asked),
         "/register" if script.registers => {
             let mut client = json!({ "client_id": "made-for-you", "client_id_issued_at": 1_700_000_000 });
@@ -300,8 +301,14 @@ fn message(shared: &Shared, script: &Script, asked: &Asked) -> Response {
             (StatusCode::UNAUTHORIZED, [("www-authenticate", demand)]).into_response()
         }
         _ => {
-            let result = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "tools": [],
-                "serverInfo": { "name": "scripted", "version": "1" } });
+            let result = match method {
+                "initialize" => json!({ "protocolVersion": "2025-06-18", "capabilities": { "tools": {} },
+                    "serverInfo": { "name": "scripted", "version": "1" } }),
+                "tools/list" => json!({ "tools": [{ "name": "look", "inputSchema": { "type": "object" } }] }),
+                "tools/call" => json!({ "content": [{ "type": "text", "text": "seen" }] }),
+                "ping" => json!({}),
+                _ => return StatusCode::ACCEPTED.into_response(),
+            };
             let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
             ([("mcp-session-id", "s1")], axum::Json(answer)).into_response()
         }

@@ -18,8 +18,10 @@ use super::page;
 
 /// Bytes of a request that are read.
 const REQUEST_LIMIT: usize = 16 * 1024;
-/// How long a browser may take to say what it wants, and to take its page.
+/// How long a browser may take to say what it wants.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// How long it may take to read its page.
+const PAGE_TIME: Duration = Duration::from_secs(1);
 /// Browsers at once.
 const MOST: usize = 64;
 
@@ -181,10 +183,7 @@ async fn keep(listener: tokio::net::TcpListener, waiting: Arc<Waiting>, stop: Ca
             accepted = listener.accept(), if browsers.len() < MOST => match accepted {
                 Ok((stream, _)) => {
                     let waiting = Arc::clone(&waiting);
-                    browsers.spawn(async move {
-                        // A browser that says nothing is left alone.
-                        let _ = tokio::time::timeout(REQUEST_TIME, serve(stream, &waiting)).await;
-                    });
+                    browsers.spawn(async move { serve(stream, &waiting).await });
                 }
                 // Too many open files, most likely: they may become fewer.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -270,7 +269,10 @@ async fn write(stream: &mut TcpStream, status: u16, page: &str) {
          cache-control: no-store\r\nreferrer-policy: no-referrer\r\nconnection: close\r\n\r\n{page}",
         page.len()
     );
-    // A browser that has gone does not see the page, which changes nothing.
-    let _ = stream.write_all(answer.as_bytes()).await;
-    let _ = stream.shutdown().await;
+    // A browser that has gone, or does not read, does not see the page, which changes nothing.
+    let written = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await
+    };
+    let _ = tokio::time::timeout(PAGE_TIME, written).await;
 }

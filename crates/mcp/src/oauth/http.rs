@@ -171,7 +171,7 @@ impl Http {
                     return Err(answer.unexpected(format!("with more than {ANSWER_LIMIT} bytes")));
                 }
                 answer.body.extend_from_slice(&piece);
-                if cut && is_stream && answer.body.windows(2).any(|pair| pair == b"\n\n") {
+                if cut && is_stream && holds_event(&answer.body) {
                     break;
                 }
             }
@@ -216,7 +216,21 @@ fn builder() -> ClientBuilder {
             attempt.follow()
         }
     });
-    Client::builder().redirect(follow)
+    Client::builder()
+        .redirect(follow)
+        .user_agent(concat!("opencode/", env!("CARGO_PKG_VERSION")))
+}
+
+/// Whether a stream of events has come to the end of one that says something.
+fn holds_event(stream: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(stream)
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
+    // What is behind the last end is not whole yet.
+    let Some((whole, _)) = text.rsplit_once("\n\n") else {
+        return false;
+    };
+    whole.lines().any(|line| line.starts_with("data:"))
 }
 
 /// Whether an address is one of this machine.
@@ -267,4 +281,36 @@ pub(super) fn shown(url: &Url) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_whole_when_they_have_ended() {
+        for (stream, wanted) in [
+            ("", false),
+            ("data: 1\n", false),
+            ("data: 1\n\n", true),
+            ("data: 1\r\n\r\n", true),
+            (": hello\n\n", false),
+            (": hello\n\nid: 1\ndata:\n\n", true),
+        ] {
+            assert_eq!(holds_event(stream.as_bytes()), wanted, "{stream:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_this_machine() {
+        for (url, wanted) in [
+            ("http://localhost:1/", true),
+            ("http://127.0.0.9/", true),
+            ("http://[::1]:5/", true),
+            ("http://localhost.evil.test/", false),
+            ("http://10.0.0.1/", false),
+        ] {
+            assert_eq!(is_here(&Url::parse(url).unwrap()), wanted, "{url}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod connections;
 mod doors;
+mod whole;
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use super::*;
 const AT: &str = "/.well-known/oauth-protected-resource/mcp";
 
 /// A login that is stored; the token lasts so many seconds more.
-fn entry(server: &Server, lasts: f64) -> Value {
+pub(super) fn entry(server: &Server, lasts: f64) -> Value {
     server.give("old", "renew-old", "read");
     json!({ "t": {
         "tokens": {
@@ -229,7 +229,7 @@ async fn what_is_missing_is_told() {
 }
 
 #[cfg(unix)]
-mod steps {
+pub(super) mod steps {
     use std::os::unix::fs::PermissionsExt as _;
 
     use pretty_assertions::assert_eq;
@@ -237,7 +237,7 @@ mod steps {
     use super::*;
 
     /// A program that opens pages: it passes them on to the test.
-    fn opener(world: &World) -> std::path::PathBuf {
+    pub(in super::super) fn opener(world: &World) -> std::path::PathBuf {
         let (folder, pipe) = (world.home.path().join("bin"), world.home.path().join("pages"));
         fs_err::create_dir_all(&folder).unwrap();
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -250,7 +250,7 @@ mod steps {
     }
 
     /// Opens the next page that is to be opened.
-    async fn open_next(pipe: &std::path::Path) -> HashMap<String, String> {
+    pub(in super::super) async fn open_next(pipe: &std::path::Path) -> HashMap<String, String> {
         let pipe = pipe.to_owned();
         let page = tokio::task::spawn_blocking(move || fs_err::read_to_string(pipe).unwrap());
         let page = within(page).await.unwrap();
