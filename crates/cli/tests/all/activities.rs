@@ -325,6 +325,35 @@ async fn gap_27_calls_that_change_nothing_are_run_again_and_others_are_not() {
 }
 
 #[tokio::test]
+async fn gap_27_a_server_that_lives_goes_on_with_what_a_killed_one_was_doing() {
+    let model = ScriptedModel::start([
+        Step::tool("read", json!({ "path": "a.txt" })),
+        Step::text("it says alpha"),
+    ])
+    .await;
+    let home = home();
+    home.configure(&model.url(), json!({ "permission": { "read": "ask" } }));
+    home.write("a.txt", "alpha\n");
+    let server = home.serve().await;
+    let other = home.serve().await;
+    let id = session(&server).await;
+    say(&server, &id, "read it").await;
+    pending(&server, &id, "permission").await;
+    server.kill().await;
+    // Nobody starts a server or says anything.
+    let again = pending(&other, &id, "permission").await;
+    let path = format!(
+        "/api/session/{id}/permission/{}/reply",
+        again["id"].as_str().unwrap()
+    );
+    let reply = other.send("POST", &path, Some(json!({ "reply": "once" }))).await;
+    assert_eq!(reply.status, 204, "{reply:?}");
+    settle(&other, &id).await;
+    assert_eq!(calls(&other, &id).await, [call("read", "completed", "")]);
+    assert_eq!(states(&home), ["settled"]);
+}
+
+#[tokio::test]
 async fn gap_27_a_call_is_run_again_three_times_at_most() {
     let question = json!({ "questions": [{ "question": "Which?", "header": "h", "options": [] }] });
     let model = ScriptedModel::start([Step::tool("question", question), Step::text("never")]).await;

@@ -1,7 +1,7 @@
-//! Sessions that go on by themselves when a server starts: those that were admitted a prompt which nobody took up,
-//! those that were at work when their program was asked to end, and those that can go on without doing anything
-//! twice. What else was in the middle of something when its program was killed waits for somebody to say what is to
-//! become of it (reference `v2.md` §14 rows 9, 21, 22, 27, 28).
+//! Sessions that go on by themselves when a server starts, or notices that another one has ended: those that were
+//! admitted a prompt which nobody took up, those that were at work when their program was asked to end, and those
+//! that can go on without doing anything twice. What else was in the middle of something when its program was killed
+//! waits for somebody to say what is to become of it (reference `v2.md` §14 rows 9, 21, 22, 27, 28).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct LeftBehind {
     pub answer: Option<SessionMessage>,
 }
 
-/// How often it is looked for sessions that another machine left.
+/// How often it is looked for sessions that another program left.
 const LOOK: Duration = Duration::from_secs(10);
 /// Sessions that are woken at the same time.
 const TOGETHER: usize = 4;
@@ -37,16 +37,13 @@ const PAGE: u32 = 64;
 
 impl Engine {
     /// Lets the sessions go on that work is owed to, a few at a time, beside everything else. For programs that
-    /// run for long. Where other machines use the same database it is looked again and again: one of them may be lost.
+    /// run for long. It is looked again and again: other programs may use the same database, and end.
     pub fn resume_sessions(&self) {
         let engine = self.clone();
         self.beside(async move {
             loop {
                 if let Err(error) = engine.wake_owed().await {
                     tracing::warn!(%error, "sessions that work is owed to could not be looked for");
-                }
-                if !engine.store().is_on_server() {
-                    break;
                 }
                 tokio::time::sleep(LOOK).await;
             }
