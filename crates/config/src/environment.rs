@@ -86,6 +86,8 @@ pub mod variable {
     pub const EXA_API_KEY: &str = "EXA_API_KEY";
     /// Key for Parallel.
     pub const PARALLEL_API_KEY: &str = "PARALLEL_API_KEY";
+    /// Milliseconds that the first turn waits for MCP servers of which nothing is known yet.
+    pub const MCP_WAIT: &str = "OPENCODE_MCP_WAIT";
     /// Where Exa's MCP server is, when it is reached through another one.
     pub const EXA_URL: &str = "OPENCODE_EXA_URL";
     /// Where Parallel's MCP server is, when it is reached through another one.

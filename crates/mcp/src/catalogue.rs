@@ -22,9 +22,6 @@ pub struct Tool {
     /// It can only be run as a task, which we cannot.
     #[serde(default)]
     pub needs_task: bool,
-    /// It says that it changes nothing.
-    #[serde(default)]
-    pub is_read_only: bool,
 }
 
 /// A prompt of a server.
@@ -102,7 +99,6 @@ impl Tool {
             input: object("inputSchema").unwrap_or_default(),
             output: object("outputSchema"),
             needs_task: crate::wire::needs_task(value),
-            is_read_only: value.pointer("/annotations/readOnlyHint") == Some(&Value::Bool(true)),
         })
     }
 }

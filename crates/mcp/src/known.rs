@@ -142,7 +142,6 @@ mod tests {
                 input: Default::default(),
                 output: None,
                 needs_task: false,
-                is_read_only: true,
             }]
             .into(),
             instructions: Some("use it".into()),

@@ -102,6 +102,8 @@ pub(crate) struct Inner {
 struct State {
     /// Somebody needed a server.
     is_started: bool,
+    /// When that was for the first time.
+    needed: Option<Instant>,
     servers: IndexMap<String, Server>,
     /// For calls, as configuration has it for all servers.
     call: Option<Duration>,
@@ -273,6 +275,7 @@ impl Servers {
             if std::mem::replace(&mut state.is_started, true) {
                 return;
             }
+            state.needed = Some(Instant::now());
             for (name, config, known) in known {
                 if let Some(server) = state
                     .servers
@@ -291,12 +294,19 @@ impl Servers {
         }
     }
 
-    /// As [`Servers::need`], and waits until it is known of each server what it has, for at most `limit`.
+    /// As [`Servers::need`], and waits until it is known of each server what it has: for at most `limit` since a
+    /// server was needed for the first time, so that one that hangs is waited for once.
     pub async fn ready(&self, limit: Duration) {
         if !self.are_any() {
             return;
         }
         self.need(false).await;
+        let since = self
+            .inner
+            .state()
+            .needed
+            .map_or(Duration::ZERO, |at| at.elapsed());
+        let limit = limit.saturating_sub(since);
         let is_awaited = |server: &Server| server.is_awaited() && server.known.is_none();
         self.wait(limit, |servers| !servers.values().any(is_awaited))
             .await;
@@ -589,11 +599,19 @@ impl Servers {
         found.cloned()
     }
 
-    /// Waits for the connection of a server, if it is being made.
-    pub async fn await_server(&self, name: &str) {
-        if let Err(error) = self.connection(name).await {
-            tracing::debug!(server = name, %error, "an MCP server is not there");
-        }
+    /// Waits for the connections of these servers, as far as they are being made.
+    pub async fn awaited(&self, names: &[String]) {
+        let waiting = names.iter().map(|name| async move {
+            if let Err(error) = self.connection(name).await {
+                tracing::debug!(server = name, %error, "an MCP server is not there");
+            }
+        });
+        join_all(waiting).await;
+    }
+
+    /// Ends all connections and all programs, and does not wait for it.
+    pub fn end(&self) {
+        self.inner.closing.cancel();
     }
 
     /// Ends all connections and all programs. Takes a known time.

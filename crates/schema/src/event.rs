@@ -453,6 +453,18 @@ events! {
         /// Its name.
         #[serde(default, skip_serializing_if = "Option::is_none")] branch: Option<String>,
     }
+    /// An MCP server has other tools than before.
+    McpToolsChanged = "mcp.tools.changed" {
+        /// Which.
+        server: String,
+    }
+    /// The page for logging in at an MCP server could not be opened.
+    McpBrowserOpenFailed = "mcp.browser.open.failed" {
+        /// Which server.
+        #[serde(rename = "mcpName")] mcp_name: String,
+        /// The page.
+        url: String,
+    }
     /// A project was seen or changed.
     ProjectUpdated = "project.updated" {
         /// All of it.

@@ -286,7 +286,7 @@ impl Engine {
             locations.kept.remove(&location.directory);
         }
         location.jobs.close();
-        location.close_terminals().await;
+        futures_util::future::join(location.close_terminals(), location.close_servers()).await;
         let directory = location.directory.to_string_lossy().into_owned();
         Ok(location
             .store
@@ -369,8 +369,10 @@ impl Engine {
         }
         let rest = async {
             let terminals = opened.iter().map(|location| location.close_terminals());
+            let servers = opened.iter().map(|location| location.close_servers());
             tokio::join!(
                 join_all(terminals),
+                join_all(servers),
                 self.inner.delegations.close(),
                 self.inner.coordinator.stop_all()
             );

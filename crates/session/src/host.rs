@@ -10,6 +10,7 @@ use opencode_schema::permission::{Ruleset, ToolReference};
 use opencode_schema::session::Todo;
 use opencode_schema::{EventBody, Object, QuestionId, SessionId, question};
 use opencode_tool::contract::{Background, Delegated, JobInfo, Task};
+use opencode_tool::registry::Registry;
 use opencode_tool::{Ask, Call, Failure, Host, Output};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -36,6 +37,7 @@ pub(crate) struct StepHost {
     user_named_agent: bool,
     /// Nothing for calls within a call.
     reporter: Option<mpsc::Sender<Progress>>,
+    tools: Arc<Registry>,
     /// Tools that the model was told of.
     offered: Arc<[String]>,
     /// Rules files that the model has seen.
@@ -83,6 +85,7 @@ impl StepHost {
             rules: step.rules(),
             user_named_agent: step.user_named_agent,
             reporter: Some(reporter),
+            tools: Arc::clone(step.tools()),
             offered: Arc::clone(&step.offered),
             seen: Arc::clone(&step.seen_rules),
             caller: step.caller(),
@@ -164,12 +167,7 @@ impl Host for StepHost {
     ) -> BoxFuture<'a, Result<Output, Failure>> {
         async move {
             let offered = self.offered.iter().any(|name| name == tool);
-            let Some(tool) = self
-                .location
-                .tools_of(self.is_durable)
-                .get(tool)
-                .filter(|_| offered)
-            else {
+            let Some(tool) = self.tools.get(tool).filter(|_| offered) else {
                 return Err(Failure::Told(format!(
                     "There is no tool by the name '{tool}' here. Available tools: {}.",
                     self.offered.join(", ")

@@ -28,6 +28,7 @@ mod indexing;
 mod lifecycle;
 mod location;
 mod manual;
+mod mcp;
 mod naming;
 mod permission;
 mod plan;

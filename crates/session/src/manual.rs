@@ -84,7 +84,8 @@ impl Engine {
             None => location.default_agent()?,
         };
         let scope = location.scope(&subagents(location));
-        let all = location.tools.visible(&[], None);
+        let registry = location.registry(false);
+        let all = registry.visible(&[], None);
         let offered = all.into_iter().map(|tool| Offered {
             name: tool.name().to_owned(),
             definition: tool.definition(&scope),
@@ -104,7 +105,9 @@ impl Engine {
         run: ToolRun,
     ) -> Result<Result<Output, String>, ToolRefusal> {
         let unknown = || ToolRefusal::Unknown(run.tool.clone());
-        let tool = location.tools.visible(&[], None).into_iter();
+        location.servers_ready().await;
+        let registry = location.registry(false);
+        let tool = registry.visible(&[], None).into_iter();
         let tool = tool.into_iter().find(|tool| tool.name() == run.tool);
         let tool = Arc::clone(tool.ok_or_else(unknown)?);
         let agent = match run.agent.as_deref() {

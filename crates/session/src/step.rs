@@ -137,6 +137,8 @@ pub(crate) struct Step<'a> {
     agent: &'a Agent,
     model: Model,
     scope: Arc<Scope>,
+    /// All tools that there are.
+    tools: Arc<Registry>,
     /// Tools that the model was told of.
     pub(crate) offered: Arc<[String]>,
     pub(crate) user_named_agent: bool,
@@ -258,6 +260,7 @@ impl<'a> Step<'a> {
             agent: input.agent,
             model: input.model,
             scope: prepared.scope,
+            tools: prepared.tools,
             offered: prepared.offered,
             user_named_agent: input.user_named_agent,
             seen_rules: prepared.seen_rules,
@@ -312,8 +315,8 @@ impl Step<'_> {
     }
 
     /// The tools of its session.
-    pub(crate) fn tools(&self) -> &Registry {
-        self.location.tools_of(self.is_durable)
+    pub(crate) fn tools(&self) -> &Arc<Registry> {
+        &self.tools
     }
 
     /// Says that a durable session asks again.

@@ -79,6 +79,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) is_git: bool,
     pub(crate) references: &'a [Reference],
     pub(crate) instructions: &'a [Instruction],
+    /// What MCP servers say of themselves.
+    pub(crate) servers: Option<&'a str>,
     pub(crate) skills: &'a [Skill],
     /// Rules for the skills: those of the agent, then those of the session.
     pub(crate) rules: &'a [&'a [Rule]],
@@ -97,6 +99,7 @@ pub(crate) fn prompt(sources: &Sources<'_>) -> String {
     let mut pieces = vec![base(sources), model + &environment(sources, &date)];
     pieces.extend(references(sources.references));
     pieces.extend(instructions(sources));
+    pieces.extend(sources.servers.map(str::to_owned));
     pieces.extend(skills(sources));
     pieces.extend(sources.structured.then(|| STRUCTURED.to_owned()));
     pieces.extend(sources.user.map(str::to_owned));
@@ -119,6 +122,7 @@ pub(crate) fn surroundings(sources: &Sources<'_>) -> Vec<(&'static str, String)>
         ("core/date", Some(format!("Today's date: {}", sources.date))),
         ("core/references", references(sources.references)),
         ("core/instructions", Some(instructions.join("\n"))),
+        ("core/servers", sources.servers.map(str::to_owned)),
         ("core/skills", skills(sources)),
     ];
     let told = pieces.into_iter().filter_map(|(name, text)| Some((name, text?)));

@@ -67,6 +67,11 @@ pub(crate) fn tools(settings: Settings) -> Vec<Arc<dyn Tool>> {
     tools
 }
 
+/// A tool of an MCP server.
+pub(crate) fn of_server(tool: Arc<dyn Tool>) -> Arc<dyn Tool> {
+    bounded(Shared(tool))
+}
+
 fn bounded(tool: impl Tool + 'static) -> Arc<dyn Tool> {
     Arc::new(Bounded {
         tool,
@@ -80,6 +85,27 @@ fn idempotent(tool: impl Tool + 'static) -> Arc<dyn Tool> {
         tool,
         is_idempotent: true,
     })
+}
+
+/// A tool that others have, too.
+struct Shared(Arc<dyn Tool>);
+
+impl Tool for Shared {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn definition(&self, scope: &Scope) -> Definition {
+        self.0.definition(scope)
+    }
+
+    fn permission(&self) -> &str {
+        self.0.permission()
+    }
+
+    fn run<'a>(&'a self, call: &'a Call, input: Value) -> BoxFuture<'a, Result<Output, Failure>> {
+        self.0.run(call, input)
+    }
 }
 
 /// A tool whose results are within the limits.

@@ -19,6 +19,7 @@ pub mod invalid;
 pub mod job;
 pub mod jobs;
 pub mod list;
+pub mod mcp;
 pub mod multiedit;
 pub mod plan_exit;
 pub mod question;

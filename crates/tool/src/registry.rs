@@ -150,6 +150,14 @@ impl Registry {
         self.tools.push(tool);
     }
 
+    /// With tools behind all others that have names of their own.
+    #[must_use]
+    pub fn with(&self, others: &[Arc<dyn Tool>]) -> Self {
+        let mut all = self.clone();
+        all.tools.extend(others.iter().cloned());
+        all
+    }
+
     /// A tool by its name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {

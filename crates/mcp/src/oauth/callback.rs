@@ -197,7 +197,8 @@ async fn keep(listener: tokio::net::TcpListener, waiting: Arc<Waiting>, stop: Ca
 }
 
 async fn serve(mut stream: TcpStream, waiting: &Waiting) {
-    let Some(target) = read(&mut stream).await else {
+    // A browser that says nothing is left alone.
+    let Ok(Some(target)) = tokio::time::timeout(REQUEST_TIME, read(&mut stream)).await else {
         return;
     };
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));

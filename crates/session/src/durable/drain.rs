@@ -150,7 +150,7 @@ impl Work<'_> {
     /// because of it.
     async fn settle(&mut self) -> Result<bool, Error> {
         let is_durable = true;
-        let tools = self.location.tools_of(is_durable);
+        let tools = self.location.registry(is_durable);
         let unfinished = unfinished::settle(&self.store, self.session_id, |tool| {
             tools.get(tool).is_some_and(|tool| tool.is_idempotent())
         });

@@ -25,6 +25,8 @@ pub(super) async fn system(
     let instructions = location.instructions().await;
     let own = session.permission.as_deref().unwrap_or_default();
     let rules = [agent.permission.as_slice(), own];
+    location.servers_ready().await;
+    let servers = location.server_instructions(&rules);
     let sources = system::Sources {
         agent,
         model,
@@ -33,6 +35,7 @@ pub(super) async fn system(
         is_git: location.is_git,
         references: &location.references,
         instructions: &instructions,
+        servers: servers.as_deref(),
         skills: &location.skills,
         rules: &rules,
         structured: false,

@@ -10,6 +10,7 @@ use opencode_catalog::public::Public;
 use opencode_config::environment::variable;
 use opencode_config::{Environment, Paths, Place};
 use opencode_lsp::Packages;
+use opencode_mcp::{NoAuthorizers, Servers};
 use opencode_permission::{Permissions, Questions};
 use opencode_project::identity::{self, Identity};
 use opencode_project::snapshot::Snapshots;
@@ -19,11 +20,12 @@ use opencode_schema::time::now;
 use opencode_schema::{EventBody, WorkspaceId};
 use opencode_store::Store;
 use opencode_tool::jobs::Jobs;
+use opencode_tool::mcp::Toolbox;
 
 use crate::indexing::Kept;
 use crate::remote::{self, Wait};
 use crate::web::Web;
-use crate::{Error, Location, Terminals, permission};
+use crate::{Error, Location, Terminals, mcp, permission};
 
 /// What every location needs to know of the program.
 pub(crate) struct Surroundings {
@@ -58,6 +60,10 @@ pub struct Ground {
     pub remembered_terminals: Terminals,
     /// Its commands in the background.
     pub jobs: Arc<Jobs>,
+    /// Its MCP servers.
+    pub mcp: Servers,
+    /// Their tools.
+    pub(crate) server_tools: Toolbox,
     /// What a user should know of it: a repository that git refuses, for example.
     pub warnings: Vec<String>,
     /// The store, whose events say that they come from here.
@@ -104,6 +110,7 @@ impl Ground {
         });
         register_project(&store, &identity, directory).await?;
         let remote = remote::refresh(&surroundings.paths, &surroundings.environment, Wait::Little).await?;
+        let mcp = mcp::servers(&surroundings, directory, &store, Arc::new(NoAuthorizers));
         Ok(Self {
             directory: directory.to_owned(),
             is_git: identity.git.is_some(),
@@ -120,6 +127,8 @@ impl Ground {
             terminals: Terminals::forgetting(store.clone()),
             remembered_terminals: Terminals::remembering(store.clone()),
             jobs: Arc::default(),
+            server_tools: Toolbox::new(mcp.clone()),
+            mcp,
             warnings: identity
                 .warning
                 .iter()
@@ -151,6 +160,11 @@ impl Ground {
     /// Whether a program runs in a terminal.
     pub(crate) fn has_terminal(&self) -> bool {
         self.terminals.are_at_work() || self.remembered_terminals.are_at_work()
+    }
+
+    /// Ends its connections to MCP servers, for ever.
+    pub(crate) async fn close_servers(&self) {
+        self.mcp.close().await;
     }
 
     /// Ends its terminals, for ever.
@@ -205,6 +219,13 @@ impl Ground {
     #[must_use]
     pub fn paths(&self) -> &Paths {
         &self.paths
+    }
+}
+
+impl Drop for Ground {
+    /// Nobody asks for what its servers have any more.
+    fn drop(&mut self) {
+        self.mcp.end();
     }
 }
 

@@ -163,7 +163,7 @@ impl Step<'_> {
                 serde_json::from_str(&call.input).unwrap_or_else(|_| json!({})),
             )
         } else {
-            repaired(&call, &self.offered, self.location.tools.names())
+            repaired(&call, &self.offered, self.tools().names())
         };
         let state = ToolState::Running {
             input: input.clone(),
@@ -210,9 +210,9 @@ impl Step<'_> {
             return Err(format!("Unknown tool: {name}"));
         }
         let latest = self.location.ground().latest();
-        let told = self.location.durable_tools.get(name);
+        let told = self.tools().get(name);
         if let (Some(told), Some(latest)) = (told, latest)
-            && !latest.durable_tools.holds(told)
+            && !latest.registry(true).holds(told)
         {
             return Err(format!(
                 "Stale tool call: {name}. The tool was changed or taken away while you answered, and nothing was run. \

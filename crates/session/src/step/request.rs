@@ -16,7 +16,7 @@ use opencode_schema::permission::{Action, Rule};
 use opencode_schema::{MessageWithParts, PartBody, SessionId, ToolState};
 use opencode_tool::Scope;
 use opencode_tool::contract::Subagent;
-use opencode_tool::registry::Audience;
+use opencode_tool::registry::{Audience, Registry};
 use serde_json::Value;
 
 use super::StepInput;
@@ -27,6 +27,8 @@ pub(super) struct Prepared {
     pub(super) target: Result<Target, opencode_catalog::Error>,
     pub(super) request: Request,
     pub(super) scope: Arc<Scope>,
+    /// All tools that there are.
+    pub(super) tools: Arc<Registry>,
     /// Names of the tools in the request.
     pub(super) offered: Arc<[String]>,
     /// Rules files that the model sees with this request.
@@ -40,8 +42,10 @@ const LAST_STEP: &str = "The limit of steps is reached: tools are switched off f
 pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     let location = input.location;
     references::fetch(input.engine, location);
+    location.servers_ready().await;
+    let registry = location.registry(input.durable.is_some());
     if let Some(question) = &input.summary_of {
-        return for_summary(input, question).await;
+        return for_summary(input, question, registry).await;
     }
     let own = input.session.permission.as_deref().unwrap_or_default();
     let rules: [&[Rule]; 2] = [&input.agent.permission, own];
@@ -49,7 +53,7 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     // What a durable session may not call any more is not in its request (reference `v2.md` §6).
     let mut tools = match input.is_last && input.durable.is_some() {
         true => Vec::new(),
-        false => offered_tools(input, &rules, &scope),
+        false => offered_tools(input, &registry, &rules, &scope),
     };
     let offered = tools
         .iter()
@@ -69,6 +73,7 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
             is_git: location.is_git,
             references: &location.references,
             instructions: &instructions,
+            servers: location.server_instructions(&rules).as_deref(),
             skills: &location.skills,
             rules: &rules,
             structured: input.answer_tool.is_some(),
@@ -91,13 +96,14 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
         target,
         request,
         scope,
+        tools: registry,
         offered,
         seen_rules: Arc::new(Mutex::new(seen)),
     }
 }
 
 /// A request that has nothing but a question: no conversation, no tools.
-async fn for_summary(input: &StepInput<'_>, question: &str) -> Prepared {
+async fn for_summary(input: &StepInput<'_>, question: &str, registry: Arc<Registry>) -> Prepared {
     let location = input.location;
     let mut prompt = vec![
         Message::system(input.agent.prompt.clone().unwrap_or_default()),
@@ -109,6 +115,7 @@ async fn for_summary(input: &StepInput<'_>, question: &str) -> Prepared {
         request: assemble(input, target.as_ref().ok(), prompt, Vec::new()),
         target,
         scope: Arc::new(location.scope(&[])),
+        tools: registry,
         offered: Arc::default(),
         seen_rules: Arc::default(),
     }
@@ -215,7 +222,7 @@ pub(crate) fn subagents(location: &Location, rules: &[&[Rule]]) -> Vec<Subagent>
 }
 
 /// The tools that the model is told of: none when it cannot call any.
-fn offered_tools(input: &StepInput<'_>, rules: &[&[Rule]], scope: &Scope) -> Vec<Tool> {
+fn offered_tools(input: &StepInput<'_>, registry: &Registry, rules: &[&[Rule]], scope: &Scope) -> Vec<Tool> {
     if !input.model.capabilities.toolcall {
         return Vec::new();
     }
@@ -226,8 +233,7 @@ fn offered_tools(input: &StepInput<'_>, rules: &[&[Rule]], scope: &Scope) -> Vec
         api_id: &input.model.api.id,
     };
     let audience = Some(audience).filter(|_| input.durable.is_none());
-    let tools = input.location.tools_of(input.durable.is_some());
-    let visible = tools.visible(rules, audience);
+    let visible = registry.visible(rules, audience);
     let visible = visible.into_iter().filter(|tool| !switched_off(tool.name()));
     input
         .answer_tool

@@ -1,0 +1,98 @@
+//! The MCP servers of a location: what is told of them, and their tools in its registry
+//! (reference `integrations.md` §A).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opencode_config::environment::variable;
+use opencode_mcp::{Authorizers, Notice, Servers, Settings};
+use opencode_schema::EventBody;
+use opencode_schema::config::Config;
+use opencode_schema::event::ToastVariant;
+use opencode_schema::mcp::Status;
+use opencode_schema::permission::Rule;
+use opencode_store::Store;
+use opencode_tool::registry::Registry;
+
+use crate::Location;
+use crate::location::{Ground, Surroundings};
+
+/// How long the first turn of a place waits for servers of which nothing is known yet. What they have is told to the
+/// model from the next step on when they take longer.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// How long a notice about a login stays, in milliseconds.
+const TOAST: u64 = 8000;
+
+/// The servers of a place; none is started.
+pub(crate) fn servers(
+    surroundings: &Surroundings,
+    directory: &std::path::Path,
+    store: &Store,
+    authorizers: Arc<dyn Authorizers>,
+) -> Servers {
+    let store = store.clone();
+    Servers::new(Settings {
+        directory: directory.to_owned(),
+        version: surroundings.version,
+        cache: Some(surroundings.paths.cache.join("mcp")),
+        authorizers,
+        listener: Box::new(move |notice| tell(&store, notice)),
+    })
+}
+
+/// What listeners hear of what happens to a server.
+fn tell(store: &Store, notice: Notice) {
+    match notice {
+        Notice::ToolsChanged { server } => store.announce_now(EventBody::McpToolsChanged { server }),
+        Notice::StatusChanged { server, status } => {
+            let message = match status {
+                Status::NeedsAuth => {
+                    format!("Server \"{server}\" wants a login. Run: opencode mcp auth {server}")
+                }
+                Status::NeedsClientRegistration { error } => format!("Server \"{server}\": {error}"),
+                _ => return,
+            };
+            store.announce_now(EventBody::TuiToastShow {
+                title: Some("MCP Authentication Required".to_owned()),
+                message,
+                variant: ToastVariant::Warning,
+                duration: TOAST,
+            });
+        }
+    }
+}
+
+impl Ground {
+    /// Takes over what configuration says of servers now.
+    pub(crate) fn configure_servers(&self, config: &Config) {
+        let experimental = config.experimental.as_ref();
+        let call = experimental.and_then(|experimental| experimental.mcp_timeout);
+        let none = indexmap::IndexMap::new();
+        self.mcp.configure(
+            config.mcp.as_ref().unwrap_or(&none),
+            call.map(|time| Duration::from_millis(time.get())),
+        );
+    }
+
+    /// Lets the servers be connected, and waits a little for what nobody knows yet.
+    pub(crate) async fn servers_ready(&self) {
+        let limit = self.environment.positive(variable::MCP_WAIT);
+        let limit = limit.map_or(FIRST_WAIT, Duration::from_millis);
+        self.mcp.ready(limit).await;
+    }
+}
+
+impl Location {
+    /// What models are told of the servers in their words, under these rules.
+    pub(crate) fn server_instructions(&self, rules: &[&[Rule]]) -> Option<String> {
+        self.registry(false);
+        self.server_tools.instructions(rules)
+    }
+
+    /// All tools as they are now: those of the program and those of the servers; of durable sessions, or of the others.
+    pub(crate) fn registry(&self, is_durable: bool) -> Arc<Registry> {
+        let own = self.tools_of(is_durable);
+        let both = self.tools.names().chain(self.durable_tools.names());
+        Arc::new(own.with(&self.server_tools.tools(is_durable, both)))
+    }
+}
