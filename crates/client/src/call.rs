@@ -3,19 +3,21 @@
 use opencode_schema::agent::Agent;
 use opencode_schema::permission::{self, Reply};
 use opencode_schema::session::Status;
+use opencode_schema::skill::Skill;
+use opencode_schema::time::Millis;
 use opencode_schema::{MessageId, MessageWithParts, PermissionId, QuestionId, Session, SessionId, question};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::events::Events;
 use crate::types::{
-    Command, CommandRun, Fork, Health, MessagePage, NewSession, PathInfo, Prompt, Providers, SessionChange,
-    SessionQuery,
+    Command, CommandRun, Fork, Health, MessagePage, NewSession, PathInfo, Prompt, PromptModel, Providers,
+    SessionChange, SessionPage, SessionQuery, Settings,
 };
 
-/// The older ones of a page of messages.
+/// The older ones of a page.
 const OLDER: &str = "x-next-cursor";
 
 /// Every call fails as [`Error`] says; what a server refuses is [`Error::Refused`].
@@ -45,6 +47,49 @@ impl Client {
     /// The commands of the location.
     pub async fn commands(&self) -> Result<Vec<Command>, Error> {
         self.answer(self.call(Method::GET, &["command"])).await
+    }
+
+    /// The skills of the location.
+    pub async fn skills(&self) -> Result<Vec<Skill>, Error> {
+        self.answer(self.call(Method::GET, &["skill"])).await
+    }
+
+    /// What configuration says of models.
+    pub async fn settings(&self) -> Result<Settings, Error> {
+        self.answer(self.call(Method::GET, &["config"])).await
+    }
+
+    /// Connects an MCP server for as long as the location is open; its configuration is written nowhere.
+    pub async fn add_mcp_server(&self, name: &str, config: &Value) -> Result<Value, Error> {
+        let call = self.call(Method::POST, &["mcp"]);
+        self.answer(call.body(&json!({ "name": name, "config": config })))
+            .await
+    }
+
+    /// Sessions that no other session began, of a folder or of all, the last used first: those that were
+    /// last used before a time.
+    pub async fn session_page(
+        &self,
+        directory: Option<&str>,
+        limit: u32,
+        before: Option<Millis>,
+    ) -> Result<SessionPage, Error> {
+        let mut call = self
+            .call(Method::GET, &["experimental", "session"])
+            .query("roots", "true")
+            .query("limit", limit.to_string());
+        if let Some(directory) = directory {
+            call = call.query("directory", directory);
+        }
+        if let Some(before) = before {
+            call = call.query("cursor", before.to_string());
+        }
+        let (head, sessions) = self.answer_with_head(call).await?;
+        let older = head.get(OLDER).and_then(|older| older.to_str().ok());
+        Ok(SessionPage {
+            sessions,
+            older: older.and_then(|older| older.parse().ok()),
+        })
     }
 
     /// Sessions of the project, the last used first.
@@ -152,6 +197,12 @@ impl Client {
     pub async fn run_command(&self, id: &SessionId, command: &CommandRun) -> Result<MessageWithParts, Error> {
         let call = self.call(Method::POST, &["session", id.as_str(), "command"]);
         self.answer(call.body(command).unlimited()).await
+    }
+
+    /// Shortens a conversation and waits until that is done.
+    pub async fn summarize(&self, id: &SessionId, model: &PromptModel) -> Result<bool, Error> {
+        let call = self.call(Method::POST, &["session", id.as_str(), "summarize"]);
+        self.answer(call.body(model).unlimited()).await
     }
 
     /// Requests for permission that wait.

@@ -18,5 +18,5 @@ pub use events::{Events, Signal};
 pub use transport::{DOOR_BOUND, Door};
 pub use types::{
     Command, CommandRun, Health, MessagePage, NewSession, PathInfo, Prompt, PromptModel, Providers,
-    SessionChange, SessionQuery,
+    SessionChange, SessionPage, SessionQuery, Settings,
 };

@@ -4,8 +4,9 @@ use indexmap::IndexMap;
 use opencode_schema::input::PartInput;
 use opencode_schema::model::Provider;
 use opencode_schema::permission::Ruleset;
+use opencode_schema::session::SessionModel;
 use opencode_schema::time::Millis;
-use opencode_schema::{MessageId, MessageWithParts, SessionId};
+use opencode_schema::{MessageId, MessageWithParts, Session, SessionId};
 use serde::{Deserialize, Serialize};
 
 /// That a server is there, and which.
@@ -46,6 +47,22 @@ pub struct Command {
     pub description: Option<String>,
 }
 
+/// What configuration says of models.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Settings {
+    /// The model when nobody chooses one, as `provider/model`.
+    pub model: Option<String>,
+}
+
+/// Sessions, the last used first.
+#[derive(Clone, Debug)]
+pub struct SessionPage {
+    /// The sessions.
+    pub sessions: Vec<Session>,
+    /// Before which time there are more, if there are any.
+    pub older: Option<Millis>,
+}
+
 /// Which sessions are listed.
 #[derive(Clone, Debug, Default)]
 pub struct SessionQuery {
@@ -66,6 +83,12 @@ pub struct NewSession {
     /// Its title; without one it is made of the first prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// The agent that works in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The model that answers in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<SessionModel>,
     /// Rules of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permission: Option<Ruleset>,
