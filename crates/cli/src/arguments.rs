@@ -113,6 +113,8 @@ pub(crate) enum Command {
     /// Talk to a session of a running server, line by line
     #[command(after_help = ATTACH_HELP)]
     Attach(Attach),
+    /// Let an editor drive the agent over standard input and output (Agent Client Protocol)
+    Acp(Acp),
     /// List and delete sessions
     #[command(subcommand, arg_required_else_help = true)]
     Session(Session),
@@ -244,8 +246,19 @@ pub(crate) struct Serve {
     pub(crate) network: Network,
 }
 
+/// `opencode acp`
+#[derive(Debug, Args)]
+pub(crate) struct Acp {
+    /// Work in this folder
+    #[arg(long, value_name = "PATH")]
+    pub(crate) cwd: Option<PathBuf>,
+    /// Where other clients of the same sessions may connect; without any of these nothing listens
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
 /// Where a command listens. What is not said here, `server` of the global configuration says.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Network {
     /// Port to listen on; 0 takes 4096, or any when that is taken [default: 0]
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! The binary: reads the command line, does what it says, and ends with the right code.
 
+mod acp;
 mod agent;
 mod arguments;
 mod ask;
@@ -117,12 +118,13 @@ async fn perform(context: &Context, command: Option<Command>) -> Result<(), Fail
         ));
     }
     let Some(command) = command else {
-        return attach::alone(context).await;
+        return Box::pin(attach::alone(context)).await;
     };
     match command {
         Command::Run(arguments) => run::run(context, arguments).await,
         Command::Serve(arguments) => serve::run(context, arguments).await,
         Command::Web(arguments) => web::run(context, arguments).await,
+        Command::Acp(arguments) => Box::pin(acp::run(context, arguments)).await,
         Command::Attach(arguments) => Box::pin(attach::run(context, arguments)).await,
         Command::Session(command) => session::run(context, command).await,
         Command::Export(arguments) => export::run(context, arguments).await,

@@ -95,6 +95,11 @@ impl Output {
         }
     }
 
+    /// Standard output for a protocol, which nothing else may write to meanwhile.
+    pub(crate) fn stream(self) -> tokio::io::Stdout {
+        tokio::io::stdout()
+    }
+
     /// The beginning of a line, behind which the user writes.
     pub(crate) fn ask(self, text: impl Display) {
         let mut out = std::io::stderr().lock();

@@ -1,6 +1,7 @@
 //! The program as a user meets it: the binary, a scripted model, and what lies on disk afterwards.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod acp;
 mod activities;
 mod agent;
 mod api;

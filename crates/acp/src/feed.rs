@@ -1,0 +1,287 @@
+//! What happens in a folder, told to the client as far as it belongs to its sessions
+//! (reference `integrations.md` §D4).
+//!
+//! One stream of events for each folder. When it was lost and is open again, what was missed is read; only
+//! when the server is gone do turns end without it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use opencode_client::{Client, Error, Signal};
+use opencode_schema::permission::{Reply, Request};
+use opencode_schema::session::Status;
+use opencode_schema::{EventBody, Part, PartBody, SessionId, ToolState};
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::Agent;
+use crate::session::Known;
+use crate::transcript::Transcript;
+use crate::{permission, replay};
+
+/// Attempts to hear again before it is given up.
+const ATTEMPTS: u32 = 6;
+/// Sessions above a session, at most.
+const DEPTH: usize = 16;
+/// Sessions whose client is remembered.
+const FAMILY_BOUND: usize = 4096;
+/// Messages that are read to find the beginning of the turn that goes on.
+const TURN_BOUND: usize = 2000;
+
+/// Whether a folder is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Opening,
+    Open,
+    /// Not any more, and not again.
+    Gone,
+}
+
+/// A folder that is listened to.
+pub(crate) struct Feed {
+    agent: Arc<Agent>,
+    client: Client,
+    directory: String,
+    /// The session of the client that a session descends from, if it is one of this folder.
+    family: HashMap<SessionId, Option<SessionId>>,
+}
+
+impl Feed {
+    pub(crate) fn new(agent: Arc<Agent>, client: Client, directory: String) -> Self {
+        Self {
+            agent,
+            client,
+            directory,
+            family: HashMap::new(),
+        }
+    }
+
+    /// Tells what happens until `stop`.
+    pub(crate) async fn follow(mut self, state: watch::Sender<State>, stop: CancellationToken) {
+        let mut events = self.client.events();
+        loop {
+            let signal = tokio::select! {
+                signal = events.next() => signal,
+                () = stop.cancelled() => return,
+            };
+            match signal {
+                Signal::Open { again } => {
+                    if again {
+                        self.catch_up().await;
+                    }
+                    state.send_replace(State::Open);
+                }
+                Signal::Event(event) => self.hear(event.body).await,
+                Signal::Lost(error) if !error.may_pass() || events.failures() > ATTEMPTS => {
+                    tracing::error!(%error, directory = self.directory, "events are not heard any more");
+                    state.send_replace(State::Gone);
+                    return;
+                }
+                Signal::Lost(error) => {
+                    tracing::info!(%error, "the stream of events ended, it is opened again");
+                }
+            }
+        }
+    }
+
+    /// The session if it is one of this folder.
+    fn known(&self, id: &SessionId) -> Option<Arc<Known>> {
+        self.agent
+            .find(id)
+            .filter(|known| known.directory == self.directory)
+    }
+
+    async fn hear(&mut self, event: EventBody) {
+        match event {
+            EventBody::PermissionAsked { request } => self.ask(*request).await,
+            EventBody::PermissionReplied {
+                session_id,
+                request_id,
+                ..
+            } => {
+                if let Some(known) = self.client_session(&session_id).await {
+                    known.settled.send_modify(|settled| {
+                        settled.insert(request_id);
+                    });
+                }
+            }
+            EventBody::QuestionAsked { request } => {
+                if self.client_session(&request.session_id).await.is_some()
+                    && let Err(error) = self.client.reject_question(&request.id).await
+                {
+                    // Clients of this protocol have nothing to show it with.
+                    tracing::warn!(%error, "a question was not taken back");
+                }
+            }
+            EventBody::SessionCreated { session_id, info } => {
+                if let Some(parent) = &info.parent_id {
+                    let root = self.root(parent).await;
+                    self.remember(session_id, root);
+                }
+            }
+            event => {
+                let known = event.session_id().and_then(|id| self.known(id));
+                if let Some(known) = known {
+                    self.tell(&known, event).await;
+                }
+            }
+        }
+    }
+
+    /// Tells the client what happened in one of its sessions.
+    async fn tell(&self, known: &Arc<Known>, event: EventBody) {
+        let mut transcript = known.transcript.lock().await;
+        match event {
+            EventBody::MessageUpdated { info, .. } => transcript.message(&info),
+            EventBody::PartUpdated { part, .. } => self.part(known, &mut transcript, &part).await,
+            EventBody::PartDelta {
+                part_id,
+                field,
+                delta,
+                ..
+            } => {
+                if let Some(update) = transcript.delta(&part_id, &field, &delta) {
+                    self.agent.update(&known.id, update).await;
+                }
+            }
+            EventBody::SessionStatus { status, .. } => {
+                let is_busy = status != Status::Idle;
+                // What is told after the end of a turn belongs to it still.
+                if known.hear(is_busy) && is_busy {
+                    transcript.clear();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn part(&self, known: &Arc<Known>, transcript: &mut Transcript, part: &Part) {
+        for update in transcript.part(part, &known.directory) {
+            self.agent.update(&known.id, update).await;
+        }
+        if let PartBody::Tool(call) = &part.body
+            && matches!(call.state, ToolState::Completed { .. })
+        {
+            let files = known.take_changes(&call.call_id);
+            if !files.is_empty() && self.agent.announced().writes_files {
+                let telling = permission::tell_of_changes(Arc::clone(&self.agent), Arc::clone(known), files);
+                self.agent.tasks.spawn(telling);
+            }
+        }
+    }
+
+    /// Puts a request before the user of the session that it comes from, or of one above it.
+    async fn ask(&mut self, request: Request) {
+        let Some(known) = self.client_session(&request.session_id).await else {
+            return;
+        };
+        let id = request.id.clone();
+        if !known.ask(request) {
+            tracing::warn!("too many requests for permission wait, one is refused");
+            if let Err(error) = self.client.reply_permission(&id, Reply::Reject, None).await {
+                tracing::warn!(%error, "a request for permission was not refused");
+            }
+        }
+    }
+
+    async fn client_session(&mut self, id: &SessionId) -> Option<Arc<Known>> {
+        let root = self.root(id).await?;
+        self.known(&root)
+    }
+
+    fn remember(&mut self, id: SessionId, root: Option<SessionId>) {
+        if self.family.len() >= FAMILY_BOUND {
+            self.family.clear();
+        }
+        self.family.insert(id, root);
+    }
+
+    /// The session of the client that a session descends from.
+    async fn root(&mut self, id: &SessionId) -> Option<SessionId> {
+        let mut seen = Vec::new();
+        let mut at = Some(id.clone());
+        let mut root = None;
+        for _ in 0..DEPTH {
+            let Some(id) = at.take() else { break };
+            if self.known(&id).is_some() {
+                root = Some(id);
+                break;
+            }
+            if let Some(remembered) = self.family.get(&id) {
+                root.clone_from(remembered);
+                break;
+            }
+            match self.client.session(&id).await {
+                Ok(session) => at = session.parent_id,
+                Err(error) => {
+                    tracing::debug!(%error, "whose session it is, is not known");
+                    return None;
+                }
+            }
+            seen.push(id);
+        }
+        if root.is_some() {
+            for id in seen {
+                self.remember(id, root.clone());
+            }
+        }
+        root
+    }
+
+    /// Reads what was missed while nothing was heard.
+    async fn catch_up(&mut self) {
+        for known in self.agent.sessions_in(&self.directory) {
+            if let Err(error) = self.catch_up_with(&known).await {
+                tracing::warn!(%error, "could not catch up");
+            }
+        }
+        match self.client.permissions().await {
+            Ok(requests) => {
+                for request in requests {
+                    self.ask(request).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "requests for permission are not known"),
+        }
+    }
+
+    async fn catch_up_with(&self, known: &Arc<Known>) -> Result<(), Error> {
+        if !known.is_busy() {
+            return Ok(());
+        }
+        let is_busy = self.client.statuses().await?.contains_key(&known.id);
+        let mut messages = replay::messages(&self.client, &known.id, Some(TURN_BOUND)).await?;
+        let prompt = messages
+            .iter()
+            .rposition(|message| message.info.as_user().is_some());
+        let mut transcript = known.transcript.lock().await;
+        for message in messages.drain(prompt.unwrap_or_default()..) {
+            transcript.message(&message.info);
+            for part in &message.parts {
+                self.part(known, &mut transcript, part).await;
+            }
+        }
+        // It may have begun and ended while nothing was heard.
+        known.hear(true);
+        known.hear(is_busy);
+        Ok(())
+    }
+}
+
+/// Waits until a folder is heard; says whether it is.
+pub(crate) async fn is_open(state: &mut watch::Receiver<State>) -> bool {
+    let state = state.wait_for(|state| *state != State::Opening).await;
+    state.is_ok_and(|state| *state == State::Open)
+}
+
+/// Waits until a folder is not heard any more.
+pub(crate) async fn gone(state: &mut watch::Receiver<State>) {
+    // Whoever listened may have stopped, which is the same.
+    let _ = state.wait_for(|state| *state == State::Gone).await;
+}
+
+/// An update as a notification has it.
+pub(crate) fn notification(session: &SessionId, update: &Value) -> Value {
+    serde_json::json!({ "sessionId": session, "update": update })
+}

@@ -1,0 +1,87 @@
+//! `opencode acp` (reference `integrations.md` §D, `cli.md` §4): an editor drives the agent over standard
+//! input and output, which carry nothing but the protocol. The server that does the work runs in this program.
+
+use opencode_acp::Options;
+use opencode_client::{Client, DOOR_BOUND};
+use opencode_config::environment::variable;
+use opencode_server::{Server, serve_inside};
+use tokio::io::BufReader;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::{Acp, Network};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::{network, signals};
+
+/// The face, as configuration and telemetry know it.
+const FACE: &str = "acp";
+
+/// Speaks with an editor until it closes standard input.
+pub(crate) async fn run(context: &Context, arguments: Acp) -> Result<(), Failure> {
+    let face = (variable::CLIENT.to_owned(), FACE.to_owned());
+    let context = &Context {
+        environment: context.environment.with([face]),
+        paths: context.paths.clone(),
+        output: context.output,
+        started: context.started,
+    };
+    let mut directory = context.directory()?;
+    if let Some(cwd) = &arguments.cwd {
+        directory = opencode_project::path::absolute(&directory, &cwd.to_string_lossy());
+        if !directory.is_dir() {
+            return Err(Failure::told(format!(
+                "Failed to change directory to {}",
+                directory.display()
+            )));
+        }
+    }
+    let engine = context.engine().await?;
+    engine.keep_models_fresh();
+    engine.watch_configuration();
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn(signals::wait(stop.clone()));
+    let (door, connections) = mpsc::channel(DOOR_BOUND);
+    let version = env!("CARGO_PKG_VERSION");
+    let inside = serve_inside(
+        engine.clone(),
+        directory.clone(),
+        version,
+        connections,
+        stop.clone(),
+    );
+    let inside = tokio::spawn(inside);
+    let listening = if arguments.network == Network::default() {
+        None
+    } else {
+        let options = opencode_server::Options {
+            directory: directory.clone(),
+            ..network::options(context, arguments.network)?
+        };
+        let server = Server::bind(engine.clone(), options)
+            .await
+            .map_err(|error| Failure::told(error.to_string()))?;
+        Some(tokio::spawn(server.run(stop.clone())))
+    };
+    let folder = directory.to_string_lossy().into_owned();
+    let options = Options {
+        client: Client::in_process(door, Some(folder))?,
+        directory,
+        version,
+    };
+    let input = BufReader::new(tokio::io::stdin());
+    let result = tokio::select! {
+        result = opencode_acp::serve(options, input, context.output.stream()) => result,
+        () = stop.cancelled() => Ok(()),
+    };
+    stop.cancel();
+    engine.hurry();
+    // They end a second after they are told to.
+    let _ = inside.await;
+    if let Some(listening) = listening {
+        let _ = listening.await;
+    }
+    engine.shutdown().await;
+    signals.abort();
+    result.map_err(|error| Failure::told(format!("cannot speak with the client: {error}")))
+}
