@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, arguments: Acp) -> Result<(), Failure
     }
     let engine = context.engine().await?;
     engine.keep_models_fresh();
-    engine.watch_configuration();
+    engine.watch_files();
     let stop = CancellationToken::new();
     let signals = tokio::spawn(signals::wait(stop.clone()));
     let (door, connections) = mpsc::channel(DOOR_BOUND);
