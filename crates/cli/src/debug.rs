@@ -4,6 +4,7 @@ mod agent;
 pub(crate) mod config;
 mod files;
 mod info;
+mod lsp;
 
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ pub(crate) async fn run(context: &Context, command: Debug) -> Result<(), Failure
         Debug::Rg(DebugRg::Search { pattern, glob, limit }) => {
             files::search(context, pattern, glob, limit).await
         }
+        Debug::Lsp(command) => lsp::run(context, command).await,
         Debug::Startup => context
             .output
             .data(context.started.elapsed().as_secs_f64() * 1000.0),

@@ -266,7 +266,7 @@ impl Client {
             }),
             Err(error) => {
                 let is_gone = error == Unanswered::Gone;
-                connection.close("it did not begin");
+                connection.leave();
                 ended.cancelled().await;
                 let fault = connection.fault().filter(|_| is_gone);
                 Err(NotStarted::Silent { error, fault })
@@ -419,8 +419,6 @@ fn introduction(root: &Path, options: Option<&Value>) -> Value {
                 "synchronization": { "didOpen": true, "didChange": true },
                 "diagnostic": { "dynamicRegistration": true, "relatedDocumentSupport": true },
                 "publishDiagnostics": { "versionSupport": false },
-                "documentSymbol": { "hierarchicalDocumentSymbolSupport": true },
-                "hover": { "contentFormat": ["markdown", "plaintext"] },
                 "codeAction": {
                     "codeActionLiteralSupport": { "codeActionKind": { "valueSet": ["quickfix", "refactor", "source"] } },
                     "resolveSupport": { "properties": ["edit"] },

@@ -73,7 +73,7 @@ impl Keeper {
                 }
                 () = self.connection.closed().cancelled() => {
                     // Who closes its output is about to end, and its code says more.
-                    if let Ok(code) = tokio::time::timeout(PATIENCE / 4, self.peer.wait()).await {
+                    if let Ok(code) = tokio::time::timeout(PATIENCE, self.peer.wait()).await {
                         self.explain(code, &complaints);
                     }
                     break;
@@ -134,7 +134,7 @@ impl Keeper {
         true
     }
 
-    async fn say_goodbye(&self) {
+    async fn say_goodbye(&mut self) {
         let answer = self
             .connection
             .request("shutdown", Value::Null, GOODBYE_LIMIT)
@@ -142,6 +142,8 @@ impl Keeper {
         if answer.is_ok() {
             // It may be gone already.
             let _ = self.connection.notify("exit", Value::Null).await;
+            // Until it has read that, the pipe stays open.
+            let _ = tokio::time::timeout(PATIENCE, self.peer.wait()).await;
         }
     }
 }

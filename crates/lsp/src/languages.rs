@@ -354,7 +354,9 @@ impl Inner {
             let mut bytes = Vec::new();
             let file = fs_err::File::open(&path).ok()?;
             file.take(MOST_TEXT + 1).read_to_end(&mut bytes).ok()?;
-            (bytes.len() as u64 <= MOST_TEXT).then(|| String::from_utf8_lossy(&bytes).into_owned())
+            // The mark of its encoding is no part of a text.
+            let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+            (text.len() as u64 <= MOST_TEXT).then(|| String::from_utf8_lossy(text).into_owned())
         });
         reading.await.ok().flatten()
     }

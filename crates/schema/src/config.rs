@@ -315,6 +315,12 @@ pub struct Experimental {
     /// Milliseconds that MCP servers may take for a call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mcp_timeout: Option<std::num::NonZeroU64>,
+    /// Seconds without work after which a language server is ended; 0 for never (beyond the reference).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lsp_idle_seconds: Option<u64>,
+    /// Megabytes that a language server may take; 0 for all (beyond the reference).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lsp_memory_mb: Option<u64>,
     /// A turn goes on after the user refused a call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continue_loop_on_deny: Option<bool>,

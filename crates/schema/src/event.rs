@@ -306,6 +306,8 @@ events! {
         /// Its folder.
         directory: String,
     }
+    /// A language server has come or gone.
+    LspUpdated = "lsp.updated" {}
     /// There is a newer catalogue of models; open locations keep theirs.
     ModelsRefreshed = "models-dev.refreshed" {}
     /// Providers or models have come or gone.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use opencode_lsp::{Position, Question};
 use opencode_project::search::open_regular;
 use opencode_schema::part::{FilePart, FileSource};
 use opencode_schema::{EventBody, MessageError, PartBody, PartId, SessionId};
@@ -170,13 +171,53 @@ fn range(url: &str) -> (Option<u64>, Option<u64>) {
     (Some(offset), limit)
 }
 
+/// The line of an address that names just one.
+fn one_line(url: &str) -> Option<u64> {
+    let url = Url::parse(url).ok()?;
+    let number = |wanted: &str| {
+        let value = url.query_pairs().find(|(name, _)| name == wanted)?.1.into_owned();
+        value.parse::<u64>().ok()
+    };
+    let start = number("start")?;
+    (number("end") == Some(start)).then_some(start)
+}
+
+/// The last line of what is declared on a line, as language servers know it (reference `agent-loop.md` §4: one line
+/// stands for the symbol that begins on it).
+async fn end_of_symbol(location: &Arc<Location>, path: &Path, line: u64) -> Option<u64> {
+    const LIMIT: Duration = Duration::from_secs(5);
+    let asking = location
+        .languages
+        .ask(path, Position::default(), Question::DocumentSymbols);
+    let symbols = tokio::time::timeout(LIMIT, asking).await.ok()?;
+    let lines = symbols.iter().map(|symbol| {
+        let range = if symbol["range"].is_object() {
+            &symbol["range"]
+        } else {
+            &symbol["location"]["range"]
+        };
+        (range["start"]["line"].as_u64(), range["end"]["line"].as_u64())
+    });
+    // Faces name lines of symbols as servers do, from 0.
+    let mut ends = lines
+        .filter(|(start, _)| *start == Some(line))
+        .filter_map(|(_, end)| end);
+    ends.next()
+}
+
 async fn text(
     location: &Arc<Location>,
     path: &Path,
     id: Option<PartId>,
     file: FilePart,
 ) -> Result<Resolved, String> {
-    let (offset, limit) = range(&file.url);
+    let (offset, mut limit) = range(&file.url);
+    if let Some(line) = one_line(&file.url)
+        && let Some(end) = end_of_symbol(location, path, line).await
+    {
+        // Lines are counted from 1 here, and from 0 by servers.
+        limit = offset.map(|offset| end.saturating_add(2).saturating_sub(offset));
+    }
     let mut input = json!({ "filePath": path.to_string_lossy() });
     if let Some(offset) = offset {
         input["offset"] = offset.into();

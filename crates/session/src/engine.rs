@@ -287,6 +287,8 @@ impl Engine {
         }
         location.jobs.close();
         futures_util::future::join(location.close_terminals(), location.close_servers()).await;
+        location.close_terminals().await;
+        location.languages.close().await;
         let directory = location.directory.to_string_lossy().into_owned();
         Ok(location
             .store
@@ -373,6 +375,10 @@ impl Engine {
             tokio::join!(
                 join_all(terminals),
                 join_all(servers),
+            let languages = opened.iter().map(|location| location.languages.close());
+            tokio::join!(
+                join_all(terminals),
+                join_all(languages),
                 self.inner.delegations.close(),
                 self.inner.coordinator.stop_all()
             );

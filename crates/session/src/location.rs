@@ -18,6 +18,7 @@ use indexmap::IndexMap;
 use opencode_catalog::Catalog;
 use opencode_config::instruction;
 use opencode_config::reference::Reference;
+use opencode_lsp::Languages;
 use opencode_project::snapshot::Snapshots;
 use opencode_schema::agent::{Agent, Mode};
 use opencode_schema::command::Command;
@@ -62,6 +63,8 @@ pub struct Location {
     pub(crate) sharing: Arc<Sharing>,
     pub(crate) truncation: Truncation,
     pub(crate) formatters: Arc<Formatters>,
+    /// Its language servers.
+    pub languages: Arc<Languages>,
     /// Folders that hold agents, skills and so on.
     directories: Vec<PathBuf>,
 }
@@ -127,6 +130,7 @@ impl Location {
             sandbox: self.sandbox(),
             jobs: reload::runs_in_background(&self.config).then(|| Arc::clone(&self.jobs)),
             formatters: Arc::clone(&self.formatters),
+            languages: Arc::clone(&self.languages),
             version: self.version,
         }
     }

@@ -6,6 +6,7 @@
 
 mod parse;
 mod place;
+mod proposal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,9 @@ use serde_json::{Value, json};
 
 use self::parse::{Action, Hunk};
 use self::place::Misfit;
+pub(crate) use self::proposal::follow;
 use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
+use crate::diagnostics::{self, Diagnostics};
 use crate::edit::lines::Effort;
 use crate::formatter::run::format;
 use crate::write::text::{Decoded, with_mark};
@@ -67,12 +70,13 @@ impl Tool for ApplyPatch {
 async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     let Arguments { patch_text } = arguments(NAME, input)?;
     let patched = patch(call, &patch_text, Naming::Worktree).await?;
-    let summary = patched.summary();
+    let said = diagnostics::of_written(call, &patched.paths()).await;
     let mut metadata = patched.metadata();
-    metadata.insert("diagnostics".into(), json!({}));
+    metadata.insert("diagnostics".into(), said.metadata());
+    let told = patched.told(call, &said);
     Ok(Output {
-        title: summary.clone(),
-        output: summary,
+        title: told.clone(),
+        output: told,
         metadata,
         ..Output::default()
     })
@@ -97,6 +101,18 @@ pub(crate) async fn patch(call: &Call, patch_text: &str, naming: Naming) -> Resu
         let place = call.reach_beside(&path, PathKind::File, &mut asked).await?;
         places.insert(path, place);
     }
+    carry_out(call, places, move |scope, files| {
+        Patched::new(scope, naming, &hunks, files)
+    })
+    .await
+}
+
+/// Changes files to what `make` makes of them, once that is allowed: all of them or none.
+async fn carry_out(
+    call: &Call,
+    places: Places,
+    make: impl FnOnce(&Scope, Files) -> Result<Patched, Failure> + Send + 'static,
+) -> Result<Patched, Failure> {
     // Everybody takes locks in the same order, and each once.
     let targets: BTreeSet<&Path> = places.values().map(Place::target).collect();
     let mut locks = Vec::with_capacity(targets.len());
@@ -105,7 +121,7 @@ pub(crate) async fn patch(call: &Call, patch_text: &str, naming: Naming) -> Resu
     }
     let before = load_all(&places).await?;
     let (scope, files) = (call.scope.clone(), before.clone());
-    let patched = blocking(move || Patched::new(&scope, naming, &hunks, files)).await??;
+    let patched = blocking(move || make(&scope, files)).await??;
     ask(call, &patched).await?;
     if load_all(&places).await? != before {
         return Err(Failure::told(
@@ -294,6 +310,20 @@ impl Patched {
         Ok(())
     }
 
+    /// The same as paths.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        self.written().into_iter().map(PathBuf::as_path).collect()
+    }
+
+    /// What the model is told: the files, and the errors in them.
+    pub(crate) fn told(&self, call: &Call, said: &Diagnostics) -> String {
+        let errors = self.written().into_iter().map(|path| {
+            let name = self.naming.resource(&call.scope, path);
+            said.errors(path, &format!("LSP errors detected in {name}, please fix:"))
+        });
+        std::iter::once(self.summary()).chain(errors).collect()
+    }
+
     /// The files that hold something new, in the order of the patch, each once.
     fn written(&self) -> Vec<&PathBuf> {
         let mut written = Vec::new();
@@ -307,7 +337,7 @@ impl Patched {
     }
 
     /// Metadata of the question and of the result.
-    fn metadata(&self) -> Object {
+    pub(crate) fn metadata(&self) -> Object {
         let mut metadata = Object::new();
         let diff: String = self
             .changes

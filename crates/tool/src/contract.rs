@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use opencode_lsp::Languages;
 use opencode_process::Sandbox;
 use opencode_project::place::Place;
 use opencode_schema::event::EventBody;
@@ -92,6 +93,8 @@ pub struct Scope {
     pub jobs: Option<Arc<Jobs>>,
     /// What formats files that are written.
     pub formatters: Arc<Formatters>,
+    /// Who knows the languages of the files.
+    pub languages: Arc<Languages>,
     /// Version of the program, for `User-Agent`.
     pub version: &'static str,
 }

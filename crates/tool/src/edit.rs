@@ -22,6 +22,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::contract::{Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
+use crate::diagnostics;
 use crate::formatter::run::format;
 use crate::write::text::{Decoded, join_mark, split_mark, with_line_feeds, with_mark};
 use crate::write::{Existing, MAX_FILE, Naming, announce, ask_edit, blocking, is_folder, load, lock, save};
@@ -115,16 +116,14 @@ pub(crate) async fn edit(
             .map(|(key, value)| (key.to_owned(), value.clone()))
             .collect()
     };
-    let (diff, diagnostics) = (Value::from(change.diff), json!({}));
-    let running = [
-        ("diff", &diff),
-        ("filediff", &filediff),
-        ("diagnostics", &diagnostics),
-    ];
+    let (diff, none) = (Value::from(change.diff), json!({}));
+    let running = [("diff", &diff), ("filediff", &filediff), ("diagnostics", &none)];
     call.host.progress(call, None, metadata(running));
+    let said = diagnostics::of_written(call, &[&path]).await;
+    let diagnostics = said.metadata();
     Ok(Output {
         title: call.scope.relative(&path),
-        output: "Edit applied successfully.".into(),
+        output: format!("Edit applied successfully.{}", said.errors_here(&path)),
         metadata: metadata([
             ("diagnostics", &diagnostics),
             ("diff", &diff),

@@ -108,6 +108,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         () = call.cancel.cancelled() => return Err(Failure::Aborted),
     };
     if !is_folder {
+        call.scope.languages.warm(&path);
         rules::attach(call, &path, &mut output).await;
     }
     Ok(output)

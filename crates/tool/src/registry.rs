@@ -8,7 +8,7 @@ use opencode_schema::permission::Rule;
 
 use crate::contract::Tool;
 use crate::{
-    apply_patch, bash, batch, codesearch, durable, edit, glob, grep, invalid, job, list, multiedit,
+    apply_patch, bash, batch, codesearch, durable, edit, glob, grep, invalid, job, list, lsp, multiedit,
     plan_exit, question, read, rm, skill, task, todoread, todowrite, webfetch, websearch, write,
 };
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub background_tasks: bool,
     /// Whether plans are kept in files, and whoever drives the program lets them be carried out.
     pub plan_files: bool,
+    /// Whether models may ask language servers.
+    pub with_languages: bool,
     /// How the web is searched.
     pub search: websearch::Settings,
     /// Permissions that configuration names. Tools that the reference does not have are there only when they are
@@ -86,6 +88,9 @@ impl Registry {
             Arc::new(skill::Skill),
             Arc::new(apply_patch::ApplyPatch),
         ];
+        if settings.with_languages {
+            tools.push(Arc::new(lsp::Lsp));
+        }
         if settings.background {
             tools.push(Arc::new(job::Job));
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use opencode_config::instruction;
+use opencode_lsp::Languages;
 use opencode_schema::event::EventBody;
 use opencode_schema::question::{Answer, Question};
 use opencode_schema::session::Todo;
@@ -271,6 +272,7 @@ impl Bench {
                 sandbox: None,
                 jobs: None,
                 formatters: Arc::new(Formatters::none()),
+                languages: Arc::new(Languages::none()),
                 version: "0.0.0-test",
             },
             folder,

@@ -21,9 +21,10 @@ use opencode_schema::Object;
 use opencode_schema::event::{EventBody, FileChange};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::contract::{Ask, Call, Definition, Failure, Output, PathKind, Scope, Tool, arguments};
+use crate::diagnostics;
 use crate::formatter::run::format;
 use text::{Decoded, join_mark, split_mark, with_line_feeds};
 
@@ -71,12 +72,17 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
     let place = call.reach(&path, PathKind::File).await?;
     let exists = write(call, &path, &place, content, Naming::Worktree).await?;
     let mut metadata = Object::new();
-    metadata.insert("diagnostics".into(), json!({}));
+    let said = diagnostics::of_written(call, &[&path]).await;
+    metadata.insert("diagnostics".into(), said.metadata());
     metadata.insert("filepath".into(), path.to_string_lossy().into());
     metadata.insert("exists".into(), exists.into());
     Ok(Output {
         title: call.scope.relative(&path),
-        output: "Wrote file successfully.".into(),
+        output: format!(
+            "Wrote file successfully.{}{}",
+            said.errors_here(&path),
+            said.errors_elsewhere(&path)
+        ),
         metadata,
         ..Output::default()
     })

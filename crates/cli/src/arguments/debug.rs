@@ -26,6 +26,9 @@ pub(crate) enum Debug {
     /// Search as the program does
     #[command(subcommand, arg_required_else_help = true)]
     Rg(DebugRg),
+    /// Ask language servers
+    #[command(subcommand, arg_required_else_help = true)]
+    Lsp(DebugLsp),
     /// Print how long the start took, in milliseconds
     Startup,
     /// Wait until a signal comes
@@ -60,6 +63,26 @@ pub(crate) enum DebugSnapshot {
     Diff {
         /// What `track` printed
         hash: String,
+    },
+}
+
+/// `opencode debug lsp`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DebugLsp {
+    /// Print what is wrong with a file, and with others that were looked at for it
+    Diagnostics {
+        /// The file, from here
+        file: String,
+    },
+    /// Print declarations of the project
+    Symbols {
+        /// A part of their names
+        query: String,
+    },
+    /// Print the declarations of a file
+    DocumentSymbols {
+        /// Its address (file://…) or its path
+        uri: String,
     },
 }
 

@@ -31,6 +31,7 @@ mod limits;
 mod login;
 mod looking;
 mod mcp_auth;
+mod lsp;
 mod permissions;
 mod places;
 mod pty;
@@ -114,4 +115,10 @@ fn only_session(home: &Home) -> String {
             row.get(0)
         })
         .unwrap()
+}
+
+#[test]
+#[ignore = "it is the scripted language server, which other tests start"]
+fn scripted_language_server() {
+    opencode_testkit::language_server::serve();
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{ApiError, Kind};
-use crate::extract::{Folder, Query};
+use crate::extract::{At, Folder, Query};
 use crate::listen::App;
 
 /// Lines that are given at most.
@@ -105,14 +105,13 @@ pub(crate) async fn names(
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "it must be there")]
 pub(crate) struct Symbol {
     query: String,
 }
 
-/// Parity: http-api.md §6.6, no symbol is ever found.
-pub(crate) async fn symbols(_: Folder, Query(_): Query<Symbol>) -> Json<Value> {
-    Json(json!([]))
+/// Declarations that the language servers know which run; none is started for it.
+pub(crate) async fn symbols(At(location): At, Query(wanted): Query<Symbol>) -> Json<Value> {
+    Json(location.languages.symbols(&wanted.query).await.into())
 }
 
 fn row(found: &Match) -> Value {

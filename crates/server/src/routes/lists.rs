@@ -44,9 +44,9 @@ pub(crate) async fn tools(At(location): At, Query(wanted): Query<ForModel>) -> R
     Ok(Json(rows.collect()))
 }
 
-/// Language servers that run: this version starts none.
-pub(crate) async fn language_servers(At(_): At) -> Json<Value> {
-    Json(json!([]))
+/// Language servers that run, and those that failed.
+pub(crate) async fn language_servers(At(location): At) -> Json<Value> {
+    Json(json!(location.languages.status()))
 }
 
 /// Formatters, and which of them could be used here.

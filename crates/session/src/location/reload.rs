@@ -8,7 +8,7 @@
 mod changes;
 
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use opencode_config::credential::{self, Credentials};
 use opencode_config::environment::variable;
 use opencode_config::reference::{self, Reference};
 use opencode_config::{Environment, Loaded, Paths, agent, command, skill};
+use opencode_lsp::{self as lsp, Languages};
 use opencode_schema::EventBody;
 use opencode_schema::agent::Agent;
 use opencode_schema::command::Command;
@@ -113,7 +114,15 @@ impl Location {
         let kept_formatters = before.filter(|before| {
             before.effective_config.get("formatter") == files.loaded.effective.get("formatter")
         });
+        let kept_languages = before.filter(|before| {
+            before.effective_config.get("lsp") == files.loaded.effective.get("lsp")
+                && limits_of_languages(&before.config) == limits_of_languages(&config)
+        });
         Self {
+            languages: kept_languages.map_or_else(
+                || Arc::new(languages(&ground, &files.loaded.effective, &config)),
+                |before| Arc::clone(&before.languages),
+            ),
             formatters: kept_formatters.map_or_else(
                 || Arc::new(formatters(&ground, &files.loaded.effective)),
                 |before| Arc::clone(&before.formatters),
@@ -219,6 +228,7 @@ fn tool_settings(environment: &Environment, config: &Config) -> Settings {
         background: runs_in_background(config),
         background_tasks: environment.is_experiment_on(variable::BACKGROUND_SUBAGENTS),
         plan_files: plan::is_on(environment) && client(environment) == "cli",
+        with_languages: environment.is_experiment_on(variable::LSP_TOOL),
         search: websearch::Settings::of(environment),
         named: named_permissions(config),
     }
@@ -233,6 +243,47 @@ fn formatters(ground: &Ground, config: &Value) -> Formatters {
         with_oxfmt: ground.environment.is_experiment_on(variable::OXFMT),
     };
     Formatters::new(config.get("formatter").unwrap_or(&Value::Null), place)
+}
+
+/// The language servers that configuration wants. None is started before a file is touched.
+fn languages(ground: &Ground, effective: &Value, config: &Config) -> Languages {
+    let environment = &ground.environment;
+    let store = ground.store.clone();
+    Languages::new(lsp::Settings {
+        config: effective.get("lsp").cloned().unwrap_or_default(),
+        with_ty: environment.is_on(variable::LSP_TY),
+        ground: lsp::Ground {
+            directory: ground.directory.clone(),
+            worktree: ground.worktree.clone(),
+            packages: ground.packages.clone(),
+            may_install: !environment.is_on(variable::DISABLE_LSP_DOWNLOAD),
+            virtual_env: environment.get("VIRTUAL_ENV").map(PathBuf::from),
+            home: ground.paths.home.clone(),
+        },
+        limits: limits_of_languages(config),
+        on_change: Box::new(move || store.announce_now(EventBody::LspUpdated {})),
+    })
+}
+
+/// What language servers may take.
+fn limits_of_languages(config: &Config) -> lsp::Limits {
+    let usual = lsp::Limits::default();
+    let Some(experimental) = &config.experimental else {
+        return usual;
+    };
+    let of = |configured: Option<u64>, usual| {
+        configured.map_or(usual, |limit| Some(limit).filter(|limit| *limit > 0))
+    };
+    lsp::Limits {
+        idle: of(
+            experimental.lsp_idle_seconds,
+            usual.idle.map(|idle| idle.as_secs()),
+        )
+        .map(Duration::from_secs),
+        memory: of(experimental.lsp_memory_mb, usual.memory.map(|bytes| bytes >> 20))
+            .map(|megabytes| megabytes << 20),
+        ..usual
+    }
 }
 
 /// Whether commands can go on in the background.

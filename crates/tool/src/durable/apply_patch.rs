@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{facts, schema};
 use crate::apply_patch::{Change, Kind, NAME, patch};
 use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments};
+use crate::diagnostics;
 use crate::write::Naming;
 
 /// Changes files by a patch.
@@ -55,6 +56,9 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
             "applied": patched.changes.iter().map(applied).collect::<Vec<_>>(),
             "files": patched.changes.iter().map(file).collect::<Vec<_>>(),
         })),
+        remarks: diagnostics::of_written(call, &patched.paths())
+            .await
+            .remarks(&patched.paths()),
         ..Output::default()
     })
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::locate::{locate, resource};
 use super::{facts, schema};
 use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments};
+use crate::diagnostics;
 use crate::edit::{NAME, Replacement, change, refuse_idle};
 use crate::write::Naming;
 
@@ -85,6 +86,9 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
             }],
             "replacements": count,
         })),
+        remarks: diagnostics::of_written(call, &[&located.path])
+            .await
+            .remarks(&[&located.path]),
         ..Output::default()
     })
 }

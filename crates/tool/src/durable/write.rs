@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::locate::{locate, resource};
 use super::{facts, schema};
 use crate::contract::{Call, Definition, Failure, Output, Scope, Tool, arguments};
+use crate::diagnostics;
 use crate::write::{NAME, Naming, write};
 
 /// Gives a file new content.
@@ -58,6 +59,9 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
             "resource": resource,
             "existed": existed,
         })),
+        remarks: diagnostics::of_written(call, &[&located.path])
+            .await
+            .remarks(&[&located.path]),
         ..Output::default()
     })
 }

@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use pretty_assertions::assert_eq;
 
+use serde_json::json;
+
 use super::*;
 use crate::testing::Bench;
 
