@@ -1,6 +1,6 @@
 //! The agent's side of a connection: what it knows of the client and its sessions, and how it begins and ends.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,8 +27,10 @@ const END_LIMIT: Duration = Duration::from_secs(5);
 /// How long the last messages may take to be read.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
+/// Takes lines that say how long something took.
+pub type Profile = Box<dyn Fn(&str) + Send + Sync>;
+
 /// What an agent works with.
-#[derive(Clone, Debug)]
 pub struct Options {
     /// The server that does the work.
     pub client: Client,
@@ -36,6 +38,8 @@ pub struct Options {
     pub directory: PathBuf,
     /// Version of the program.
     pub version: &'static str,
+    /// Where it is told how long requests took, if anywhere.
+    pub profile: Option<Profile>,
 }
 
 /// What the client has said that it can do.
@@ -43,6 +47,8 @@ pub struct Options {
 pub(crate) struct Announced {
     /// It takes files that were changed.
     pub(crate) writes_files: bool,
+    /// It shows forms.
+    pub(crate) shows_forms: bool,
 }
 
 /// The agent's side of a connection.
@@ -67,8 +73,8 @@ struct Heard {
 struct Inner {
     announced: Announced,
     sessions: HashMap<SessionId, Arc<Known>>,
-    /// MCP servers of the client, by folder, name and configuration.
-    servers: HashSet<String>,
+    /// MCP servers of the client with their configuration, by folder.
+    servers: HashMap<String, Vec<(String, Value)>>,
 }
 
 /// Speaks with a client until it has nothing more to say, or does not listen any more.
@@ -145,11 +151,21 @@ impl Agent {
             .collect()
     }
 
-    /// Whether the client hands over a server for the first time.
+    /// Whether the client hands over a server for the first time, or another one by the same name.
     pub(crate) fn is_new_server(&self, directory: &str, name: &str, config: &Value) -> bool {
-        self.inner()
-            .servers
-            .insert(format!("{directory}\0{name}\0{config}"))
+        let mut inner = self.inner();
+        let servers = inner.servers.entry(directory.to_owned()).or_default();
+        if servers.iter().any(|(known, of)| known == name && of == config) {
+            return false;
+        }
+        servers.retain(|(known, _)| known != name);
+        servers.push((name.to_owned(), config.clone()));
+        true
+    }
+
+    /// The servers that the client has handed over for a folder.
+    pub(crate) fn servers_of(&self, directory: &str) -> Vec<(String, Value)> {
+        self.inner().servers.get(directory).cloned().unwrap_or_default()
     }
 
     /// Tells the client what happened in a session.

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::Agent;
 use crate::session::Known;
 use crate::transcript::Transcript;
-use crate::{permission, replay};
+use crate::{permission, question, replay, servers};
 
 /// Attempts to hear again before it is given up.
 const ATTEMPTS: u32 = 6;
@@ -45,6 +45,8 @@ pub(crate) struct Feed {
     directory: String,
     /// The session of the client that a session descends from, if it is one of this folder.
     family: HashMap<SessionId, Option<SessionId>>,
+    /// The server has given the folder up, and the MCP servers of the client with it.
+    is_disposed: bool,
 }
 
 impl Feed {
@@ -54,6 +56,7 @@ impl Feed {
             client,
             directory,
             family: HashMap::new(),
+            is_disposed: false,
         }
     }
 
@@ -68,6 +71,9 @@ impl Feed {
             match signal {
                 Signal::Open { again } => {
                     if again {
+                        if std::mem::take(&mut self.is_disposed) {
+                            servers::connect_again(&self.agent, &self.client, &self.directory);
+                        }
                         self.catch_up().await;
                     }
                     state.send_replace(State::Open);
@@ -99,21 +105,23 @@ impl Feed {
                 session_id,
                 request_id,
                 ..
-            } => {
-                if let Some(known) = self.client_session(&session_id).await {
-                    known.settled.send_modify(|settled| {
-                        settled.insert(request_id);
-                    });
-                }
+            } => self.settle(&session_id, request_id.as_str()).await,
+            EventBody::QuestionReplied {
+                session_id,
+                request_id,
+                ..
             }
+            | EventBody::QuestionRejected {
+                session_id,
+                request_id,
+            } => self.settle(&session_id, request_id.as_str()).await,
             EventBody::QuestionAsked { request } => {
-                if self.client_session(&request.session_id).await.is_some()
-                    && let Err(error) = self.client.reject_question(&request.id).await
-                {
-                    // Clients of this protocol have nothing to show it with.
-                    tracing::warn!(%error, "a question was not taken back");
+                if let Some(known) = self.client_session(&request.session_id).await {
+                    let asking = question::ask(Arc::clone(&self.agent), known, *request);
+                    self.agent.tasks.spawn(asking);
                 }
             }
+            EventBody::InstanceDisposed { .. } => self.is_disposed = true,
             EventBody::SessionCreated { session_id, info } => {
                 if let Some(parent) = &info.parent_id {
                     let root = self.root(parent).await;
@@ -182,6 +190,12 @@ impl Feed {
             if let Err(error) = self.client.reply_permission(&id, Reply::Reject, None).await {
                 tracing::warn!(%error, "a request for permission was not refused");
             }
+        }
+    }
+
+    async fn settle(&mut self, session: &SessionId, id: &str) {
+        if let Some(known) = self.client_session(session).await {
+            known.settle(id);
         }
     }
 

@@ -13,6 +13,7 @@ mod method;
 mod patch;
 mod permission;
 mod prompt;
+mod question;
 mod replay;
 mod rpc;
 mod servers;
@@ -20,4 +21,4 @@ mod session;
 mod tool_call;
 mod transcript;
 
-pub use agent::{Options, serve};
+pub use agent::{Options, Profile, serve};

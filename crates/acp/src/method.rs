@@ -1,7 +1,8 @@
 //! The methods of the protocol (reference `integrations.md` §D1–D2).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use agent_client_protocol_schema::v1::{
     AuthenticateRequest, CancelNotification, CloseSessionRequest, ContentBlock, ForkSessionRequest,
@@ -78,7 +79,15 @@ pub(crate) fn begin(
     let turn = begin_turn(agent, &method, params.as_ref());
     let agent = Arc::clone(agent);
     async move {
+        let began = Instant::now();
         let answer = perform(&agent, &method, params, turn).await;
+        if let Some(profile) = &agent.options.profile {
+            let took = began.elapsed().as_millis();
+            profile(&format!(
+                "[acp-profile] acp.{} {took}ms",
+                method.replace('/', ".")
+            ));
+        }
         let (result, then) = match answer {
             Ok(answer) => (Ok(answer.value), answer.then),
             Err(failure) => {
@@ -197,6 +206,10 @@ fn initialize(agent: &Agent, given: Option<Value>) -> Result<Value, Failure> {
     let client = &request.client_capabilities;
     agent.announce(Announced {
         writes_files: client.fs.write_text_file,
+        shows_forms: client
+            .elicitation
+            .as_ref()
+            .is_some_and(|kinds| kinds.form.is_some()),
     });
     let mut login = json!({
         "id": LOGIN,
@@ -245,12 +258,17 @@ fn known(agent: &Agent, id: &str) -> Result<Arc<Known>, Failure> {
 
 /// The folder that a client names, as it is written in requests.
 fn folder(agent: &Agent, cwd: &Path) -> Result<String, Failure> {
-    let path: std::path::PathBuf = agent.options.directory.join(cwd).components().collect();
+    let path = whole(agent, cwd);
     if path.is_dir() {
         return Ok(path.to_string_lossy().into_owned());
     }
     let reason = format_args!("{} is no folder", path.display());
     Err(Failure::invalid(reason, json!({ "cwd": cwd })))
+}
+
+/// The path of a folder, always in the same form.
+fn whole(agent: &Agent, cwd: &Path) -> PathBuf {
+    agent.options.directory.join(cwd).components().collect()
 }
 
 async fn new(agent: &Arc<Agent>, request: NewSessionRequest) -> Result<Answer, Failure> {
@@ -393,7 +411,7 @@ async fn list(agent: &Agent, request: ListSessionsRequest) -> Result<Value, Fail
     let directory = request
         .cwd
         .as_ref()
-        .map(|cwd| agent.options.directory.join(cwd).to_string_lossy().into_owned());
+        .map(|cwd| whole(agent, cwd).to_string_lossy().into_owned());
     // Parity: integrations.md §D2, a cursor that is none begins at the beginning.
     let before: Option<Millis> = request.cursor.and_then(|cursor| cursor.parse().ok());
     let client = &agent.options.client;

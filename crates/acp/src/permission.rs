@@ -41,7 +41,7 @@ pub(crate) async fn answer_all(agent: Arc<Agent>, known: Arc<Known>, mut asks: m
 
 async fn answer(agent: &Agent, known: &Known, request: &Request) {
     let mut settled = known.settled.subscribe();
-    if settled.borrow().contains(&request.id) {
+    if settled.borrow().contains(request.id.as_str()) {
         return;
     }
     let changes = changes(request).await;
@@ -56,7 +56,9 @@ async fn answer(agent: &Agent, known: &Known, request: &Request) {
     });
     let is_settled = async {
         // The sender lives as long as the session.
-        let _ = settled.wait_for(|settled| settled.contains(&request.id)).await;
+        let _ = settled
+            .wait_for(|settled| settled.contains(request.id.as_str()))
+            .await;
     };
     let asked = agent
         .wire

@@ -50,20 +50,27 @@ fn remote(
 pub(crate) async fn connect(agent: &Agent, client: &Client, directory: &str, servers: &[McpServer]) {
     let connecting = TaskTracker::new();
     for (name, config) in servers.iter().filter_map(configuration) {
-        if !agent.is_new_server(directory, &name, &config) {
-            continue;
+        if agent.is_new_server(directory, &name, &config) {
+            let work = add(client.clone(), name, config);
+            agent.tasks.spawn(connecting.track_future(work));
         }
-        let client = client.clone();
-        let work = async move {
-            if let Err(error) = client.add_mcp_server(&name, &config).await {
-                tracing::warn!(name, %error, "an MCP server of the client is not used");
-            }
-        };
-        agent.tasks.spawn(connecting.track_future(work));
     }
     connecting.close();
     if tokio::time::timeout(WAIT_LIMIT, connecting.wait()).await.is_err() {
         tracing::info!("MCP servers of the client are still connecting");
+    }
+}
+
+/// Connects those that a folder had before it was given up.
+pub(crate) fn connect_again(agent: &Agent, client: &Client, directory: &str) {
+    for (name, config) in agent.servers_of(directory) {
+        agent.tasks.spawn(add(client.clone(), name, config));
+    }
+}
+
+async fn add(client: Client, name: String, config: Value) {
+    if let Err(error) = client.add_mcp_server(&name, &config).await {
+        tracing::warn!(name, %error, "an MCP server of the client is not used");
     }
 }
 

@@ -26,8 +26,8 @@ pub(crate) struct Known {
     pub(crate) transcript: AsyncMutex<Transcript>,
     /// How often a turn has been heard to end.
     pub(crate) ends: watch::Sender<u64>,
-    /// Requests for permission that nobody has to answer any more.
-    pub(crate) settled: watch::Sender<HashSet<PermissionId>>,
+    /// Requests for permission and questions that nobody has to answer any more, by their ids.
+    pub(crate) settled: watch::Sender<HashSet<String>>,
     pub(crate) asks: mpsc::Sender<Request>,
     /// The client has closed it.
     pub(crate) closed: CancellationToken,
@@ -104,14 +104,24 @@ impl Known {
     pub(crate) fn hear(&self, is_busy: bool) -> bool {
         let mut inner = self.inner();
         let was_busy = std::mem::replace(&mut inner.is_busy, is_busy);
-        if was_busy && !is_busy {
+        if is_busy && !was_busy {
+            // What was told at the end of the last turn has been heard by whoever waited for it.
             inner.changes.clear();
             inner.asked.clear();
             drop(inner);
             self.settled.send_modify(HashSet::clear);
+        } else if was_busy && !is_busy {
+            drop(inner);
             self.ends.send_modify(|ends| *ends += 1);
         }
         was_busy != is_busy
+    }
+
+    /// Nobody has to answer a request or a question any more.
+    pub(crate) fn settle(&self, id: &str) {
+        self.settled.send_modify(|settled| {
+            settled.insert(id.to_owned());
+        });
     }
 
     /// Whether a turn goes on, as far as has been heard.

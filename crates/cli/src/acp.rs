@@ -1,7 +1,7 @@
 //! `opencode acp` (reference `integrations.md` §D, `cli.md` §4): an editor drives the agent over standard
 //! input and output, which carry nothing but the protocol. The server that does the work runs in this program.
 
-use opencode_acp::Options;
+use opencode_acp::{Options, Profile};
 use opencode_client::{Client, DOOR_BOUND};
 use opencode_config::environment::variable;
 use opencode_server::{Server, serve_inside};
@@ -16,6 +16,8 @@ use crate::{network, signals};
 
 /// The face, as configuration and telemetry know it.
 const FACE: &str = "acp";
+/// Tells on standard error how long requests took.
+const PROFILE: &str = "OPENCODE_ACP_PROFILE";
 
 /// Speaks with an editor until it closes standard input.
 pub(crate) async fn run(context: &Context, arguments: Acp) -> Result<(), Failure> {
@@ -68,6 +70,7 @@ pub(crate) async fn run(context: &Context, arguments: Acp) -> Result<(), Failure
         client: Client::in_process(door, Some(folder))?,
         directory,
         version,
+        profile: profile(context),
     };
     let input = BufReader::new(tokio::io::stdin());
     let result = tokio::select! {
@@ -84,4 +87,11 @@ pub(crate) async fn run(context: &Context, arguments: Acp) -> Result<(), Failure
     engine.shutdown().await;
     signals.abort();
     result.map_err(|error| Failure::told(format!("cannot speak with the client: {error}")))
+}
+
+/// Where it is told how long requests took, if somebody wants to know.
+fn profile(context: &Context) -> Option<Profile> {
+    let output = context.output;
+    let told: Profile = Box::new(move |line| output.say(line));
+    context.environment.is_on(PROFILE).then_some(told)
 }

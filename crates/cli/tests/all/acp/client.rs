@@ -24,6 +24,8 @@ pub(super) struct Client {
     pub(super) told: Vec<Value>,
     /// The option that requests for permission are answered with, if they are answered.
     pub(super) chooses: Option<&'static str>,
+    /// What forms are answered with.
+    pub(super) fills: Value,
 }
 
 fn read<T: DeserializeOwned>(value: &Value) {
@@ -57,6 +59,7 @@ fn check_told(message: &Value) {
         "session/update" => read::<v1::SessionNotification>(params),
         "session/request_permission" => read::<v1::RequestPermissionRequest>(params),
         "fs/write_text_file" => read::<v1::WriteTextFileRequest>(params),
+        "elicitation/create" => read::<v1::CreateElicitationRequest>(params),
         "$/cancel_request" => assert!(params["requestId"].is_u64(), "{message}"),
         other => panic!("nobody knows {other}"),
     }
@@ -76,6 +79,7 @@ impl Client {
             methods: HashMap::new(),
             told: Vec::new(),
             chooses: None,
+            fills: Value::Null,
         }
     }
 
@@ -125,6 +129,7 @@ impl Client {
                 json!({ "outcome": { "outcome": "selected", "optionId": option } })
             }
             ("fs/write_text_file", _) => json!({}),
+            ("elicitation/create", _) => self.fills.clone(),
             _ => return,
         };
         self.reply(asked, result).await;
@@ -171,7 +176,13 @@ impl Client {
     }
 
     pub(super) async fn initialize(&mut self) -> Value {
-        let capabilities = json!({ "fs": { "readTextFile": true, "writeTextFile": true }, "terminal": true });
+        self.initialize_with(
+            json!({ "fs": { "readTextFile": true, "writeTextFile": true }, "terminal": true }),
+        )
+        .await
+    }
+
+    pub(super) async fn initialize_with(&mut self, capabilities: Value) -> Value {
         let params = json!({ "protocolVersion": 1, "clientCapabilities": capabilities });
         self.call("initialize", params).await
     }

@@ -4,6 +4,7 @@ use opencode_testkit::Step;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
+use super::client::Client;
 use super::{connected, text};
 use crate::stored_calls;
 
@@ -210,4 +211,21 @@ async fn what_a_subagent_asks_the_user_of_its_session_is_asked() {
         (&call["status"], &call["title"]),
         (&json!("completed"), &json!("Sub"))
     );
+}
+
+#[tokio::test]
+async fn files_are_not_written_down_by_clients_that_do_not_take_them() {
+    let (home, model, _) = connected([], asking()).await;
+    let mut client = Client::start(&home, &[]);
+    client.initialize_with(json!({})).await;
+    client.chooses = Some("once");
+    let file = home.project().join("a.txt");
+    let write = Step::tool("write", json!({ "filePath": file, "content": "fresh\n" }));
+    model.now_answers([write, Step::text("end")]);
+    let session = client.open(&home).await;
+    client.prompt(&session, text("go")).await;
+    client.call("session/list", json!({})).await;
+    let methods: Vec<&Value> = client.told.iter().map(|message| &message["method"]).collect();
+    assert!(!methods.contains(&&json!("fs/write_text_file")), "{methods:?}");
+    assert!(methods.contains(&&json!("session/request_permission")));
 }

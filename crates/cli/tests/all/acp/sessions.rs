@@ -370,3 +370,23 @@ async fn the_folder_can_be_chosen_and_must_be_there() {
         refused.stderr
     );
 }
+
+#[tokio::test]
+async fn servers_that_cannot_be_connected_keep_nobody_waiting() {
+    let (home, _model, mut client) = connected([], json!({})).await;
+    let servers = json!([
+        { "name": "gone", "command": "/no/such/program", "args": [], "env": [] },
+        { "type": "http", "name": "silent", "url": "http://127.0.0.1:1/mcp", "headers": [{ "name": "x", "value": "y" }] },
+        { "type": "sse", "name": "old", "url": "http://127.0.0.1:1/sse", "headers": [] },
+    ]);
+    for _ in 0..2 {
+        let params = json!({ "cwd": home.project(), "mcpServers": servers });
+        let opened = client.call("session/new", params).await;
+        let session = opened["sessionId"].as_str().unwrap().to_owned();
+        client.commands().await;
+        assert_eq!(
+            client.prompt(&session, text("go")).await["stopReason"],
+            "end_turn"
+        );
+    }
+}

@@ -379,3 +379,51 @@ async fn nobody_is_asked_questions_unless_it_is_wanted() {
         assert_eq!(tools.iter().any(|tool| tool == "question"), is_there);
     }
 }
+
+#[tokio::test]
+async fn questions_are_put_to_clients_that_show_forms() {
+    let home = home().with("OPENCODE_ENABLE_QUESTION_TOOL", "1");
+    let options =
+        json!([{ "label": "Red", "description": "warm" }, { "label": "Blue", "description": "cold" }]);
+    let questions = json!([{ "question": "Which colour?", "header": "Colour", "options": options }]);
+    let ask = || Step::tool("question", json!({ "questions": questions }));
+    let steps = [ask(), Step::text("Fine."), ask(), Step::text("Fine.")];
+    let model = opencode_testkit::ScriptedModel::start(steps).await;
+    home.configure(&model.url(), merged(json!({})));
+    let mut client = Client::start(&home, &[]);
+    client
+        .initialize_with(json!({ "elicitation": { "form": {} } }))
+        .await;
+    let session = client.open(&home).await;
+    client.fills = json!({ "action": "accept", "content": { "question_1": "Blue" } });
+    client.prompt(&session, text("go")).await;
+    let is_form = |message: &&Value| message["method"] == "elicitation/create";
+    let form = client.told.iter().find(is_form).unwrap()["params"].clone();
+    assert_eq!(
+        (&form["sessionId"], &form["message"]),
+        (&json!(session), &json!("Which colour?"))
+    );
+    let field = &form["requestedSchema"]["properties"]["question_1"];
+    assert_eq!(
+        field["oneOf"][1],
+        json!({ "const": "Blue", "title": "Blue", "description": "cold" })
+    );
+    client.fills = json!({ "action": "decline" });
+    client.prompt(&session, text("again")).await;
+    let calls = crate::stored_calls(&home, &session);
+    assert_eq!(calls[0]["state"]["metadata"]["answers"], json!([["Blue"]]));
+    assert_eq!(calls[1]["state"]["status"], "error");
+}
+
+#[tokio::test]
+async fn it_is_told_how_long_requests_took_where_somebody_wants_to_know() {
+    let home = home().with("OPENCODE_ACP_PROFILE", "1");
+    let input =
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":1}}\n";
+    let finished = home.run_with_input(["acp"], input).await.success();
+    assert!(
+        finished.stderr.starts_with("[acp-profile] acp.initialize "),
+        "{finished:?}"
+    );
+    assert_eq!(finished.lines().len(), 1);
+}
