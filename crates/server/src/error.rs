@@ -87,6 +87,14 @@ impl ApiError {
         }
     }
 
+    /// A request that cannot be met, in words alone.
+    pub(crate) fn plain(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            body: json!({ "error": message.into() }),
+        }
+    }
+
     /// Its tag, or name, and its words.
     pub(crate) fn told(&self) -> (&str, &str) {
         let tag = self.body["_tag"].as_str().or(self.body["name"].as_str());

@@ -8,8 +8,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use crate::error::tagged::tagged;
 use crate::listen::App;
 use crate::routes::{
-    api, config, control, copy, experimental, file, find, global, instance, lists, login, message, page,
-    permission, project, provider, pty, question, session, sync, tui, vcs, workspace, worktree,
+    api, config, control, copy, experimental, file, find, global, instance, lists, login, mcp_login, message,
+    page, permission, project, provider, pty, question, session, sync, tui, vcs, workspace, worktree,
 };
 use crate::{compat, doc, error, events};
 
@@ -188,6 +188,10 @@ pub(crate) fn all() -> Vec<Operation> {
         get "/lsp" "lsp.status" lists::language_servers;
         get "/formatter" "formatter.status" lists::formatters;
         get "/mcp" "mcp.status" lists::mcp;
+        post "/mcp/{name}/auth" "mcp.auth.start" mcp_login::start;
+        delete "/mcp/{name}/auth" "mcp.auth.remove" mcp_login::remove;
+        post "/mcp/{name}/auth/callback" "mcp.auth.callback" mcp_login::callback;
+        post "/mcp/{name}/auth/authenticate" "mcp.auth.authenticate" mcp_login::authenticate;
         get "/experimental/tool" "tool.list" lists::tools;
         get "/experimental/tool/ids" "tool.ids" lists::tool_ids;
         get "/experimental/resource" "experimental.resource.list" lists::resources;

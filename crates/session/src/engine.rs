@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use opencode_catalog::public::{self, Public};
 use opencode_config::{Environment, Paths};
 use opencode_llm::{Client, ClientOptions};
+use opencode_mcp::oauth::OAuth;
 use opencode_schema::EventBody;
 use opencode_schema::event::Origin;
 use opencode_store::{Store, Subscription};
@@ -76,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) checkouts: tokio::sync::Semaphore,
     /// The public catalogue of models, which all locations share.
     pub(crate) public: Arc<Public>,
+    /// The logins at MCP servers, which all locations share.
+    oauth: OAuth,
     locations: Mutex<Locations>,
     /// Told when a location is opened.
     pub(crate) opened: Notify,
@@ -161,6 +164,11 @@ impl Engine {
         let inner = Inner {
             owner: Owner::new(),
             public: Arc::new(public),
+            oauth: OAuth::new(
+                options.paths.clone(),
+                options.environment.clone(),
+                opencode_mcp::oauth::Options::default(),
+            ),
             options,
             store,
             client,
@@ -231,6 +239,7 @@ impl Engine {
                     environment: inner.options.environment.clone(),
                     public: Arc::clone(&inner.public),
                     version: inner.options.version,
+                    oauth: inner.oauth.clone(),
                 };
                 let location = Location::open(directory, &inner.store, surroundings).await?;
                 housekeeping::begin(self, &location);
@@ -379,6 +388,7 @@ impl Engine {
             tokio::join!(
                 join_all(terminals),
                 join_all(languages),
+                self.inner.oauth.shutdown(),
                 self.inner.delegations.close(),
                 self.inner.coordinator.stop_all()
             );

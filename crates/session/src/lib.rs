@@ -74,6 +74,7 @@ pub use lifecycle::{NewSession, SessionChange};
 pub use location::{Ground, Location};
 pub use manual::{Offered, ToolRefusal, ToolRun};
 pub use opencode_lsp::{Languages, Mode, Position, Question};
+pub use mcp::ServerLoginError;
 pub use opencode_tool::registry::Audience;
 pub use permission::{Explanation, Matter, Reason, Source};
 pub use project::ProjectChange;

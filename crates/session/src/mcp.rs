@@ -1,6 +1,8 @@
 //! The MCP servers of a location: what is told of them, and their tools in its registry
 //! (reference `integrations.md` §A).
 
+mod login;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +15,9 @@ use opencode_schema::mcp::Status;
 use opencode_schema::permission::Rule;
 use opencode_store::Store;
 use opencode_tool::registry::Registry;
+
+pub use login::ServerLoginError;
+pub(crate) use login::logins;
 
 use crate::Location;
 use crate::location::{Ground, Surroundings};
@@ -78,6 +83,7 @@ impl Ground {
     pub(crate) async fn servers_ready(&self) {
         let limit = self.environment.positive(variable::MCP_WAIT);
         let limit = limit.map_or(FIRST_WAIT, Duration::from_millis);
+        self.take_logins().await;
         self.mcp.ready(limit).await;
     }
 }

@@ -72,7 +72,7 @@ pub(crate) async fn run(context: &Context, name: Option<String>) -> Result<(), F
             }
         }
         AuthStatus::Expired => {
-            frame.warn(format_args!("The login at {name} has ended. Logging in again …"))?
+            frame.warn(format_args!("The login at {name} has ended. Logging in again …"))?;
         }
         AuthStatus::NotAuthenticated => {}
     }

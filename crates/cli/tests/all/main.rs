@@ -32,6 +32,7 @@ mod login;
 mod looking;
 mod mcp_auth;
 mod lsp;
+mod mcp_login;
 mod permissions;
 mod places;
 mod pty;

@@ -11,11 +11,33 @@ fn configure(home: &Home, servers: &Value) {
     home.write("opencode.json", json!({ "mcp": servers }).to_string());
 }
 
+/// A port that nobody has.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A home where no page opens, whatever there is on this machine.
+pub(crate) fn without_browser(home: Home) -> Home {
+    let mut folders = Vec::new();
+    for opener in ["xdg-open", "open"] {
+        let path = home.write(&format!(".openers/{opener}"), "#!/bin/sh\nexit 3\n");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        folders = vec![path.parent().unwrap().to_owned()];
+    }
+    let usual = std::env::var("PATH").unwrap_or_default();
+    folders.extend(std::env::split_paths(&usual));
+    let all = std::env::join_paths(folders).unwrap();
+    home.with("PATH", all.to_str().unwrap())
+}
+
 /// A server of the configuration, which lets browsers come back to a port of this test.
 fn remote(server: &Server) -> Value {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    json!({ "type": "remote", "url": server.url(), "oauth": { "callbackPort": port } })
+    json!({ "type": "remote", "url": server.url(), "oauth": { "callbackPort": free_port() } })
 }
 
 fn stored(home: &Home) -> Value {
@@ -25,7 +47,7 @@ fn stored(home: &Home) -> Value {
 
 #[tokio::test]
 async fn one_logs_in_looks_and_logs_out() {
-    let (home, server) = (home(), Server::start(Script::default()).await);
+    let (home, server) = (without_browser(home()), Server::start(Script::default()).await);
     configure(
         &home,
         &json!({ "t": remote(&server), "l": { "type": "local", "command": ["true"] } }),
@@ -164,7 +186,7 @@ async fn problems_are_told_in_the_box() {
 
 #[tokio::test]
 async fn who_says_no_is_told_so() {
-    let (home, server) = (home(), Server::start(Script::default()).await);
+    let (home, server) = (without_browser(home()), Server::start(Script::default()).await);
     configure(&home, &json!({ "t": remote(&server) }));
     let mut login = home.start(["mcp", "auth", "t"]);
     let page = login.line_with("/authorize").await;
@@ -195,7 +217,7 @@ async fn who_says_no_is_told_so() {
 /// Two programs at the same time, with a token to renew that is good for once.
 #[tokio::test]
 async fn programs_renew_together() {
-    let (home, server) = (home(), Server::start(Script::default()).await);
+    let (home, server) = (without_browser(home()), Server::start(Script::default()).await);
     configure(&home, &json!({ "t": remote(&server) }));
     server.give("ended", "renew-it", "");
     let entry = json!({ "t": {

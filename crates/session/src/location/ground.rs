@@ -1,8 +1,8 @@
 //! What stays of a location while its configuration changes: where it is, and the desks at which others wait.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -11,6 +11,8 @@ use opencode_config::environment::variable;
 use opencode_config::{Environment, Paths, Place};
 use opencode_lsp::Packages;
 use opencode_mcp::{NoAuthorizers, Servers};
+use opencode_mcp::Servers;
+use opencode_mcp::oauth::OAuth;
 use opencode_permission::{Permissions, Questions};
 use opencode_project::identity::{self, Identity};
 use opencode_project::snapshot::Snapshots;
@@ -34,6 +36,8 @@ pub(crate) struct Surroundings {
     /// The public catalogue of models.
     pub(crate) public: Arc<Public>,
     pub(crate) version: &'static str,
+    /// The logins at MCP servers.
+    pub(crate) oauth: OAuth,
 }
 
 /// What stays of a location while its configuration changes. Each view of it ([`Location`]) leads here.
@@ -62,6 +66,10 @@ pub struct Ground {
     pub jobs: Arc<Jobs>,
     /// Its MCP servers.
     pub mcp: Servers,
+    /// The logins at them.
+    pub logins: OAuth,
+    /// The logins that they were last connected with again, by name.
+    tried_logins: Mutex<HashMap<String, u64>>,
     /// Their tools.
     pub(crate) server_tools: Toolbox,
     /// What a user should know of it: a repository that git refuses, for example.
@@ -110,7 +118,8 @@ impl Ground {
         });
         register_project(&store, &identity, directory).await?;
         let remote = remote::refresh(&surroundings.paths, &surroundings.environment, Wait::Little).await?;
-        let mcp = mcp::servers(&surroundings, directory, &store, Arc::new(NoAuthorizers));
+        let logins = mcp::logins(&surroundings.oauth, &store);
+        let mcp = mcp::servers(&surroundings, directory, &store, Arc::new(logins.clone()));
         Ok(Self {
             directory: directory.to_owned(),
             is_git: identity.git.is_some(),
@@ -129,6 +138,8 @@ impl Ground {
             jobs: Arc::default(),
             server_tools: Toolbox::new(mcp.clone()),
             mcp,
+            logins,
+            tried_logins: Mutex::default(),
             warnings: identity
                 .warning
                 .iter()
@@ -160,6 +171,10 @@ impl Ground {
     /// Whether a program runs in a terminal.
     pub(crate) fn has_terminal(&self) -> bool {
         self.terminals.are_at_work() || self.remembered_terminals.are_at_work()
+    }
+
+    pub(crate) fn tried_logins(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.tried_logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends its connections to MCP servers, for ever.
