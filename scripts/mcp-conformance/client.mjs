@@ -34,24 +34,22 @@ const browser = join(bin, "xdg-open");
 writeFileSync(browser, `#!/bin/sh\nexec '${process.execPath}' '${join(here, "open.mjs")}' "$1"\n`);
 chmodSync(browser, 0o755);
 
-const model = call ? await startModel(...call) : undefined;
+const model = await startModel(...(call ?? []));
 const server = { type: "remote", url };
 if (Object.keys(oauth).length > 0) server.oauth = oauth;
-const config = { mcp: { t: server } };
-if (model) {
-  Object.assign(config, {
-    model: "scripted/scripted",
-    small_model: "scripted/scripted",
-    provider: {
-      scripted: {
-        npm: "@ai-sdk/openai-compatible",
-        name: "Scripted",
-        options: { baseURL: model.url, apiKey: "test-key" },
-        models: { scripted: { name: "Scripted", limit: { context: 128000, output: 8192 } } },
-      },
+const config = {
+  mcp: { t: server },
+  model: "scripted/scripted",
+  small_model: "scripted/scripted",
+  provider: {
+    scripted: {
+      npm: "@ai-sdk/openai-compatible",
+      name: "Scripted",
+      options: { baseURL: model.url, apiKey: "test-key" },
+      models: { scripted: { name: "Scripted", limit: { context: 128000, output: 8192 } } },
     },
-  });
-}
+  },
+};
 writeFileSync(join(project, "opencode.json"), JSON.stringify(config));
 
 const env = {
@@ -80,9 +78,9 @@ const run = (...words) =>
 let code = 0;
 try {
   if (scenario.startsWith("auth/")) code ||= await run("mcp", "auth", "t");
-  code ||= await run(...(call ? ["run", "go"] : ["mcp", "debug", "t"]));
+  code ||= await run("run", "go");
 } finally {
-  model?.close();
+  model.close();
   rmSync(root, { recursive: true, force: true });
 }
 process.exit(code);
