@@ -296,7 +296,11 @@ impl OAuth {
                     tracing::warn!(name = server.name, %error, "a token was not renewed");
                     Ok(Renewal::Impossible)
                 }
-                None => Err(error),
+                None => {
+                    // Perhaps tokens are given somewhere else now.
+                    self.discovered().shift_remove(&server.address);
+                    Err(error)
+                }
             },
         }
     }

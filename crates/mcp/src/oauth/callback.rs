@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 
+use super::error::words;
 use super::page;
 
 /// Bytes of a request that are read.
@@ -218,7 +219,8 @@ async fn serve(mut stream: TcpStream, waiting: &Waiting) {
         return;
     };
     if let Some(error) = get("error") {
-        let reason = get("error_description").unwrap_or(error).clone();
+        let reason = get("error_description").unwrap_or(error);
+        let reason = words(reason);
         let one = waiting.take(state, path);
         write(&mut stream, 200, &page::failed(&reason)).await;
         if let Some(one) = one {

@@ -60,7 +60,11 @@ impl OAuth {
                 .unwrap_or_default(),
             challenge,
             server_info: server_info(&answer.body),
-            body: String::from_utf8_lossy(&answer.body).into_owned(),
+            // It is shown in terminals, which it shall not drive.
+            body: String::from_utf8_lossy(&answer.body)
+                .chars()
+                .filter(|character| !character.is_control() || *character == '\n')
+                .collect(),
             authorized,
         })
     }

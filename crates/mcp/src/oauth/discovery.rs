@@ -68,7 +68,7 @@ pub(super) struct Discovery<'a> {
 impl Discovery<'_> {
     /// Finds out who gives tokens.
     pub(super) async fn run(&self, demand: &Demand) -> Result<Discovered, OAuthError> {
-        let may_be_plain = self.server.scheme() == "http";
+        let may_be_plain = self.may_be_plain();
         let resource = self.resource(demand).await?;
         let mut origin = self.server.clone();
         origin.set_path("/");
@@ -115,11 +115,17 @@ impl Discovery<'_> {
         })
     }
 
+    /// Whether addresses without encryption, which may be those of this machine, are good enough: a server
+    /// elsewhere that has encryption names none.
+    fn may_be_plain(&self) -> bool {
+        self.server.scheme() == "http" || is_here(self.server)
+    }
+
     /// What the server says of itself, where it does.
     async fn resource(&self, demand: &Demand) -> Result<Option<Resource>, OAuthError> {
         let mut places = Vec::new();
         if let Some(named) = &demand.resource_metadata {
-            match secure(named, self.server.scheme() == "http") {
+            match secure(named, self.may_be_plain()) {
                 Ok(named) => places.push(named),
                 Err(error) => tracing::warn!(%error, "the server's metadata is not where it says"),
             }
@@ -241,7 +247,7 @@ fn secure(text: &str, may_be_plain: bool) -> Result<Url, OAuthError> {
     let url = Url::parse(text).map_err(|_| OAuthError::Incompatible(format!("{text:?} is no address")))?;
     match url.scheme() {
         "https" => Ok(url),
-        "http" if may_be_plain || is_here(&url) => Ok(url),
+        "http" if may_be_plain => Ok(url),
         scheme => Err(OAuthError::Incompatible(format!(
             "{} is a {scheme} address; only https is safe there",
             shown(&url)
@@ -430,8 +436,8 @@ mod tests {
             ("https://x/", false, true),
             ("http://x/", false, false),
             ("http://x/", true, true),
-            ("http://127.0.0.1:5/", false, true),
-            ("http://localhost:5/", false, true),
+            ("http://127.0.0.1:5/", false, false),
+            ("http://localhost:5/", true, true),
             ("javascript:alert(1)", true, false),
             ("file:///etc/passwd", true, false),
             ("", true, false),

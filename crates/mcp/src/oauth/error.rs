@@ -108,6 +108,15 @@ pub enum OAuthError {
     NoRandomness(String),
 }
 
+/// Characters of what somebody else says that are shown.
+const SHOWN: usize = 300;
+
+/// What somebody else says, as far as it may be shown: not too long, and nothing that drives a terminal.
+pub(super) fn words(text: &str) -> String {
+    let visible = text.chars().filter(|character| !character.is_control());
+    visible.take(SHOWN).collect()
+}
+
 fn told(description: &str) -> String {
     if description.is_empty() {
         String::new()

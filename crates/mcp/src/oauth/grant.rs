@@ -7,12 +7,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::discovery::Discovered;
-use super::error::OAuthError;
+use super::error::{OAuthError, words};
 use super::http::{Answer, Call, Http};
 use super::store::{Client, Tokens, now};
-
-/// Characters of a refusal that are shown.
-const SHOWN: usize = 300;
 
 /// How a program proves who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,9 +162,8 @@ fn plain(text: &str) -> String {
 
 /// What a server that refuses says of it (RFC 6749 §5.2).
 pub(super) fn refusal(answer: &Answer) -> OAuthError {
-    let cut = |text: &str| text.chars().take(SHOWN).collect::<String>();
     let object = answer.object();
-    let text = |name: &str| object.as_ref()?[name].as_str().map(cut);
+    let text = |name: &str| object.as_ref()?[name].as_str().map(words);
     match text("error") {
         Some(code) => OAuthError::Refused {
             code,
@@ -179,7 +175,7 @@ pub(super) fn refusal(answer: &Answer) -> OAuthError {
             let told = if body.is_empty() || body.starts_with('<') {
                 answer.status.to_string()
             } else {
-                format!("{}: {}", answer.status, cut(body))
+                format!("{}: {}", answer.status, words(body))
             };
             answer.unexpected(told)
         }

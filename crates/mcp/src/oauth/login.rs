@@ -12,7 +12,7 @@ use url::Url;
 use super::callback::{Brought, Expected};
 use super::challenge::Demand;
 use super::discovery::{Discovered, Discovery, OFFLINE};
-use super::error::OAuthError;
+use super::error::{OAuthError, words};
 use super::grant::{self, Grant};
 use super::http::{configured, is_here};
 use super::pkce::{self, Verifier};
@@ -220,7 +220,12 @@ impl OAuth {
             let url = Url::parse(redirect).map_err(|_| {
                 OAuthError::Incompatible(format!("oauth.redirectUri {redirect:?} is no address"))
             })?;
-            let port = url.port_or_known_default().unwrap_or(80);
+            let Some(port) = url
+                .port_or_known_default()
+                .filter(|_| matches!(url.scheme(), "http" | "https"))
+            else {
+                return Ok((redirect.clone(), WayBack::None(None)));
+            };
             let expected = callbacks.expect(port, url.path(), state).await;
             let way_back = match expected {
                 Ok(expected) => WayBack::Here(expected),
@@ -368,7 +373,7 @@ impl Pending {
             return Ok(());
         }
         Err(OAuthError::IssuerMismatch {
-            issuer: issuer.unwrap_or("nobody").chars().take(200).collect(),
+            issuer: words(issuer.unwrap_or("nobody")),
             expected: expected.unwrap_or_default().to_owned(),
         })
     }

@@ -84,6 +84,9 @@ pub(super) async fn register(
     let Some(Ok(registered)) = value.map(Registered::deserialize) else {
         return Err(answer.unexpected("without a client id"));
     };
+    if registered.client_id.is_empty() || registered.client_id.chars().any(char::is_control) {
+        return Err(answer.unexpected("with a client id that is none"));
+    }
     Ok(Client {
         id: registered.client_id,
         secret: registered.client_secret.map(Into::into),

@@ -10,6 +10,7 @@ use opencode_config::lock::{self, Lock};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::error::OAuthError;
@@ -224,8 +225,10 @@ impl Store {
 
     /// Waits until no other program renews the token of this server.
     pub(super) async fn hold_renewal(&self, name: &str) -> Result<Lock, OAuthError> {
-        self.hold(&format!("mcp-auth-{}", hex::encode(name)), RENEWING)
-            .await
+        // Names may be longer than those of files, and differ in what files cannot be called.
+        let digest = hex::encode(Sha256::digest(name));
+        let short = digest.get(..16).unwrap_or_default();
+        self.hold(&format!("mcp-auth-{short}"), RENEWING).await
     }
 
     async fn hold(&self, name: &str, limit: Duration) -> Result<Lock, OAuthError> {

@@ -510,6 +510,7 @@ async fn answers_that_are_none_are_errors() {
     for (path, status, body) in [
         ("/register", 201, "nonsense"),
         ("/register", 201, "{}"),
+        ("/register", 201, r#"{"client_id":"\u001b[2J"}"#),
         (
             "/register",
             400,

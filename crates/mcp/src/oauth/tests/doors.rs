@@ -87,7 +87,7 @@ async fn logins_share_a_door() {
     let (two, second) = pending(&world, &server, "two").await;
     assert_eq!(redirect(&one), redirect(&two));
     let denied = format!(
-        "{}?state={}&error=access_denied&error_description=No%20%3Cb%3E",
+        "{}?state={}&error=access_denied&error_description=No%20%3Cb%3E%1B%07",
         redirect(&one),
         one.state
     );
@@ -256,4 +256,40 @@ async fn what_goes_on_ends_with_the_program() {
     let (_, login) = pending(&world, &server, "t").await;
     within(world.oauth.shutdown()).await;
     assert_eq!(within(login.end()).await, Err(OAuthError::Cancelled));
+}
+
+#[tokio::test]
+async fn browsers_may_come_back_to_another_program() {
+    let (world, server) = (World::new(), Server::start(Script::default()).await);
+    let mut remote = remote(&server);
+    remote.oauth = settings(OAuthSettings {
+        redirect_uri: Some("my-app://back".to_owned()),
+        ..OAuthSettings::default()
+    });
+    let begun = world.oauth.begin("t", &remote).await.unwrap();
+    assert_eq!(redirect(&begun), "my-app://back");
+    let (_, next, _) = open(&begun.url).await;
+    let back = next.unwrap();
+    assert!(back.starts_with("my-app://back?"), "{back}");
+    let code = query(&back)["code"].clone();
+    within(world.oauth.finish("t", &code)).await.unwrap();
+    // A server whose name is no name of a file has a login like any other.
+    let long = "n/".repeat(300);
+    let begun = world.oauth.begin(&long, &remote).await.unwrap();
+    let (_, next, _) = open(&begun.url).await;
+    let code = query(&next.unwrap())["code"].clone();
+    within(world.oauth.finish(&long, &code)).await.unwrap();
+    server.revoke();
+    let challenge = Challenge {
+        status: 401,
+        header: None,
+        token: world
+            .oauth
+            .entry(&long, &remote)
+            .unwrap()
+            .tokens
+            .map(|tokens| tokens.access),
+    };
+    let authorizer = world.oauth.of(&long, &remote).unwrap();
+    within(authorizer.refused(challenge)).await.unwrap();
 }
