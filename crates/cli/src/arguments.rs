@@ -13,9 +13,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use self::config::{Config, ConfigAction, ConfigPlace, Notation};
-pub(crate) use self::debug::{Debug, DebugAgent, DebugFile, DebugRg, DebugSnapshot};
-pub(crate) use self::mcp::{Mcp, McpAuthAction};
 pub(crate) use self::debug::{Debug, DebugAgent, DebugFile, DebugLsp, DebugRg, DebugSnapshot};
+pub(crate) use self::mcp::{Mcp, McpAuthAction};
 pub(crate) use self::permission::{Permission, PermissionExplain};
 use crate::remote::Access;
 

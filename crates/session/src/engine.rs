@@ -295,9 +295,11 @@ impl Engine {
             locations.kept.remove(&location.directory);
         }
         location.jobs.close();
-        futures_util::future::join(location.close_terminals(), location.close_servers()).await;
-        location.close_terminals().await;
-        location.languages.close().await;
+        tokio::join!(
+            location.close_terminals(),
+            location.close_servers(),
+            location.languages.close()
+        );
         let directory = location.directory.to_string_lossy().into_owned();
         Ok(location
             .store
@@ -381,12 +383,10 @@ impl Engine {
         let rest = async {
             let terminals = opened.iter().map(|location| location.close_terminals());
             let servers = opened.iter().map(|location| location.close_servers());
-            tokio::join!(
-                join_all(terminals),
-                join_all(servers),
             let languages = opened.iter().map(|location| location.languages.close());
             tokio::join!(
                 join_all(terminals),
+                join_all(servers),
                 join_all(languages),
                 self.inner.oauth.shutdown(),
                 self.inner.delegations.close(),

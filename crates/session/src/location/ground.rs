@@ -10,7 +10,6 @@ use opencode_catalog::public::Public;
 use opencode_config::environment::variable;
 use opencode_config::{Environment, Paths, Place};
 use opencode_lsp::Packages;
-use opencode_mcp::{NoAuthorizers, Servers};
 use opencode_mcp::Servers;
 use opencode_mcp::oauth::OAuth;
 use opencode_permission::{Permissions, Questions};
