@@ -189,22 +189,32 @@ impl Agent {
         directory: &str,
         choice: Choice,
     ) -> Result<Arc<Known>, Failure> {
-        self.hear(directory).await?;
-        if let Some(known) = self.find(&id).filter(|known| known.directory == directory) {
+        let reused = self.find(&id).filter(|known| known.directory == directory);
+        let known = if let Some(known) = reused {
             // A turn that goes on is not disturbed by a client that opens it again.
             known.choose(choice);
-            return Ok(known);
+            known
+        } else {
+            let (asks, requests) = mpsc::channel(ASKS_BOUND);
+            let client = self.client(directory);
+            let known = Arc::new(Known::new(id, directory.to_owned(), client, choice, asks));
+            let before = self.inner().sessions.insert(known.id.clone(), Arc::clone(&known));
+            if let Some(before) = before {
+                before.closed.cancel();
+            }
+            let asking = permission::answer_all(Arc::clone(self), Arc::clone(&known), requests);
+            self.listening.spawn(asking);
+            known
+        };
+        // Only now: the last session of a folder that is closed meanwhile takes the folder with it.
+        match self.hear(directory).await {
+            Ok(_) => Ok(known),
+            Err(failure) => {
+                self.leave(&known.id).await;
+                known.closed.cancel();
+                Err(failure)
+            }
         }
-        let (asks, requests) = mpsc::channel(ASKS_BOUND);
-        let client = self.client(directory);
-        let known = Arc::new(Known::new(id, directory.to_owned(), client, choice, asks));
-        let before = self.inner().sessions.insert(known.id.clone(), Arc::clone(&known));
-        if let Some(before) = before {
-            before.closed.cancel();
-        }
-        let asking = permission::answer_all(Arc::clone(self), Arc::clone(&known), requests);
-        self.listening.spawn(asking);
-        Ok(known)
     }
 
     /// Forgets a session, and with the last one of a folder the folder.

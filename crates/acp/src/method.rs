@@ -11,7 +11,7 @@ use agent_client_protocol_schema::v1::{
 };
 use opencode_client::{Client, NewSession};
 use opencode_schema::time::{Millis, iso};
-use opencode_schema::{MessageWithParts, Session, SessionId};
+use opencode_schema::{Session, SessionId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -352,25 +352,25 @@ async fn take_up(
         Replay::All => None,
         Replay::Newest | Replay::Nothing => Some(replay::NEWEST),
     };
-    let messages = replay::messages(client, &session.id, newest).await?;
-    let choice = offer.of_session(session, &messages);
-    let known = agent.enter(session.id.clone(), directory, choice).await?;
-    let is_busy = client.statuses().await?.contains_key(&session.id);
-    known.hear(is_busy);
-    if !matches!(replay, Replay::Nothing) {
-        tell_again(agent, &known, &messages).await;
-    }
-    opened(&known, offer, is_new).await
-}
-
-async fn tell_again(agent: &Agent, known: &Known, messages: &[MessageWithParts]) {
-    // What happens meanwhile waits, and follows.
-    let mut transcript = known.transcript.lock().await;
-    for message in messages {
-        for update in replay::updates(message, &known.directory, &mut transcript) {
-            agent.update(&known.id, update).await;
+    let known = agent.enter(session.id.clone(), directory, offer.usual()).await?;
+    {
+        // What happens from now on waits, and follows.
+        let mut transcript = known.transcript.lock().await;
+        let (messages, statuses) =
+            tokio::try_join!(replay::messages(client, &session.id, newest), client.statuses())?;
+        known.choose(offer.of_session(session, &messages));
+        known.hear(statuses.contains_key(&session.id));
+        let told = match replay {
+            Replay::Nothing => &[],
+            Replay::Newest | Replay::All => &messages[..],
+        };
+        for message in told {
+            for update in replay::updates(message, &known.directory, &mut transcript) {
+                agent.update(&known.id, update).await;
+            }
         }
     }
+    opened(&known, offer, is_new).await
 }
 
 /// The answer to a client that has opened a session.
