@@ -56,9 +56,17 @@ pub(crate) fn updates(message: &MessageWithParts, cwd: &str, told: &mut Transcri
     let mut updates = Vec::new();
     for part in &message.parts {
         match &part.body {
-            PartBody::Text(text) if !text.text.is_empty() => updates.push(words(kind, id, text)),
-            PartBody::Reasoning(thought) if !thought.text.is_empty() => {
-                updates.push(chunk("agent_thought_chunk", part.id.as_str(), &thought.text));
+            PartBody::Text(text) => {
+                let said = told.told(&part.id, &text.text);
+                if !said.is_empty() {
+                    updates.push(words(kind, id, text, said));
+                }
+            }
+            PartBody::Reasoning(thought) => {
+                let thought = told.told(&part.id, &thought.text);
+                if !thought.is_empty() {
+                    updates.push(chunk("agent_thought_chunk", part.id.as_str(), thought));
+                }
             }
             PartBody::File(file) => updates.extend(attached(kind, id, file, cwd)),
             PartBody::Tool(call) => {
@@ -78,8 +86,8 @@ pub(crate) fn updates(message: &MessageWithParts, cwd: &str, told: &mut Transcri
 }
 
 /// What somebody said, and for whom it is when that is not everybody.
-fn words(kind: &str, message: &str, text: &TextPart) -> Value {
-    let mut update = chunk(kind, message, &text.text);
+fn words(kind: &str, message: &str, text: &TextPart, said: &str) -> Value {
+    let mut update = chunk(kind, message, said);
     let audience = match (text.synthetic, text.ignored) {
         (Some(true), _) => Some("assistant"),
         (_, Some(true)) => Some("user"),

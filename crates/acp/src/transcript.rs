@@ -116,6 +116,12 @@ impl Transcript {
         updates
     }
 
+    /// What has been told of a text that is not at its end: the store has it only then.
+    pub(crate) fn told<'a>(&'a self, part: &PartId, stored: &'a str) -> &'a str {
+        let told = self.texts.get(part).map(|told| told.text.as_str());
+        told.filter(|told| told.len() > stored.len()).unwrap_or(stored)
+    }
+
     /// What is told of a call that was told of before nobody listened, for a client that reads it anew.
     pub(crate) fn known(&mut self, part: &Part, cwd: &str) {
         self.answers.insert(part.message_id.clone());

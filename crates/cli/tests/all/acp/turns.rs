@@ -62,6 +62,26 @@ async fn text_comes_while_it_is_written() {
 }
 
 #[tokio::test]
+async fn a_session_can_be_opened_again_while_it_works() {
+    let (step, gate) = Step::text("first half, second half").held();
+    let (home, _model, mut client) = connected([step], json!({})).await;
+    let session = client.open(&home).await;
+    let prompt = json!({ "sessionId": session, "prompt": text("go") });
+    let id = client.send("session/prompt", prompt).await;
+    client
+        .wait_for(|message| message["params"]["update"]["sessionUpdate"] == "agent_message_chunk")
+        .await;
+    client.told.clear();
+    let params = json!({ "sessionId": session, "cwd": home.project(), "mcpServers": [] });
+    client.call("session/load", params).await;
+    gate.open();
+    assert_eq!(client.wait(id).await["result"]["stopReason"], "end_turn");
+    let updates = client.updates(&session);
+    assert_eq!(said(&updates, "user_message_chunk"), "go");
+    assert_eq!(said(&updates, "agent_message_chunk"), "first half, second half");
+}
+
+#[tokio::test]
 async fn every_kind_of_call_is_told() {
     let home = home();
     let project = home.project().display().to_string();
