@@ -1,7 +1,9 @@
 //! `opencode mcp` (reference `cli.md` §7): servers that lend tools.
 
+mod add;
 mod auth;
 mod debug;
+mod list;
 
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use crate::failure::Failure;
 
 pub(crate) async fn run(context: &Context, command: Mcp) -> Result<(), Failure> {
     match command {
+        Mcp::List => list::run(context).await,
+        Mcp::Add(arguments) => add::run(context, arguments).await,
         Mcp::Auth(arguments) => match arguments.action {
             Some(McpAuthAction::List) => auth::list(context).await,
             None => auth::run(context, arguments.name).await,

@@ -250,9 +250,9 @@ impl Servers {
         let unread: Vec<(String, Arc<ServerConfig>)> = {
             let state = self.inner.state();
             if state.is_started {
-                let wakes = state.servers.values().filter(|server| server.is_awaited());
                 if at_once {
-                    wakes.for_each(|server| server.wake.notify_one());
+                    let awaited = state.servers.values().filter(|server| server.is_awaited());
+                    awaited.for_each(|server| server.wake.notify_one());
                 }
                 return;
             }

@@ -183,6 +183,9 @@ impl From<opencode_session::Error> for ApiError {
                     body: json!({ "_tag": "InternalServerError" }),
                 }
             }
+            Error::McpPrompt { .. } => {
+                Self::tagged(StatusCode::BAD_GATEWAY, "McpPromptError", error.to_string())
+            }
             Error::Files(_) | Error::Describe(_) | Error::Broken(_) => Self::unexpected(&error),
             Error::Terminal(opencode_process::terminal::Error::TooMany) => {
                 Self::tagged(StatusCode::TOO_MANY_REQUESTS, "RateLimitError", error.to_string())

@@ -8,8 +8,9 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use crate::error::tagged::tagged;
 use crate::listen::App;
 use crate::routes::{
-    api, config, control, copy, experimental, file, find, global, instance, lists, login, mcp_login, message,
-    page, permission, project, provider, pty, question, session, sync, tui, vcs, workspace, worktree,
+    api, config, control, copy, experimental, file, find, global, instance, lists, login, mcp, mcp_login,
+    message, page, permission, project, provider, pty, question, session, sync, tui, vcs, workspace,
+    worktree,
 };
 use crate::{compat, doc, error, events};
 
@@ -187,14 +188,17 @@ pub(crate) fn all() -> Vec<Operation> {
         post "/provider/{providerID}/oauth/callback" "provider.oauth.callback" login::complete;
         get "/lsp" "lsp.status" lists::language_servers;
         get "/formatter" "formatter.status" lists::formatters;
-        get "/mcp" "mcp.status" lists::mcp;
+        get "/mcp" "mcp.status" mcp::statuses;
+        post "/mcp" "mcp.add" mcp::add;
+        post "/mcp/{name}/connect" "mcp.connect" mcp::connect;
+        post "/mcp/{name}/disconnect" "mcp.disconnect" mcp::disconnect;
         post "/mcp/{name}/auth" "mcp.auth.start" mcp_login::start;
         delete "/mcp/{name}/auth" "mcp.auth.remove" mcp_login::remove;
         post "/mcp/{name}/auth/callback" "mcp.auth.callback" mcp_login::callback;
         post "/mcp/{name}/auth/authenticate" "mcp.auth.authenticate" mcp_login::authenticate;
         get "/experimental/tool" "tool.list" lists::tools;
         get "/experimental/tool/ids" "tool.ids" lists::tool_ids;
-        get "/experimental/resource" "experimental.resource.list" lists::resources;
+        get "/experimental/resource" "experimental.resource.list" mcp::resources;
         get "/experimental/capabilities" "experimental.capabilities.get" lists::capabilities;
         get "/experimental/console" "experimental.console.get" lists::console;
         get "/experimental/console/orgs" "experimental.console.listOrgs" lists::console_organisations;

@@ -11,6 +11,7 @@ pub(crate) mod global;
 pub(crate) mod instance;
 pub(crate) mod lists;
 pub(crate) mod login;
+pub(crate) mod mcp;
 pub(crate) mod mcp_login;
 pub(crate) mod message;
 pub(crate) mod page;

@@ -13,6 +13,7 @@ use opencode_project::search::open_regular;
 use opencode_schema::part::{FilePart, FileSource};
 use opencode_schema::{EventBody, MessageError, PartBody, PartId, SessionId};
 use opencode_tool::contract::Attachment;
+use opencode_tool::mcp::{self, Described};
 use opencode_tool::{Output, read};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -48,7 +49,7 @@ pub(crate) async fn resolve(
     let limits = image::Limits::of(&location.config);
     for (_, body) in &mut resolved {
         let PartBody::File(file) = body else { continue };
-        if !image::is_picture(&file.mime) || is_resource(file) {
+        if !image::is_picture(&file.mime) {
             continue;
         }
         let (mime, url) = (file.mime.clone(), std::mem::take(&mut file.url));
@@ -65,8 +66,8 @@ async fn materialised(
     id: Option<PartId>,
     mut file: FilePart,
 ) -> Result<Resolved, Error> {
-    if is_resource(&file) {
-        return Ok(vec![(id, PartBody::File(file))]);
+    if let Some(FileSource::Resource { client_name, uri, .. }) = &file.source {
+        return Ok(resource(location, &file, client_name, uri).await);
     }
     let scheme = Url::parse(&file.url).ok().map(|url| url.scheme().to_owned());
     if matches!(scheme.as_deref(), Some("http" | "https")) {
@@ -124,8 +125,26 @@ async fn materialised(
     })
 }
 
-fn is_resource(file: &FilePart) -> bool {
-    matches!(file.source, Some(FileSource::Resource { .. }))
+/// What a resource of an MCP server holds, in words and files.
+async fn resource(location: &Arc<Location>, file: &FilePart, server: &str, uri: &str) -> Resolved {
+    let name = file.filename.as_deref().unwrap_or(uri);
+    let mut resolved = vec![(None, synthetic(format!("Reading MCP resource: {name} ({uri})")))];
+    let read = location.mcp.read(server, uri).await;
+    let contents = read.unwrap_or_else(|error| {
+        let failed = format!("Failed to read MCP resource {name}: {error}");
+        resolved.push((None, synthetic(failed)));
+        Vec::new()
+    });
+    for content in contents {
+        match mcp::described(content) {
+            Described::Text(text) | Described::Omitted(text) => resolved.push((None, synthetic(text))),
+            Described::Attached(note, attachment) => {
+                resolved.push((None, synthetic(note)));
+                resolved.push((None, PartBody::File(attached(attachment))));
+            }
+        }
+    }
+    resolved
 }
 
 /// Why a file cannot be attached; addresses may hold what is not for everybody, or megabytes.

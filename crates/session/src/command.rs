@@ -80,7 +80,7 @@ impl Engine {
 /// The prompt that a command becomes.
 async fn prepare(engine: &Engine, location: &Arc<Location>, call: &CommandCall) -> Result<Prompt, Error> {
     let session = engine.session(&call.session_id).await?;
-    let command = location.command(&call.command)?;
+    let command = &location.current_command(&call.command).await?;
     let chosen = command.agent.as_deref().or(call.agent.as_deref());
     let agent = match chosen {
         Some(name) => location.agent(name)?,

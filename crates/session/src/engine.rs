@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use opencode_catalog::public::{self, Public};
 use opencode_config::{Environment, Paths};
 use opencode_llm::{Client, ClientOptions};
-use opencode_mcp::oauth::OAuth;
+use opencode_mcp::oauth::{self, OAuth};
 use opencode_schema::EventBody;
 use opencode_schema::event::Origin;
 use opencode_store::{Store, Subscription};
@@ -77,8 +77,8 @@ pub(crate) struct Inner {
     pub(crate) checkouts: tokio::sync::Semaphore,
     /// The public catalogue of models, which all locations share.
     pub(crate) public: Arc<Public>,
-    /// The logins at MCP servers, which all locations share.
-    oauth: OAuth,
+    /// Logins at MCP servers.
+    pub(crate) mcp_logins: OAuth,
     locations: Mutex<Locations>,
     /// Told when a location is opened.
     pub(crate) opened: Notify,
@@ -161,14 +161,11 @@ impl Engine {
             ..ClientOptions::default()
         });
         let public = Public::new(&options.paths, &options.environment, options.version);
+        let (paths, environment) = (options.paths.clone(), options.environment.clone());
+        let mcp_logins = OAuth::new(paths, environment, oauth::Options::default());
         let inner = Inner {
             owner: Owner::new(),
             public: Arc::new(public),
-            oauth: OAuth::new(
-                options.paths.clone(),
-                options.environment.clone(),
-                opencode_mcp::oauth::Options::default(),
-            ),
             options,
             store,
             client,
@@ -181,6 +178,7 @@ impl Engine {
             kept: KeptWords::default(),
             worktrees: tokio::sync::Mutex::default(),
             checkouts: tokio::sync::Semaphore::new(CHECKOUTS),
+            mcp_logins,
             locations: Mutex::default(),
             opened: Notify::new(),
         };
@@ -238,8 +236,8 @@ impl Engine {
                     paths: inner.options.paths.clone(),
                     environment: inner.options.environment.clone(),
                     public: Arc::clone(&inner.public),
+                    logins: inner.mcp_logins.clone(),
                     version: inner.options.version,
-                    oauth: inner.oauth.clone(),
                 };
                 let location = Location::open(directory, &inner.store, surroundings).await?;
                 housekeeping::begin(self, &location);
@@ -388,7 +386,7 @@ impl Engine {
                 join_all(terminals),
                 join_all(servers),
                 join_all(languages),
-                self.inner.oauth.shutdown(),
+                self.inner.mcp_logins.shutdown(),
                 self.inner.delegations.close(),
                 self.inner.coordinator.stop_all()
             );

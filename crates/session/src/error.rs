@@ -76,6 +76,14 @@ pub enum Error {
     /// Something broke down, which is a bug.
     #[error("the work broke down: {0}")]
     Broken(String),
+    /// A prompt of an MCP server could not be had.
+    #[error("The command \"{name}\" of an MCP server failed: {reason}")]
+    McpPrompt {
+        /// The command.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// A terminal cannot be opened.
     #[error(transparent)]
     Terminal(#[from] opencode_process::terminal::Error),

@@ -2,12 +2,14 @@
 //! (reference `integrations.md` §A).
 
 mod login;
+mod prompts;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use opencode_config::environment::variable;
-use opencode_mcp::{Authorizers, Notice, Servers, Settings};
+use opencode_mcp::oauth::{self, OAuth};
+use opencode_mcp::{Notice, Servers, Settings};
 use opencode_schema::EventBody;
 use opencode_schema::config::Config;
 use opencode_schema::event::ToastVariant;
@@ -17,7 +19,6 @@ use opencode_store::Store;
 use opencode_tool::registry::Registry;
 
 pub use login::ServerLoginError;
-pub(crate) use login::logins;
 
 use crate::Location;
 use crate::location::{Ground, Surroundings};
@@ -33,15 +34,25 @@ pub(crate) fn servers(
     surroundings: &Surroundings,
     directory: &std::path::Path,
     store: &Store,
-    authorizers: Arc<dyn Authorizers>,
+    logins: &OAuth,
 ) -> Servers {
     let store = store.clone();
     Servers::new(Settings {
         directory: directory.to_owned(),
         version: surroundings.version,
         cache: Some(surroundings.paths.cache.join("mcp")),
-        authorizers,
+        authorizers: Arc::new(logins.clone()),
         listener: Box::new(move |notice| tell(&store, notice)),
+    })
+}
+
+/// The logins of the program, which tell the listeners of a place.
+pub(crate) fn logins(logins: &OAuth, store: &Store) -> OAuth {
+    let store = store.clone();
+    logins.telling(move |notice| match notice {
+        oauth::Notice::BrowserFailed { name, url } => {
+            store.announce_now(EventBody::McpBrowserOpenFailed { mcp_name: name, url });
+        }
     })
 }
 

@@ -5,6 +5,11 @@ use clap::{Args, Subcommand};
 /// `opencode mcp`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Mcp {
+    /// List the servers and whether they can be had
+    #[command(visible_alias = "ls")]
+    List,
+    /// Write a server into the configuration
+    Add(McpAdd),
     /// Log in at a server
     Auth(McpAuth),
     /// Forget the login at a server
@@ -17,6 +22,25 @@ pub(crate) enum Mcp {
         /// Name of the server
         name: String,
     },
+}
+
+/// `opencode mcp add`
+#[derive(Debug, Args)]
+pub(crate) struct McpAdd {
+    /// Name of the server; without it you are asked for everything
+    pub(crate) name: Option<String>,
+    /// Address of a server elsewhere
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Header of every request to it
+    #[arg(long = "header", value_name = "KEY=VALUE")]
+    pub(crate) headers: Vec<String>,
+    /// Variable of the program of a server here
+    #[arg(long = "env", value_name = "KEY=VALUE")]
+    pub(crate) environment: Vec<String>,
+    /// Program of a server here, and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 /// `opencode mcp auth`

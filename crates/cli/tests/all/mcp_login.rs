@@ -117,7 +117,10 @@ async fn clients_log_in_in_their_own_way() {
 async fn a_login_of_another_program_counts_in_sessions_that_run() {
     let (home, model) = with_model([Step::text("First."), Step::text("Second.")]).await;
     let (home, at) = (without_browser(home), Server::start(Script::default()).await);
-    home.configure(&model.url(), json!({ "mcp": { "t": remote(&at) } }));
+    home.configure(
+        &model.url(),
+        json!({ "mcp": { "t": remote(&at), "u": remote(&at) } }),
+    );
     let server = home.serve().await;
     let session = new_session(&server).await;
     let say = async |text: &str| {
@@ -127,12 +130,20 @@ async fn a_login_of_another_program_counts_in_sessions_that_run() {
             .await;
         assert_eq!(answer.status, 200);
     };
+    let log_in = async |name: &str| {
+        let mut login = home.start(["mcp", "auth", name]);
+        let page = login.line_with("/authorize").await;
+        browse(page.trim_start_matches("●  ")).await;
+        login.finish().await.success();
+    };
     say("one").await;
-    let mut login = home.start(["mcp", "auth", "t"]);
-    let page = login.line_with("/authorize").await;
-    browse(page.trim_start_matches("●  ")).await;
-    login.finish().await.success();
+    log_in("t").await;
     say("two").await;
+    // Lists show it at once.
+    log_in("u").await;
+    let shown = server.send("GET", "/mcp", None).await.json();
+    let connected = json!({ "status": "connected" });
+    assert_eq!(shown, json!({ "t": connected, "u": connected }));
     let turns = model.requests();
     assert_eq!(turns.len(), 2);
     let looks = [0, 1].map(|turn| turns[turn].tools().contains(&"t_look".to_owned()));

@@ -38,7 +38,7 @@ pub(crate) async fn commands(At(location): At) -> Json<Value> {
         }
         row
     };
-    Json(location.commands.values().map(row).collect())
+    Json(location.current_commands().await.values().map(row).collect())
 }
 
 pub(crate) async fn skills(At(location): At) -> Json<Value> {

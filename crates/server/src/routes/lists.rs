@@ -54,28 +54,6 @@ pub(crate) async fn formatters(At(location): At) -> Json<Value> {
     Json(json!(location.formatters().await))
 }
 
-/// MCP servers of the configuration, and that this version does not talk to them.
-pub(crate) async fn mcp(At(location): At) -> Json<Value> {
-    let servers = location.effective_config["mcp"].as_object();
-    let status = |config: &Value| {
-        if config["enabled"] == false {
-            json!({ "status": "disabled" })
-        } else {
-            json!({ "status": "failed", "error": "This version does not connect to MCP servers" })
-        }
-    };
-    let rows = servers.into_iter().flatten();
-    Json(
-        rows.map(|(name, config)| (name.clone(), status(config)))
-            .collect(),
-    )
-}
-
-/// Resources of connected MCP servers, of which there are none.
-pub(crate) async fn resources(At(_): At) -> Json<Value> {
-    Json(json!({}))
-}
-
 /// What only some builds and settings can do.
 pub(crate) async fn capabilities(State(app): State<App>, At(_): At) -> Json<Value> {
     Json(json!({ "backgroundSubagents": app.engine.has_background() }))

@@ -34,9 +34,9 @@ pub(crate) struct Surroundings {
     pub(crate) environment: Environment,
     /// The public catalogue of models.
     pub(crate) public: Arc<Public>,
+    /// Logins at MCP servers.
+    pub(crate) logins: OAuth,
     pub(crate) version: &'static str,
-    /// The logins at MCP servers.
-    pub(crate) oauth: OAuth,
 }
 
 /// What stays of a location while its configuration changes. Each view of it ([`Location`]) leads here.
@@ -65,9 +65,9 @@ pub struct Ground {
     pub jobs: Arc<Jobs>,
     /// Its MCP servers.
     pub mcp: Servers,
-    /// The logins at them.
-    pub logins: OAuth,
-    /// The logins that they were last connected with again, by name.
+    /// Logins there.
+    pub mcp_logins: OAuth,
+    /// The logins that servers were last connected with again, by name.
     tried_logins: Mutex<HashMap<String, u64>>,
     /// Their tools.
     pub(crate) server_tools: Toolbox,
@@ -117,8 +117,8 @@ impl Ground {
         });
         register_project(&store, &identity, directory).await?;
         let remote = remote::refresh(&surroundings.paths, &surroundings.environment, Wait::Little).await?;
-        let logins = mcp::logins(&surroundings.oauth, &store);
-        let mcp = mcp::servers(&surroundings, directory, &store, Arc::new(logins.clone()));
+        let mcp_logins = mcp::logins(&surroundings.logins, &store);
+        let mcp = mcp::servers(&surroundings, directory, &store, &mcp_logins);
         Ok(Self {
             directory: directory.to_owned(),
             is_git: identity.git.is_some(),
@@ -137,7 +137,7 @@ impl Ground {
             jobs: Arc::default(),
             server_tools: Toolbox::new(mcp.clone()),
             mcp,
-            logins,
+            mcp_logins,
             tried_logins: Mutex::default(),
             warnings: identity
                 .warning

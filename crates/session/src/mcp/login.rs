@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use opencode_mcp::oauth::{AuthStatus, Begun, Notice, OAuth, OAuthError};
-use opencode_schema::EventBody;
+use opencode_mcp::oauth::{AuthStatus, Begun, OAuthError};
 use opencode_schema::mcp::{Remote, ServerConfig, Status};
-use opencode_store::Store;
 
 use crate::location::Ground;
 
@@ -27,14 +25,6 @@ pub enum ServerLoginError {
     Server(#[from] opencode_mcp::Error),
 }
 
-/// The logins of the program, as a location has them: its listeners hear of them.
-pub(crate) fn logins(oauth: &OAuth, store: &Store) -> OAuth {
-    let store = store.clone();
-    oauth.telling(move |Notice::BrowserFailed { name, url }| {
-        store.announce_now(EventBody::McpBrowserOpenFailed { mcp_name: name, url });
-    })
-}
-
 impl Ground {
     /// Begins a login at a server: says which page is to be opened, and whose answer is waited for.
     ///
@@ -42,7 +32,7 @@ impl Ground {
     /// There is no such server, it wants no login, or nobody can be found who gives tokens for it.
     pub async fn begin_server_login(&self, name: &str) -> Result<Begun, ServerLoginError> {
         let remote = self.server_with_login(name)?;
-        Ok(self.logins.begin(name, &remote).await?)
+        Ok(self.mcp_logins.begin(name, &remote).await?)
     }
 
     /// Ends a login with a code that somebody brings, and connects the server.
@@ -51,7 +41,7 @@ impl Ground {
     /// There is no such server, or no login was begun there.
     pub async fn finish_server_login(&self, name: &str, code: &str) -> Result<Status, ServerLoginError> {
         self.server_with_login(name)?;
-        match self.logins.finish(name, code).await {
+        match self.mcp_logins.finish(name, code).await {
             Err(error @ OAuthError::NotBegun { .. }) => Err(error.into()),
             ended => self.after_login(name, ended).await,
         }
@@ -63,7 +53,7 @@ impl Ground {
     /// There is no such server, or it wants no login.
     pub async fn log_in_at_server(&self, name: &str) -> Result<Status, ServerLoginError> {
         let remote = self.server_with_login(name)?;
-        let ended = Box::pin(self.logins.authenticate(name, &remote, |_| {})).await;
+        let ended = Box::pin(self.mcp_logins.authenticate(name, &remote, |_| {})).await;
         self.after_login(name, ended).await
     }
 
@@ -73,7 +63,7 @@ impl Ground {
     /// There is no such server, or the file of logins cannot be written.
     pub async fn log_out_from_server(&self, name: &str) -> Result<(), ServerLoginError> {
         self.server_config(name)?;
-        Ok(self.logins.remove(name).await?)
+        Ok(self.mcp_logins.remove(name).await?)
     }
 
     /// Connects the servers at which somebody has logged in since they asked for it, whichever program he did it
@@ -84,10 +74,10 @@ impl Ground {
             let (Status::NeedsAuth, ServerConfig::Remote(remote)) = (status, &*config) else {
                 continue;
             };
-            if self.logins.status(&name, remote) != AuthStatus::Authenticated {
+            if self.mcp_logins.status(&name, remote) != AuthStatus::Authenticated {
                 continue;
             }
-            if let Some(login) = self.logins.fingerprint(&name, remote)
+            if let Some(login) = self.mcp_logins.fingerprint(&name, remote)
                 && self.tried_logins().insert(name.clone(), login) != Some(login)
             {
                 let mcp = self.mcp.clone();

@@ -8,7 +8,8 @@ use super::Located;
 use crate::extract::LocationAt;
 
 pub(crate) async fn list(LocationAt(location): LocationAt) -> Json<Located<Vec<CommandInfo>>> {
-    let commands = location.commands.values();
+    let all = location.current_commands().await;
+    let commands = all.values();
     let own = commands.filter(|command| command.source != Source::Skill);
     Located::new(&location, own.map(CommandInfo::from).collect())
 }
