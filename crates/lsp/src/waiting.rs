@@ -18,8 +18,10 @@ use crate::location;
 const PULL_LIMIT: Duration = Duration::from_secs(3);
 /// How long what is told must stay as it is.
 const SETTLE: Duration = Duration::from_millis(150);
-/// How long a server must be without work after it answered that there is nothing.
-const CALM: Duration = Duration::from_millis(400);
+/// How long a server must be without work after it answered that there is nothing; longer for a text that is new to
+/// it, because it may only begin to load a project.
+const CALM: Duration = Duration::from_millis(200);
+const FIRST_CALM: Duration = Duration::from_secs(1);
 
 /// How thoroughly a file is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +76,7 @@ impl Client {
             });
             let settled = push.map(|push| push.at + SETTLE);
             let has_nothing = pulled.is_some_and(|pulled| pulled.answered) && !self.shared.is_busy();
-            let calm = has_nothing.then(|| calm_since + CALM);
+            let calm = has_nothing.then(|| calm_since + if sent.version == 0 { FIRST_CALM } else { CALM });
             // A push says when the server is done, so it decides when there is one.
             let over = settled.or(calm);
             tokio::select! {

@@ -33,6 +33,9 @@ pub struct Status {
 #[derive(Debug)]
 pub struct Formatters {
     all: Vec<Formatter>,
+    /// Ends of names of files that language servers may format where no formatter is for them; nothing when they
+    /// may not, empty for all.
+    servers: Option<Vec<String>>,
     ground: Ground,
     /// What programs said when they were asked what they can.
     said: Mutex<HashMap<&'static str, bool>>,
@@ -84,6 +87,7 @@ impl Formatters {
     pub fn new(config: &Value, ground: Ground) -> Self {
         Self {
             all: configured(config),
+            servers: servers(config),
             ground,
             said: Mutex::default(),
         }
@@ -111,14 +115,35 @@ impl Formatters {
                 enabled: self.is_enabled(one).await,
             });
         }
+        if let Some(extensions) = &self.servers {
+            all.push(Status {
+                name: SERVERS.to_owned(),
+                extensions: extensions.clone(),
+                enabled: true,
+            });
+        }
         all
     }
 
     /// Whether any formatter is for files of this name.
     #[must_use]
     pub fn are_for(&self, path: &Path) -> bool {
-        self.all.iter().any(|one| one.is_for(path))
+        self.all.iter().any(|one| one.is_for(path)) || self.are_servers_for(path)
     }
+
+    /// Whether language servers may format a file.
+    fn are_servers_for(&self, path: &Path) -> bool {
+        let ends = self.servers.as_ref();
+        ends.is_some_and(|ends| ends.is_empty() || has_end(path, ends))
+    }
+}
+
+/// The entry of the configuration that lets language servers format (beyond the reference).
+const SERVERS: &str = "lsp";
+
+fn servers(config: &Value) -> Option<Vec<String>> {
+    let own: Own = serde_json::from_value(config.get(SERVERS)?.clone()).ok()?;
+    (!own.disabled && own.command.is_none()).then(|| own.extensions.unwrap_or_default())
 }
 
 fn configured(config: &Value) -> Vec<Formatter> {
@@ -153,7 +178,8 @@ fn configured(config: &Value) -> Vec<Formatter> {
         .filter(|name| BUILT_IN.iter().all(|one| one.name != **name))
     {
         let own = own(name);
-        if !own.disabled {
+        let is_of_servers = name == SERVERS && own.command.is_none();
+        if !own.disabled && !is_of_servers {
             all.push(Formatter {
                 name: name.clone(),
                 extensions: own.extensions.clone().unwrap_or_default(),
@@ -176,12 +202,16 @@ impl Own {
 
 impl Formatter {
     fn is_for(&self, path: &Path) -> bool {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // `a.html.erb` has the ends `.html.erb` and `.erb`; `.erb` alone is a name.
-        self.extensions
-            .iter()
-            .any(|end| end.starts_with('.') && name.len() > end.len() && name.ends_with(end.as_str()))
+        has_end(path, &self.extensions)
     }
+}
+
+/// Whether the name of a file ends in one of these. `a.html.erb` has the ends `.html.erb` and `.erb`; `.erb` alone is
+/// a name.
+fn has_end(path: &Path, ends: &[String]) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    ends.iter()
+        .any(|end| end.starts_with('.') && name.len() > end.len() && name.ends_with(end.as_str()))
 }
 
 #[cfg(test)]

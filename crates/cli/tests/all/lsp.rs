@@ -343,6 +343,41 @@ async fn a_server_that_hangs_does_not_hold_a_turn_up_for_long_and_is_off_by_defa
 }
 
 #[tokio::test]
+async fn a_change_of_the_configuration_tries_again_what_failed() {
+    let write = || Step::tool("write", json!({ "filePath": "a.own", "content": "BAD  \n" }));
+    let model = ScriptedModel::start([write(), Step::text("one"), write(), Step::text("two")]).await;
+    let home = with_server(&model, &LanguageServer::new().with("start", "exit"));
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    let path = format!("/session/{session}/message");
+    let go = json!({ "parts": [{ "type": "text", "text": "go" }] });
+    server.send("POST", &path, Some(go.clone())).await;
+    assert_eq!(lines(&server).await[0]["status"], "error");
+    // From now on it also formats.
+    home.configure(
+        &model.url(),
+        json!({
+            "lsp": { "own": LanguageServer::new().config() },
+            "formatter": { "lsp": { "extensions": [".own"] } },
+        }),
+    );
+    server.send("POST", &path, Some(go)).await;
+    assert_eq!(lines(&server).await[0]["status"], "connected");
+    let told = model.requests().last().unwrap().body.to_string();
+    assert!(told.contains("ERROR [1:1] BAD"), "{told}");
+    assert_eq!(
+        fs_err::read_to_string(home.project().join("a.own")).unwrap(),
+        "BAD\n"
+    );
+    let formatters = server.send("GET", "/formatter", None).await.json();
+    let last = formatters.as_array().unwrap().last().unwrap();
+    assert_eq!(
+        *last,
+        json!({ "name": "lsp", "extensions": [".own"], "enabled": true })
+    );
+}
+
+#[tokio::test]
 async fn debug_shows_what_servers_say() {
     let model = ScriptedModel::start([]).await;
     let home = with_server(&model, &LanguageServer::new());

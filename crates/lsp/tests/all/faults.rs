@@ -55,6 +55,34 @@ async fn a_program_that_is_not_here_is_no_error_of_the_user() {
 }
 
 #[tokio::test]
+async fn what_is_not_here_is_installed_unless_that_is_forbidden() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for may_install in [false, true] {
+        let bin = tempfile::tempdir().unwrap();
+        let npm = bin.path().join("npm");
+        let server = "mkdir -p node_modules/.bin; printf '#!/bin/sh\\nexit 7\\n' > node_modules/.bin/bash-language-server";
+        let text = format!("#!/bin/sh\n{server}; chmod +x node_modules/.bin/*\n");
+        fs_err::write(&npm, text).unwrap();
+        fs_err::set_permissions(&npm, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let project = Project::installing(&format!("{}:/usr/bin:/bin", bin.path().display()), may_install);
+        let path = project.write("a.sh", "");
+        project.languages.touch(&path, Mode::Document).await;
+        let installed = project
+            .path("../cache/packages/bash-language-server/node_modules")
+            .exists();
+        assert_eq!(installed, may_install);
+        let errors: Vec<_> = project
+            .languages
+            .status()
+            .into_iter()
+            .map(|one| one.error.unwrap())
+            .collect();
+        assert_eq!(errors.len(), usize::from(may_install));
+        assert!(errors.iter().all(|error| error.contains("code 7")), "{errors:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_says_nothing_holds_nobody_up_beyond_the_limit() {
     let project = Project::new(LanguageServer::new().with("push", false));
     let path = project.write("a.own", "BAD");

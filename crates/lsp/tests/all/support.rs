@@ -47,14 +47,20 @@ impl Project {
         Self::make(|_| json!(true), Limits::default(), &path)
     }
 
+    /// With the servers of the program, which may be installed.
+    pub(crate) fn installing(path: &str, may_install: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::with(folder, |_| json!(true), Limits::default(), path, may_install)
+    }
+
     /// The same folder with servers that are all to be started.
     pub(crate) fn anew(self, tools: &std::path::Path) -> Self {
         let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
-        Self::with(self.folder, |_| json!(true), Limits::default(), &path)
+        Self::with(self.folder, |_| json!(true), Limits::default(), &path, false)
     }
 
     fn make(config: impl FnOnce(&std::path::Path) -> Value, limits: Limits, path: &str) -> Self {
-        Self::with(tempfile::tempdir().unwrap(), config, limits, path)
+        Self::with(tempfile::tempdir().unwrap(), config, limits, path, false)
     }
 
     fn with(
@@ -62,6 +68,7 @@ impl Project {
         config: impl FnOnce(&std::path::Path) -> Value,
         limits: Limits,
         path: &str,
+        may_install: bool,
     ) -> Self {
         let root = fs_err::canonicalize(folder.path()).unwrap();
         let work = root.join("work");
@@ -75,7 +82,7 @@ impl Project {
                 directory: work,
                 worktree: PathBuf::from("/"),
                 packages: Packages::new(path, root.join("cache")),
-                may_install: false,
+                may_install,
                 virtual_env: None,
                 home: root.clone(),
             },

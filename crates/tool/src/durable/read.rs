@@ -75,6 +75,7 @@ async fn run(call: &Call, input: Value) -> Result<Output, Failure> {
         ..Ask::default()
     })
     .await?;
+    call.scope.languages.warm(&located.path);
     let reading = Reading {
         given: path,
         located,

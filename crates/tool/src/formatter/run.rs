@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opencode_lsp::edits;
 use opencode_process::program::Program;
 use opencode_project::place::Place;
 
@@ -29,19 +30,51 @@ const FILE: &str = "$FILE";
 pub(crate) async fn format(call: &Call, path: &Path, place: &Place, written: Arc<Vec<u8>>) -> Arc<Vec<u8>> {
     let formatters = Arc::clone(&call.scope.formatters);
     let mut now = Arc::clone(&written);
+    let mut is_formatted = false;
     for one in formatters.all.iter().filter(|one| one.is_for(path)) {
         if call.cancel.is_cancelled() {
             break;
         }
         if formatters.is_enabled(one).await {
+            is_formatted = true;
             let ending = formatters.run(one, path, call).await;
             now = settle(one, ending, path, place, now).await;
+        }
+    }
+    if !is_formatted
+        && formatters.are_servers_for(path)
+        && let Some(text) = by_server(call, path, &now).await
+    {
+        match save(path, place, Arc::clone(&text)).await {
+            Ok(()) => now = text,
+            Err(error) => {
+                tracing::warn!(file = %path.display(), %error, "a formatted file could not be written");
+            }
         }
     }
     if now != written {
         now = with_mark_of(&written, now, path, place).await;
     }
     now
+}
+
+/// What a language server makes of a file, if it is something else.
+async fn by_server(call: &Call, path: &Path, now: &[u8]) -> Option<Arc<Vec<u8>>> {
+    let asking = tokio::time::timeout(LIMIT, call.scope.languages.format(path));
+    let answer = tokio::select! {
+        answer = asking => answer.ok()?,
+        () = call.cancel.cancelled() => return None,
+    };
+    let proposal = answer
+        .inspect_err(|error| tracing::info!(file = %path.display(), %error, "no language server formats it"))
+        .ok()?;
+    let old = Decoded::new(now);
+    if old.text.contains(char::REPLACEMENT_CHARACTER) {
+        return None;
+    }
+    let new = edits::apply(&old.text, &edits::of_document(&proposal).ok()?).ok()?;
+    let is_good = new != old.text && (!new.trim().is_empty() || old.text.trim().is_empty());
+    is_good.then(|| Arc::new(join_mark(old.mark, new.as_bytes())))
 }
 
 /// How a formatter ended.
