@@ -94,7 +94,7 @@ pub enum OAuthError {
     Completion(Box<OAuthError>),
     /// What would be good for the request was not given.
     #[error(
-        "The login does not cover what the server asks for here: {scope}. Log in again, or name it in `oauth.scope`."
+        "The login does not cover what the server asks for here: {scope}. Name it in `oauth.scope` and log in again."
     )]
     InsufficientScope {
         /// What the server asks for.
