@@ -10,7 +10,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 use tokio::io::BufReader;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +27,8 @@ pub(crate) const START_LIMIT: Duration = Duration::from_secs(45);
 const MOST_DOCUMENTS: usize = 512;
 /// Bytes of a text that a server is shown.
 pub(crate) const MOST_TEXT: u64 = 16 << 20;
+/// How long one waits before asking a server again that is about to know more.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// Works of a server that are told as going on.
 const MOST_WORKS: usize = 256;
 
@@ -383,9 +385,16 @@ impl Client {
         limit: Duration,
     ) -> Result<Value, Unanswered> {
         self.touch();
-        let answer = self.connection.request(method, params, limit).await;
-        self.touch();
-        answer
+        let until = Instant::now() + limit;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let answer = self.connection.request(method, params.clone(), left).await;
+            self.touch();
+            match answer {
+                Err(error) if error.is_passing() && left > ASK_AGAIN => sleep(ASK_AGAIN).await,
+                answer => return answer,
+            }
+        }
     }
 }
 

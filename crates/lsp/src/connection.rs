@@ -31,6 +31,8 @@ pub enum Unanswered {
     Refused {
         /// The request.
         method: String,
+        /// The number of its reason.
+        code: i64,
         /// Its words.
         message: String,
     },
@@ -45,6 +47,21 @@ pub enum Unanswered {
     /// It is gone.
     #[error("the language server is gone")]
     Gone,
+}
+
+impl Unanswered {
+    /// Whether the same could be answered in a moment: what the server was about to say was overtaken by what it
+    /// learned meanwhile.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                code: -32801 | -32802,
+                ..
+            }
+        )
+    }
 }
 
 type Answer = Result<Value, Unanswered>;
@@ -190,6 +207,7 @@ impl Connection {
                 let answer = match message.remove("error") {
                     Some(error) if !error.is_null() => Err(Unanswered::Refused {
                         method: pending.method.to_owned(),
+                        code: error["code"].as_i64().unwrap_or(0),
                         message: error["message"]
                             .as_str()
                             .unwrap_or("no reason")
@@ -221,6 +239,7 @@ impl Connection {
             if pending.len() >= MOST_PENDING {
                 return Err(Unanswered::Refused {
                     method: method.to_owned(),
+                    code: 0,
                     message: "too many requests wait for it".to_owned(),
                 });
             }

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -78,9 +78,16 @@ struct Key {
     root: PathBuf,
 }
 
+/// A server that was begun, and until when it is waited for.
+#[derive(Clone)]
+struct Starting {
+    client: watch::Receiver<Option<Arc<Client>>>,
+    until: Instant,
+}
+
 /// How far a server is.
 enum Slot {
-    Starting(watch::Receiver<Option<Arc<Client>>>),
+    Starting(Starting),
     Running {
         client: Arc<Client>,
         since: Instant,
@@ -375,16 +382,18 @@ impl Inner {
                         tracing::warn!("too many language servers run");
                         return None;
                     }
-                    let (sender, receiver) = watch::channel(None);
-                    slots.insert(key.clone(), Slot::Starting(receiver.clone()));
+                    let (sender, client) = watch::channel(None);
+                    let until = Instant::now() + self.limits.start;
+                    let starting = Starting { client, until };
+                    slots.insert(key.clone(), Slot::Starting(starting.clone()));
                     self.tasks.spawn(Arc::clone(self).start(key, deaths, sender));
-                    receiver
+                    starting
                 }
             }
         };
-        // The start itself has a limit, but may install something first, which takes longer than a turn wants to
-        // wait.
-        let wait = timeout(self.limits.start, starting.wait_for(Option::is_some));
+        // The start itself has a limit, but may install something first, which takes longer than turns want to wait
+        // altogether.
+        let wait = timeout_at(starting.until, starting.client.wait_for(Option::is_some));
         tokio::select! {
             started = wait => started.ok()?.ok()?.clone(),
             () = self.closing.cancelled() => None,
@@ -518,7 +527,7 @@ impl Inner {
 /// What there is of a server.
 enum Look {
     Runs(Arc<Client>),
-    Starts(watch::Receiver<Option<Arc<Client>>>),
+    Starts(Starting),
     /// It has to be started, and died that often before.
     Start(u32),
     Not,

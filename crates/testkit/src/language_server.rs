@@ -31,7 +31,8 @@ impl LanguageServer {
 
     /// Sets what it does: `log` (a file for all that it was sent, a line each), `start` (`never`, `garbage`, `exit`,
     /// `huge`), `push` (false), `pull` (true, or `register`), `delay` (milliseconds before it tells), `version`
-    /// (true: it says which version), `dies_on` (a method), `eats` (megabytes), `ask` (a section that it asks for).
+    /// (true: it says which version), `dies_on` (a method), `eats` (megabytes), `passing` (a method that it refuses once for
+    /// a moment), `ask` (a section that it asks for).
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.script.insert(key.to_owned(), value.into());
@@ -169,6 +170,11 @@ impl Server {
         }
         if method == "initialize" && self.script["start"] == "never" {
             return;
+        }
+        if self.script["passing"] == method {
+            self.script["passing"] = Value::Null;
+            let error = json!({ "code": -32801, "message": "content modified" });
+            return self.send(&json!({ "jsonrpc": "2.0", "id": message["id"], "error": error }));
         }
         let result = self.answer(&method, params);
         let answer = match result {

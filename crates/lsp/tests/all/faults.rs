@@ -30,7 +30,7 @@ async fn a_server_that_does_not_begin_is_not_tried_again() {
             project.languages.touch(&path, Mode::Document).await;
         }
         assert!(begun.elapsed() < Duration::from_secs(20), "{name}");
-        let status = project.languages.status();
+        let status = project.until(|status| !status.is_empty()).await;
         assert_eq!(status[0].status, State::Error, "{name}");
         let error = status[0].error.clone().unwrap_or_default();
         assert!(error.contains(wanted), "{name}: {error}");
@@ -80,6 +80,31 @@ async fn what_is_not_here_is_installed_unless_that_is_forbidden() {
         assert_eq!(errors.len(), usize::from(may_install));
         assert!(errors.iter().all(|error| error.contains("code 7")), "{errors:?}");
     }
+}
+
+#[tokio::test]
+async fn an_installation_that_hangs_is_waited_for_once() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bin = tempfile::tempdir().unwrap();
+    let npm = bin.path().join("npm");
+    fs_err::write(&npm, "#!/bin/sh\nsleep 1000\n").unwrap();
+    fs_err::set_permissions(&npm, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", bin.path().display());
+    let project = Project::installing_within(&path, Duration::from_secs(1));
+    let path = project.write("a.sh", "");
+    let begun = Instant::now();
+    for _ in 0..5 {
+        project.languages.touch(&path, Mode::Document).await;
+    }
+    let took = begun.elapsed();
+    assert!(
+        (Duration::from_secs(1)..Duration::from_secs(3)).contains(&took),
+        "{took:?}"
+    );
+    assert!(project.languages.status().is_empty());
+    let closing = Instant::now();
+    project.languages.close().await;
+    assert!(closing.elapsed() < Duration::from_secs(2));
 }
 
 #[tokio::test]

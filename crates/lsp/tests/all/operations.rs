@@ -62,6 +62,15 @@ async fn questions_are_answered() {
 }
 
 #[tokio::test]
+async fn who_knows_more_in_a_moment_is_asked_again() {
+    let project = Project::new(LanguageServer::new().with("passing", "textDocument/hover"));
+    let path = project.write("a.own", "one\n");
+    let found = project.languages.ask(&path, at(0, 0), Question::Hover).await;
+    assert_eq!(found, [json!({ "contents": "the name one" })]);
+    assert_eq!(project.sent("textDocument/hover").len(), 2);
+}
+
+#[tokio::test]
 async fn symbols_of_the_project_are_few_and_worth_it() {
     let project = Project::new(LanguageServer::new());
     let text: String = (0..30).map(|at| format!("def name{at}\n")).collect();

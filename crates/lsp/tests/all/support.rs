@@ -53,6 +53,15 @@ impl Project {
         Self::with(folder, |_| json!(true), Limits::default(), path, may_install)
     }
 
+    /// The same, when nobody waits longer than that for a start.
+    pub(crate) fn installing_within(path: &str, start: Duration) -> Self {
+        let limits = Limits {
+            start,
+            ..Limits::default()
+        };
+        Self::with(tempfile::tempdir().unwrap(), |_| json!(true), limits, path, true)
+    }
+
     /// The same folder with servers that are all to be started.
     pub(crate) fn anew(self, tools: &std::path::Path) -> Self {
         let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
