@@ -16,6 +16,8 @@ const MOST_FILES: usize = 4096;
 const MOST_PER_FILE: usize = 1000;
 /// Diagnostics that are listed of a file.
 const LISTED: usize = 20;
+/// Letters of one that are listed.
+const LONGEST: usize = 4000;
 
 /// What one server said.
 #[derive(Debug)]
@@ -168,6 +170,10 @@ pub fn line(item: &Value) -> String {
     let start = &item["range"]["start"];
     let number = |key: &str| start[key].as_u64().unwrap_or(0).saturating_add(1);
     let message = item["message"].as_str().unwrap_or_default();
+    let message = match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", message.get(..end).unwrap_or_default()),
+        None => message.to_owned(),
+    };
     format!("{label} [{}:{}] {message}", number("line"), number("character"))
 }
 
@@ -207,6 +213,8 @@ mod tests {
             "{text}"
         );
         assert_eq!(line(&json!({})), "ERROR [1:1] ");
+        let long = line(&item(0, 1, &"ö".repeat(5000)));
+        assert!(long.chars().count() < 4100 && long.ends_with("ö..."));
     }
 
     #[tokio::test]

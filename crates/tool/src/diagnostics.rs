@@ -12,9 +12,9 @@ use crate::contract::Call;
 
 /// Other files that `write` tells of.
 const MOST_OTHERS: usize = 5;
-/// Files whose diagnostics are kept with a result, and diagnostics of all of them.
+/// Files whose diagnostics are kept with a result, and bytes of all of them.
 const MOST_FILES: usize = 200;
-const MOST_KEPT: usize = 2000;
+const MOST_BYTES: usize = 1 << 20;
 
 /// What language servers say now.
 pub(crate) struct Diagnostics(IndexMap<PathBuf, Vec<Value>>);
@@ -34,10 +34,15 @@ pub(crate) async fn of_written(call: &Call, paths: &[&Path]) -> Diagnostics {
 impl Diagnostics {
     /// All of them, by file.
     pub(crate) fn metadata(&self) -> Value {
-        let mut left = MOST_KEPT;
+        let mut left = MOST_BYTES;
         let kept = self.0.iter().take(MOST_FILES).map(|(path, items)| {
-            let items: Vec<Value> = items.iter().take(left).cloned().collect();
-            left -= items.len();
+            let fitting = items.iter().take_while(|item| {
+                let size = item.to_string().len();
+                let is_room = size <= left;
+                left = left.saturating_sub(size);
+                is_room
+            });
+            let items: Vec<Value> = fitting.cloned().collect();
             (path.to_string_lossy().into_owned(), Value::Array(items))
         });
         Value::Object(kept.collect::<Map<_, _>>())
@@ -71,5 +76,37 @@ impl Diagnostics {
             .filter(|errors| !errors.is_empty())
             .take(MOST_OTHERS)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_with_a_result_is_bounded() {
+        let item = json!({ "message": "x".repeat(10_000) });
+        let files = (0..300).map(|at| (PathBuf::from(format!("/{at}")), vec![item.clone(); 2]));
+        let all = Diagnostics(files.collect()).metadata();
+        assert_eq!(all.as_object().unwrap().len(), MOST_FILES);
+        assert!((MOST_BYTES - 20_000..MOST_BYTES + 20_000).contains(&all.to_string().len()));
+        assert_eq!(all["/0"], json!([item, item]));
+    }
+
+    #[test]
+    fn errors_of_a_few_other_files_are_told() {
+        let error = json!({ "message": "no", "severity": 1 });
+        let files = (0..9).map(|at| (PathBuf::from(format!("/{at}")), vec![error.clone()]));
+        let said = Diagnostics(files.collect());
+        let text = said.errors_elsewhere(Path::new("/2"));
+        assert_eq!(
+            text.matches("LSP errors detected in other files:").count(),
+            MOST_OTHERS
+        );
+        assert!(!text.contains("\"/2\"") && text.contains("\"/5\"") && !text.contains("\"/6\""));
+        assert_eq!(said.remarks(&[Path::new("/2"), Path::new("/none")]).len(), 1);
     }
 }

@@ -22,6 +22,9 @@ use crate::diagnostics;
 /// The name of the tool.
 pub const NAME: &str = "lsp";
 
+/// Bytes of results that are kept beside the output.
+const MOST_KEPT: usize = 1 << 20;
+
 /// Asks language servers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lsp;
@@ -277,10 +280,12 @@ impl Asking {
         } else {
             serde_json::to_string_pretty(found).map_err(|error| Failure::told(error.to_string()))?
         };
+        // What is too long is cut in the output, and not kept twice.
+        let kept = if output.len() <= MOST_KEPT { found } else { &[] };
         Ok(Output {
             title: self.title.clone(),
             output,
-            metadata: Object::from_iter([("result".to_owned(), json!(found))]),
+            metadata: Object::from_iter([("result".to_owned(), json!(kept))]),
             ..Output::default()
         })
     }
