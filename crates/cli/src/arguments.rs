@@ -14,7 +14,7 @@ use clap_complete::Shell;
 
 pub(crate) use self::config::{Config, ConfigAction, ConfigPlace, Notation};
 pub(crate) use self::debug::{Debug, DebugAgent, DebugFile, DebugLsp, DebugRg, DebugSnapshot};
-pub(crate) use self::mcp::{Mcp, McpAdd, McpAuthAction};
+pub(crate) use self::mcp::{Mcp, McpAdd, McpAuthAction, McpServe};
 pub(crate) use self::permission::{Permission, PermissionExplain};
 use crate::remote::Access;
 

@@ -4,6 +4,7 @@ mod add;
 mod auth;
 mod debug;
 mod list;
+mod serve;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub(crate) async fn run(context: &Context, command: Mcp) -> Result<(), Failure> 
             None => auth::run(context, arguments.name).await,
         },
         Mcp::Logout { name } => auth::out(context, name).await,
+        Mcp::Serve(arguments) => serve::run(context, arguments).await,
         Mcp::Debug { name } => debug::run(context, &name).await,
     }
 }

@@ -9,12 +9,14 @@ mod client;
 mod error;
 mod events;
 mod frames;
+mod tools;
 mod transport;
 mod types;
 
 pub use client::{Client, Credentials, Options};
 pub use error::{Error, Refusal};
 pub use events::{Events, Signal};
+pub use tools::{Attachment, ToolExecution, ToolOffer, ToolOutcome};
 pub use transport::{DOOR_BOUND, Door};
 pub use types::{
     Command, CommandRun, Health, MessagePage, NewSession, PathInfo, Prompt, PromptModel, Providers,

@@ -120,27 +120,29 @@ impl Server {
     /// [`Error::Bind`].
     pub async fn bind(engine: Engine, options: Options) -> Result<Self, Error> {
         let listener = listen(&options.hostname, options.port).await?;
-        let is_exposed = listener
-            .local_addr()
-            .is_ok_and(|address| !address.ip().is_loopback());
-        let access = Access {
-            is_open_to_all: is_exposed
-                && options.password.is_none()
-                && options.token.is_none()
-                && !options.insecure,
-            password: options.password,
-            token: options.token,
-            attempts: Attempts::default(),
-            cors: options.cors,
-            hostname: options.hostname.clone(),
-            mdns_domain: options.mdns_domain.clone(),
-            audit: Audit::default(),
-        };
+        let access = access(&listener, &options);
         let log = options.audit.then(|| engine.paths().audit());
         let routed = Routed::new(engine, options.directory, options.version, access, log);
         Ok(Self {
             listener,
             routed,
+            hostname: options.hostname,
+            mdns_domain: options.mdns_domain,
+        })
+    }
+
+    /// Takes a port for routes of another interface, behind the same guards as the operations: who may ask, from
+    /// which pages, how often and how much. Port 0 takes any.
+    ///
+    /// # Errors
+    /// [`Error::Bind`].
+    pub async fn bind_router(engine: &Engine, options: Options, router: Router) -> Result<Self, Error> {
+        let listener = listen_at(&options.hostname, options.port).await?;
+        let access = access(&listener, &options);
+        let log = options.audit.then(|| engine.paths().audit());
+        Ok(Self {
+            listener,
+            routed: Routed::guarding(router, engine, access, log),
             hostname: options.hostname,
             mdns_domain: options.mdns_domain,
         })
@@ -243,6 +245,24 @@ impl Routed {
         }
     }
 
+    /// Other routes than the operations, behind the same guards.
+    fn guarding(router: Router, engine: &Engine, mut access: Access, audit: Option<PathBuf>) -> Self {
+        let (audit, writing) = Audit::begin(audit, engine);
+        access.audit = audit;
+        let router = router
+            .layer(axum::middleware::from_fn_with_state(
+                Arc::new(access),
+                access::guard,
+            ))
+            .layer(axum::middleware::from_fn(connections::limit_head));
+        Self {
+            router,
+            ending: CancellationToken::new(),
+            sockets: TaskTracker::new(),
+            writing,
+        }
+    }
+
     /// Waits for sockets to close and for what is still to be written down.
     pub(crate) async fn end(self) {
         self.sockets.close();
@@ -253,12 +273,36 @@ impl Routed {
     }
 }
 
+/// Who may ask whoever listens there.
+fn access(listener: &TcpListener, options: &Options) -> Access {
+    let is_exposed = listener
+        .local_addr()
+        .is_ok_and(|address| !address.ip().is_loopback());
+    Access {
+        is_open_to_all: is_exposed
+            && options.password.is_none()
+            && options.token.is_none()
+            && !options.insecure,
+        password: options.password.clone(),
+        token: options.token.clone(),
+        attempts: Attempts::default(),
+        cors: options.cors.clone(),
+        hostname: options.hostname.clone(),
+        mdns_domain: options.mdns_domain.clone(),
+        audit: Audit::default(),
+    }
+}
+
 async fn listen(hostname: &str, port: u16) -> Result<TcpListener, Error> {
     if port == 0
         && let Ok(listener) = TcpListener::bind((hostname, USUAL_PORT)).await
     {
         return Ok(listener);
     }
+    listen_at(hostname, port).await
+}
+
+async fn listen_at(hostname: &str, port: u16) -> Result<TcpListener, Error> {
     TcpListener::bind((hostname, port))
         .await
         .map_err(|error| Error::Bind {

@@ -57,6 +57,21 @@ impl Home {
     }
 }
 
+impl Home {
+    /// Starts any command that listens and says `…http://host:port…` in a line with `announced`.
+    pub async fn listen<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+        announced: &str,
+    ) -> Served {
+        let mut running = self.start(arguments);
+        let line = running.line_with(announced).await;
+        let address = line.trim().rsplit("http://").next().expect("an address");
+        let address = address.split('/').next().unwrap_or_default().to_owned();
+        Served { running, address }
+    }
+}
+
 impl Served {
     /// Its address.
     #[must_use]

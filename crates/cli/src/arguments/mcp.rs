@@ -17,6 +17,8 @@ pub(crate) enum Mcp {
         /// Name of the server
         name: Option<String>,
     },
+    /// Be an MCP server for another program
+    Serve(McpServe),
     /// See what a server says to somebody who is not logged in, and to who is
     Debug {
         /// Name of the server
@@ -42,6 +44,32 @@ pub(crate) struct McpAdd {
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }
+
+/// `opencode mcp serve`
+#[derive(Debug, Args)]
+#[command(after_help = SERVE_HELP)]
+pub(crate) struct McpServe {
+    /// Listen for clients over HTTP, instead of serving one over standard input and output
+    #[arg(long)]
+    pub(crate) http: bool,
+    /// Port to listen on; 0 takes any [default: 0]
+    #[arg(long, requires = "http")]
+    pub(crate) port: Option<u16>,
+    /// Name or address of the interface to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST", requires = "http")]
+    pub(crate) hostname: Option<String>,
+    /// Origins of pages that may use the server, beside those of this machine
+    #[arg(long, value_name = "ORIGIN", num_args = 1.., requires = "http")]
+    pub(crate) cors: Vec<String>,
+    /// Let other machines have things executed although no password is set
+    #[arg(long, requires = "http")]
+    pub(crate) insecure: bool,
+}
+
+const SERVE_HELP: &str = "\
+The client gives prompts, reads sessions and uses the file tools, in the folder that the command is started in. What \
+the configuration wants to be asked is asked of the client's user. Over HTTP, clients show the password of \
+OPENCODE_SERVER_PASSWORD or the token of OA_SERVER_TOKEN where one is set.";
 
 /// `opencode mcp auth`
 #[derive(Debug, Args)]

@@ -48,7 +48,7 @@ fn manifest(room: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let manifest: DocumentMut = text.parse().unwrap();
     assert_eq!(
         manifest["package"]["name"].as_str(),
-        Some(&*format!("opencode-{room}"))
+        Some(&*format!("opencode-{}", room.replace('_', "-")))
     );
     let rooms = |section: &str| {
         let table = manifest.get(section).and_then(|section| section.as_table());
@@ -57,7 +57,7 @@ fn manifest(room: &str) -> (BTreeSet<String>, BTreeSet<String>) {
             .flat_map(|table| table.iter())
             .map(|(name, _)| name.to_owned());
         names
-            .filter_map(|name| name.strip_prefix("opencode-").map(str::to_owned))
+            .filter_map(|name| name.strip_prefix("opencode-").map(|room| room.replace('-', "_")))
             .collect()
     };
     (rooms("dependencies"), rooms("dev-dependencies"))

@@ -35,6 +35,7 @@ mod mcp;
 mod mcp_auth;
 mod mcp_login;
 mod mcp_real;
+mod mcp_serve;
 mod permissions;
 mod places;
 mod pty;

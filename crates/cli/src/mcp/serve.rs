@@ -1,0 +1,98 @@
+//! `opencode mcp serve`: the engine as an MCP server, for one client over standard input and output, or for any
+//! number of them over HTTP. The server that does the work runs in this program.
+
+use opencode_client::{Client, DOOR_BOUND};
+use opencode_config::environment::variable;
+use opencode_mcp_server::{Endpoint, Options, PATH};
+use opencode_server::{Server, serve_inside};
+use opencode_session::Engine;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::{McpServe, Network};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::{network, signals};
+
+/// Where it listens when nobody says; unlike `serve`, whatever the configuration says.
+const LOOPBACK: &str = "127.0.0.1";
+
+/// Serves until standard input ends, or a signal comes.
+pub(crate) async fn run(context: &Context, arguments: McpServe) -> Result<(), Failure> {
+    let directory = context.directory()?;
+    let engine = context.engine().await?;
+    engine.keep_models_fresh();
+    engine.watch_files();
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn(signals::wait(stop.clone()));
+    let (door, connections) = mpsc::channel(DOOR_BOUND);
+    let version = env!("CARGO_PKG_VERSION");
+    // It outlives the face, which stops its turns through it.
+    let closing = CancellationToken::new();
+    let inside = serve_inside(
+        engine.clone(),
+        directory.clone(),
+        version,
+        connections,
+        closing.clone(),
+    );
+    let inside = tokio::spawn(inside);
+    let folder = directory.to_string_lossy().into_owned();
+    let options = Options {
+        client: Client::in_process(door, Some(folder))?,
+        version,
+    };
+    let result = if arguments.http {
+        listen(context, &engine, arguments, options, stop).await
+    } else {
+        let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
+        opencode_mcp_server::serve(options, input, output, stop)
+            .await
+            .map_err(|error| Failure::told(error.to_string()))
+    };
+    closing.cancel();
+    engine.hurry();
+    // It ends a second after it is told to.
+    let _ = inside.await;
+    engine.shutdown().await;
+    signals.abort();
+    result
+}
+
+async fn listen(
+    context: &Context,
+    engine: &Engine,
+    arguments: McpServe,
+    options: Options,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let network = Network {
+        port: Some(arguments.port.unwrap_or(0)),
+        hostname: Some(arguments.hostname.unwrap_or_else(|| LOOPBACK.to_owned())),
+        mdns: Some(false),
+        mdns_domain: None,
+        cors: arguments.cors,
+        insecure: arguments.insecure,
+    };
+    let network = network::options(context, network)?;
+    let is_open = network.password.is_none() && network.token.is_none();
+    let hostname = network.hostname.clone();
+    let mut endpoint = Endpoint::new(options, &stop);
+    let router = std::mem::take(&mut endpoint.router);
+    let server = Server::bind_router(engine, network, router)
+        .await
+        .map_err(|error| Failure::told(error.to_string()))?;
+    let port = server.address().map_err(anyhow::Error::from)?.port();
+    if is_open {
+        context.output.warning(format_args!(
+            "{} is not set; every program of this machine can use the server.",
+            variable::SERVER_PASSWORD
+        ));
+    }
+    context.output.data(format_args!(
+        "opencode MCP server listening on http://{hostname}:{port}{PATH}"
+    ))?;
+    server.run(stop).await;
+    endpoint.end().await;
+    Ok(())
+}
