@@ -64,12 +64,11 @@ const told = (passes, name, more = "") => {
 const server = spawn(binary, ["mcp", "serve", "--http"], { env, cwd: project, stdio: ["ignore", "pipe", "inherit"] });
 const [, url] = await printed(server, /listening on (http:\S+)/);
 
-const inspector = join(inspectorFolder, "node_modules/@modelcontextprotocol/inspector-cli/build/cli.js");
+const inspector = join(inspectorFolder, "node_modules/@modelcontextprotocol/inspector-cli/build/index.js");
 const inspected = async (target, method, ...words) => {
   const run = await finished(process.execPath, [inspector, ...target, "--method", method, ...words], 60_000);
   assert.equal(run.status, 0, run.stderr || run.stdout);
-  // A greeting goes before the answer.
-  return JSON.parse(run.stdout.slice(run.stdout.indexOf("{")));
+  return JSON.parse(run.stdout);
 };
 const checks = {
   "tools/list": async (ask) => {
