@@ -109,7 +109,7 @@ impl ServerHandler for Face {
     ) -> Result<ListToolsResult, ErrorData> {
         let _place = self.place()?;
         let mut tools = catalogue::own();
-        tools.extend(tool::list(&self.client).await.map_err(internal)?);
+        tools.extend(tool::list(&self.client).await.map_err(|error| internal(&error))?);
         Ok(ListToolsResult::with_all_items(tools))
     }
 
@@ -131,7 +131,9 @@ impl ServerHandler for Face {
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let _place = self.place()?;
-        let resources = session::resources(&self.client).await.map_err(internal)?;
+        let resources = session::resources(&self.client)
+            .await
+            .map_err(|error| internal(&error))?;
         Ok(ListResourcesResult::with_all_items(resources))
     }
 
@@ -153,7 +155,7 @@ impl ServerHandler for Face {
         let _place = self.place()?;
         let contents = session::resource(&self.client, &request.uri)
             .await
-            .map_err(internal)?;
+            .map_err(|error| internal(&error))?;
         let unknown = || ErrorData::resource_not_found(format!("There is no resource {}", request.uri), None);
         let contents = contents.ok_or_else(unknown)?;
         Ok(ReadResourceResult::new(vec![contents]).into())
@@ -170,7 +172,7 @@ impl ServerHandler for Face {
             // What commands are given is anything.
             _ => Ok(Vec::new()),
         };
-        let completion = CompletionInfo::new(values.map_err(internal)?);
+        let completion = CompletionInfo::new(values.map_err(|error| internal(&error))?);
         let too_many = |reason| ErrorData::internal_error(reason, None);
         Ok(CompleteResult::new(completion.map_err(too_many)?))
     }
@@ -181,7 +183,9 @@ impl ServerHandler for Face {
         _: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let _place = self.place()?;
-        let prompts = command::list(&self.client).await.map_err(internal)?;
+        let prompts = command::list(&self.client)
+            .await
+            .map_err(|error| internal(&error))?;
         Ok(ListPromptsResult::with_all_items(prompts))
     }
 
@@ -193,7 +197,7 @@ impl ServerHandler for Face {
         let _place = self.place()?;
         let prompt = command::get(&self.client, &request.name, request.arguments.as_ref())
             .await
-            .map_err(internal)?;
+            .map_err(|error| internal(&error))?;
         let unknown = || ErrorData::invalid_params(format!("There is no command `{}`", request.name), None);
         Ok(prompt.ok_or_else(unknown)?.into())
     }
@@ -207,6 +211,6 @@ impl Face {
     }
 }
 
-fn internal(error: Error) -> ErrorData {
+fn internal(error: &Error) -> ErrorData {
     ErrorData::internal_error(error.to_string(), None)
 }

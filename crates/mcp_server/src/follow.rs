@@ -123,7 +123,7 @@ impl Follow {
                     return Heard::Gone(error);
                 }
                 Signal::Lost(error) => {
-                    tracing::info!(%error, "the stream of events ended, it is opened again")
+                    tracing::info!(%error, "the stream of events ended, it is opened again");
                 }
             }
         }

@@ -66,7 +66,7 @@ async fn perform(call: &mut Call, wanted: argument::Prompt) -> Result<CallToolRe
     let mut telling = Telling::default();
     let progress = &call.progress;
     let ended = attend(call, &mut follow, answer.as_mut(), |event| {
-        telling.tell(progress, event)
+        telling.tell(progress, event);
     })
     .await;
     telling.rest(progress);
