@@ -19,11 +19,13 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use rmcp::transport::{DynamicTransportError, StreamableHttpClientTransport, Transport};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authorization::Authorizer;
 use crate::catalogue::{Content, Offer, Prompt, Resource, Tool, prompt_text};
+use crate::elicitation::{Answerer, Answerers};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::handler::{Changes, Handler, Progress, Watchers};
@@ -42,6 +44,8 @@ const GRACE: Duration = Duration::from_millis(1500);
 const LINGER: Duration = Duration::from_millis(250);
 /// How long giving up a session elsewhere may take.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// Reports of progress that may wait.
+const REPORTS: usize = 16;
 /// How long a server may take to show that it is still there.
 const PING: Duration = Duration::from_secs(5);
 
@@ -63,6 +67,8 @@ pub(crate) struct Recipe<'a> {
     pub(crate) timeouts: Timeouts,
     pub(crate) tracker: &'a TaskTracker,
     pub(crate) facts: &'a Arc<Facts>,
+    /// Whether somebody may answer when the server asks.
+    pub(crate) may_ask: bool,
 }
 
 /// A connection.
@@ -71,6 +77,7 @@ pub(crate) struct Connection {
     peer: Peer<RoleClient>,
     info: Arc<ServerPeerInfo>,
     watchers: Watchers,
+    answerers: Answerers,
     pub(crate) changes: watch::Receiver<Changes>,
     pub(crate) timeouts: Timeouts,
     facts: Arc<Facts>,
@@ -127,6 +134,7 @@ impl Connection {
         T: Transport<RoleClient> + 'static,
     {
         let watchers = Watchers::default();
+        let answerers = Answerers::default();
         let (changed, changes) = watch::channel(Changes::default());
         let handler = Handler {
             name: recipe.name.to_owned(),
@@ -134,6 +142,7 @@ impl Connection {
             root: recipe.root.to_owned(),
             watchers: watchers.clone(),
             changes: changed,
+            answerers: recipe.may_ask.then(|| answerers.clone()),
         };
         let (end, ended) = (CancellationToken::new(), CancellationToken::new());
         let limit = recipe.timeouts.start;
@@ -167,6 +176,7 @@ impl Connection {
             peer,
             info,
             watchers,
+            answerers,
             changes,
             timeouts: recipe.timeouts,
             facts: Arc::clone(recipe.facts),
@@ -264,7 +274,9 @@ impl Connection {
         arguments: Value,
         cancel: &CancellationToken,
         progress: Option<mpsc::Sender<Progress>>,
+        answerer: Option<Arc<dyn Answerer>>,
     ) -> Result<Value, Error> {
+        let _answering = answerer.map(|answerer| self.answerers.add(answerer));
         let wanted = json!({ "name": tool, "arguments": arguments });
         self.ask("tools/call", wanted, self.timeouts.call, Some(cancel), progress)
             .await
@@ -323,37 +335,55 @@ impl Connection {
     ) -> Result<Value, Error> {
         let parameters = Some(parameters).filter(|value| !value.is_null());
         let request = ClientRequest::CustomRequest(CustomRequest::new(method, parameters));
-        let options = PeerRequestOptions::with_timeout(limit).reset_timeout_on_progress();
+        let options = PeerRequestOptions::no_options();
         let sending = self.peer.send_cancellable_request(request, options);
         let handle = sending.await.map_err(|error| self.of_service(error, limit))?;
         let (token, id) = (handle.progress_token.clone(), handle.id.clone());
-        let _watched = progress.map(|watcher| {
-            self.watchers.add(token.clone(), watcher);
-            Watched(&self.watchers, token)
-        });
+        let (reporter, mut reports) = mpsc::channel(REPORTS);
+        self.watchers.add(token.clone(), reporter);
+        let _watched = Watched(&self.watchers, token);
+        let never = CancellationToken::new();
+        let cancel = cancel.unwrap_or(&never);
         let answer = handle.await_response();
-        let answer = match cancel {
-            None => answer.await,
-            Some(cancel) => tokio::select! {
+        tokio::pin!(answer);
+        let mut deadline = Instant::now() + limit;
+        loop {
+            tokio::select! {
                 biased;
                 () = cancel.cancelled() => {
-                    self.give_up(id).await;
+                    self.give_up(id, "The user stopped the turn").await;
                     return Err(Error::Cancelled);
                 }
-                answer = answer => answer,
-            },
-        };
-        match answer {
-            Ok(result) => value_of(result),
-            Err(error) => Err(self.of_service(error, limit)),
+                answer = &mut answer => {
+                    return match answer {
+                        Ok(result) => value_of(result),
+                        Err(error) => Err(self.of_service(error, limit)),
+                    };
+                }
+                Some(report) = reports.recv() => {
+                    deadline = Instant::now() + limit;
+                    if let Some(progress) = &progress {
+                        // When the queue is full the next one says more anyway.
+                        let _ = progress.try_send(report);
+                    }
+                }
+                () = tokio::time::sleep_until(deadline) => {
+                    // The time of whoever is asked is his own.
+                    if self.answerers.are_asked() {
+                        deadline = Instant::now() + limit;
+                        continue;
+                    }
+                    self.give_up(id, "The time is over").await;
+                    return Err(Error::TimedOut(limit));
+                }
+            }
         }
     }
 
     /// Tells the server that nobody waits any more.
-    async fn give_up(&self, id: RequestId) {
-        let reason = "The user stopped the turn".to_owned();
+    async fn give_up(&self, id: RequestId, reason: &str) {
         let notification =
-            CancelledNotification::new(CancelledNotificationParam::new(Some(id), Some(reason)));
+            CancelledNotification::new(CancelledNotificationParam::new(Some(id), Some(reason.to_owned())));
         let telling = self.peer.send_notification(notification.into());
         if tokio::time::timeout(LINGER, telling).await.is_err() {
             tracing::debug!(

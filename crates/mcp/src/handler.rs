@@ -10,12 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rmcp::ClientHandler;
 use rmcp::RoleClient;
 use rmcp::model::{
-    ClientCapabilities, ClientConfig, ErrorData, Implementation, ListRootsResult, LoggingLevel,
-    LoggingMessageNotificationParam, ProgressNotificationParam, ProgressToken, ProtocolVersion, Root,
-    RootsCapabilities,
+    ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
+    ElicitationCapability, ErrorCode, ErrorData, FormElicitationCapability, Implementation, ListRootsResult,
+    LoggingLevel, LoggingMessageNotificationParam, ProgressNotificationParam, ProgressToken, ProtocolVersion,
+    Root, RootsCapabilities,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use tokio::sync::{mpsc, watch};
+
+use crate::elicitation::{Answerers, Filled, Form};
 
 /// How far a call is.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,12 +75,18 @@ pub(crate) struct Handler {
     pub(crate) root: String,
     pub(crate) watchers: Watchers,
     pub(crate) changes: watch::Sender<Changes>,
+    /// Who answers; none when nobody ever does.
+    pub(crate) answerers: Option<Answerers>,
 }
 
 impl ClientHandler for Handler {
     fn get_info(&self) -> ClientConfig {
         let mut capabilities = ClientCapabilities::default();
         capabilities.roots = Some(RootsCapabilities::default());
+        if self.answerers.is_some() {
+            let form = FormElicitationCapability::default();
+            capabilities.elicitation = Some(ElicitationCapability::new().with_form(form));
+        }
         // Parity: integrations.md §A2; no newer version is offered.
         ClientConfig::new(capabilities, Implementation::new("opencode", self.version))
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
@@ -85,6 +94,48 @@ impl ClientHandler for Handler {
 
     async fn list_roots(&self, _: RequestContext<RoleClient>) -> Result<ListRootsResult, ErrorData> {
         Ok(ListRootsResult::new(vec![Root::new(self.root.clone())]))
+    }
+
+    async fn create_elicitation(
+        &self,
+        asked: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        let refused = |method: &str| {
+            Err(ErrorData::new(
+                ErrorCode::METHOD_NOT_FOUND,
+                method.to_owned(),
+                None,
+            ))
+        };
+        let Some(answerers) = &self.answerers else {
+            return refused("elicitation/create");
+        };
+        let ElicitRequestParams::FormElicitationParams {
+            message,
+            requested_schema,
+            ..
+        } = asked
+        else {
+            return Err(ErrorData::invalid_params(
+                "Only forms can be filled in here",
+                None,
+            ));
+        };
+        let schema = serde_json::to_value(requested_schema).unwrap_or_default();
+        let Some(form) = Form::read(&self.name, message, &schema) else {
+            return Err(ErrorData::invalid_params(
+                "The form has fields that cannot be filled in here",
+                None,
+            ));
+        };
+        Ok(match answerers.fill_in(form).await {
+            Filled::Accepted(values) => {
+                ElicitResult::new(ElicitationAction::Accept).with_content(values.into())
+            }
+            Filled::Declined => ElicitResult::new(ElicitationAction::Decline),
+            Filled::Cancelled => ElicitResult::new(ElicitationAction::Cancel),
+        })
     }
 
     async fn on_progress(&self, said: ProgressNotificationParam, _: NotificationContext<RoleClient>) {

@@ -8,6 +8,7 @@
 mod authorization;
 mod catalogue;
 mod connection;
+mod elicitation;
 mod error;
 mod facts;
 mod handler;
@@ -24,6 +25,7 @@ mod wire;
 
 pub use authorization::{Authorizer, Authorizers, Challenge, NoAuthorizers, Unauthorized};
 pub use catalogue::{Body, Content, Offer, Prompt, Resource, Tool};
+pub use elicitation::{Answerer, Field, Filled, Form, Kind};
 pub use error::Error;
 pub use handler::Progress;
 pub use servers::{Notice, Offered, Servers, Settings};

@@ -3,35 +3,32 @@
 //! Nothing is started before somebody needs a server; then all that are enabled are connected, side by side, each
 //! by a task of its own ([`supervisor`](crate::supervisor)). Nobody waits for a server without a limit.
 
+mod inner;
+mod requests;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use indexmap::IndexMap;
 use opencode_schema::mcp::{Entry, ServerConfig, Status};
-use serde_json::Value;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authorization::Authorizers;
-use crate::catalogue::{Content, Offer, Prompt, Resource};
-use crate::connection::{Connection, Timeouts};
+use crate::catalogue::Offer;
+use crate::connection::Connection;
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::handler::Progress;
 use crate::known::{Known, Shelf};
-use crate::{name, supervisor};
 
 /// How long a server may take to connect, and to list its tools, when nothing is configured (reference §A3).
 const START: Duration = Duration::from_secs(30);
 /// How long a call may take when nothing is configured (reference §A3).
 const CALL: Duration = Duration::from_secs(60);
-/// How long lists of prompts and resources are waited for: people look at them.
-const LISTS: Duration = Duration::from_secs(10);
 /// How long all connections may take to end.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -45,6 +42,8 @@ pub struct Settings {
     pub cache: Option<PathBuf>,
     /// How requests to servers elsewhere are authorized.
     pub authorizers: Arc<dyn Authorizers>,
+    /// Whether whoever calls may answer when a server asks.
+    pub may_ask: bool,
     /// Is told what happens. Must not wait.
     pub listener: Box<dyn Fn(Notice) + Send + Sync>,
 }
@@ -88,6 +87,7 @@ pub(crate) struct Inner {
     /// The project, as an address.
     pub(crate) root: String,
     pub(crate) version: &'static str,
+    pub(crate) may_ask: bool,
     pub(crate) authorizers: Arc<dyn Authorizers>,
     pub(crate) shelf: Shelf,
     listener: Box<dyn Fn(Notice) + Send + Sync>,
@@ -172,6 +172,7 @@ impl Servers {
             inner: Arc::new(Inner {
                 root,
                 version: settings.version,
+                may_ask: settings.may_ask,
                 authorizers: settings.authorizers,
                 shelf: Shelf::new(settings.cache, &settings.directory),
                 directory: settings.directory,
@@ -472,143 +473,6 @@ impl Servers {
         self.wait(limit, is_settled).await;
     }
 
-    /// The connection of a server, which is waited for where it is being made.
-    ///
-    /// # Errors
-    /// There is none by this name, or it cannot be connected.
-    async fn connection(&self, name: &str) -> Result<Arc<Connection>, Error> {
-        self.need(false).await;
-        let is_awaited = {
-            let state = self.inner.state();
-            let server = state
-                .servers
-                .get(name)
-                .ok_or_else(|| Error::UnknownServer(name.to_owned()))?;
-            // Also one that is lost is connected at once when it is called.
-            if server.connection.is_none() {
-                server.wake.notify_one();
-            }
-            server.is_awaited()
-        };
-        if is_awaited {
-            self.await_outcome(name).await;
-        }
-        let state = self.inner.state();
-        let server = state
-            .servers
-            .get(name)
-            .ok_or_else(|| Error::UnknownServer(name.to_owned()))?;
-        server.connection.clone().ok_or_else(|| Error::NotConnected {
-            name: name.to_owned(),
-            reason: match &server.status {
-                Status::Failed { error } | Status::NeedsClientRegistration { error } => Some(error.clone()),
-                Status::NeedsAuth => Some("somebody has to log in".to_owned()),
-                Status::Disabled => Some("it is disabled".to_owned()),
-                Status::Connected => None,
-            },
-        })
-    }
-
-    /// Calls a tool of a server. What it says is the result as the protocol has it.
-    ///
-    /// # Errors
-    /// The server cannot be reached, refused, took too long, or `cancel` came.
-    pub async fn call(
-        &self,
-        server: &str,
-        tool: &str,
-        arguments: Value,
-        cancel: &CancellationToken,
-        progress: Option<mpsc::Sender<Progress>>,
-    ) -> Result<Value, Error> {
-        let connection = tokio::select! {
-            connection = self.connection(server) => connection?,
-            () = cancel.cancelled() => return Err(Error::Cancelled),
-        };
-        let result = connection.call(tool, arguments, cancel, progress).await;
-        match &result {
-            Err(Error::Transport(_)) => self.inner.suspect(server),
-            Err(Error::Closed) => self.inner.is_lost(&connection),
-            _ => {}
-        }
-        result
-    }
-
-    /// The connections that there are, by name.
-    fn connections(&self) -> Vec<Arc<Connection>> {
-        let state = self.inner.state();
-        let mut all: Vec<_> = state
-            .servers
-            .values()
-            .filter_map(|server| server.connection.clone())
-            .collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
-    }
-
-    /// The prompts of all connected servers. One that does not answer has none.
-    pub async fn prompts(&self) -> Vec<Prompt> {
-        let connections = self.connections();
-        let asking = connections.iter().map(|connection| async move {
-            let listed = tokio::time::timeout(LISTS, connection.prompts()).await;
-            answered(
-                connection,
-                "prompts",
-                listed.unwrap_or(Err(Error::TimedOut(LISTS))),
-            )
-        });
-        join_all(asking).await.into_iter().flatten().collect()
-    }
-
-    /// The resources of all connected servers, or the templates of their addresses. One that does not answer has none.
-    pub async fn resources(&self, templates: bool) -> Vec<Resource> {
-        let connections = self.connections();
-        let asking = connections.iter().map(|connection| async move {
-            let listed = tokio::time::timeout(LISTS, connection.resources(templates)).await;
-            answered(
-                connection,
-                "resources",
-                listed.unwrap_or(Err(Error::TimedOut(LISTS))),
-            )
-        });
-        join_all(asking).await.into_iter().flatten().collect()
-    }
-
-    /// What a resource of a server holds.
-    ///
-    /// # Errors
-    /// The server cannot be reached, refused, or took too long.
-    pub async fn read(&self, server: &str, uri: &str) -> Result<Vec<Content>, Error> {
-        self.connection(server).await?.read(uri).await
-    }
-
-    /// The text of a prompt of a server, for these arguments.
-    ///
-    /// # Errors
-    /// The server cannot be reached, refused, or took too long.
-    pub async fn prompt(&self, server: &str, prompt: &str, arguments: &Value) -> Result<String, Error> {
-        self.connection(server).await?.prompt(prompt, arguments).await
-    }
-
-    /// The server whose prompts have names of commands that begin as `command` does, if there is one.
-    #[must_use]
-    pub fn server_of(&self, command: &str) -> Option<String> {
-        let state = self.inner.state();
-        let fits = |server: &&String| command.starts_with(&name::prompt(server, ""));
-        let found = state.servers.keys().find(fits);
-        found.cloned()
-    }
-
-    /// Waits for the connections of these servers, as far as they are being made.
-    pub async fn awaited(&self, names: &[String]) {
-        let waiting = names.iter().map(|name| async move {
-            if let Err(error) = self.connection(name).await {
-                tracing::debug!(server = name, %error, "an MCP server is not there");
-            }
-        });
-        join_all(waiting).await;
-    }
-
     /// Ends all connections and all programs, and does not wait for it.
     pub fn end(&self) {
         self.inner.closing.cancel();
@@ -633,122 +497,5 @@ impl Servers {
         {
             tracing::warn!("connections to MCP servers are still there");
         }
-    }
-}
-
-/// What a server listed, or nothing.
-fn answered<T>(connection: &Connection, what: &str, listed: Result<Vec<T>, Error>) -> Vec<T> {
-    listed.unwrap_or_else(|error| {
-        tracing::warn!(server = connection.name, %error, what, "an MCP server does not list what it has");
-        Vec::new()
-    })
-}
-
-impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn tell(&self, notice: Notice) {
-        (self.listener)(notice);
-    }
-
-    fn changed(&self) {
-        self.changed.send_modify(|count| *count += 1);
-    }
-
-    /// How long a server may take (reference §A3).
-    pub(crate) fn timeouts(&self, name: &str) -> Timeouts {
-        let state = self.state();
-        let own = state.servers.get(name).and_then(|server| server.config.timeout());
-        let own = own.map(Duration::from_millis);
-        Timeouts {
-            start: own.unwrap_or(START),
-            call: own.or(state.call).unwrap_or(CALL),
-        }
-    }
-
-    /// Lets a task connect a server that is wanted, and look after it.
-    fn begin(self: &Arc<Self>, name: &str, may_wait: bool) {
-        let task = {
-            let mut state = self.state();
-            state.is_started = true;
-            state.generation += 1;
-            let generation = state.generation;
-            let Some(server) = state.servers.get_mut(name).filter(|server| server.is_wanted) else {
-                return;
-            };
-            server.generation = generation;
-            supervisor::Task {
-                inner: Arc::clone(self),
-                name: name.to_owned(),
-                config: Arc::clone(&server.config),
-                generation,
-                stop: server.stop.clone(),
-                wake: Arc::clone(&server.wake),
-                facts: Arc::clone(&server.facts),
-                may_wait: may_wait && server.known.is_some(),
-            }
-        };
-        if !self.closing.is_cancelled() {
-            self.tracker.spawn(task.run());
-        }
-    }
-
-    /// Changes a server as long as it is the one that was begun with; tells of another status.
-    pub(crate) fn update(&self, name: &str, generation: u64, change: impl FnOnce(&mut Server)) {
-        let status = {
-            let mut state = self.state();
-            let Some(server) = state.servers.get_mut(name) else {
-                return;
-            };
-            if server.generation != generation || server.stop.is_cancelled() {
-                return;
-            }
-            let before = server.status.clone();
-            change(server);
-            let status = (before != server.status).then(|| server.status.clone());
-            state.snapshot = None;
-            status
-        };
-        self.changed();
-        if let Some(status) = status {
-            let server = name.to_owned();
-            self.tell(Notice::StatusChanged { server, status });
-        }
-    }
-
-    /// A connection is over: nobody shall call it any more.
-    pub(crate) fn is_lost(&self, connection: &Arc<Connection>) {
-        let generation = {
-            let state = self.state();
-            let server = state.servers.get(&connection.name);
-            let is_current = |server: &&Server| {
-                server
-                    .connection
-                    .as_ref()
-                    .is_some_and(|own| Arc::ptr_eq(own, connection))
-            };
-            server.filter(is_current).map(|server| server.generation)
-        };
-        let Some(generation) = generation else { return };
-        self.update(&connection.name, generation, |server| {
-            server.drop_connection();
-            server.status = Error::Closed.status();
-        });
-        let server = connection.name.clone();
-        self.tell(Notice::ToolsChanged { server });
-    }
-
-    /// Something is wrong with the connection of a server: its task shall look.
-    fn suspect(&self, name: &str) {
-        if let Some(server) = self.state().servers.get(name) {
-            server.wake.notify_one();
-        }
-    }
-
-    /// The project.
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
     }
 }

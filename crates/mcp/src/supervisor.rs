@@ -119,6 +119,7 @@ impl Task {
             timeouts: self.inner.timeouts(&self.name),
             tracker: &self.inner.tracker,
             facts: &self.facts,
+            may_ask: self.inner.may_ask,
         };
         let connection = match &*self.config {
             ServerConfig::Local(server) => Connection::local(&recipe, server).await?,

@@ -34,6 +34,7 @@ use serde_json::Value;
 
 pub use ground::Ground;
 pub(crate) use ground::Surroundings;
+pub(crate) use reload::may_ask;
 
 use crate::Error;
 use crate::share::Sharing;

@@ -21,7 +21,7 @@ use opencode_tool::registry::Registry;
 pub use login::ServerLoginError;
 
 use crate::Location;
-use crate::location::{Ground, Surroundings};
+use crate::location::{Ground, Surroundings, may_ask};
 
 /// How long the first turn of a place waits for servers of which nothing is known yet. What they have is told to the
 /// model from the next step on when they take longer.
@@ -42,6 +42,7 @@ pub(crate) fn servers(
         version: surroundings.version,
         cache: Some(surroundings.paths.cache.join("mcp")),
         authorizers: Arc::new(logins.clone()),
+        may_ask: may_ask(&surroundings.environment),
         listener: Box::new(move |notice| tell(&store, notice)),
     })
 }

@@ -3,6 +3,7 @@
 //! [`Toolbox`] makes them of what the servers of a place have, and keeps them as long as that stays the same. The
 //! work is done by the servers; here are names, definitions, permissions and what becomes of results.
 
+mod answers;
 mod content;
 mod resources;
 
@@ -152,9 +153,11 @@ impl ServerTool {
 
     async fn call(&self, call: &Call, input: Value) -> Result<Value, Failure> {
         let (reporter, mut reports) = mpsc::channel(REPORTS);
+        let answerer = Arc::new(answers::Answers(call.clone()));
+        let (server, tool) = (&self.server, &self.tool.name);
         let calling = self
             .servers
-            .call(&self.server, &self.tool.name, input, &call.cancel, Some(reporter));
+            .call(server, tool, input, &call.cancel, Some(reporter), Some(answerer));
         tokio::pin!(calling);
         loop {
             tokio::select! {

@@ -120,6 +120,7 @@ async fn try_out(context: &Context, oauth: &OAuth, name: &str, remote: &Remote) 
         version: env!("CARGO_PKG_VERSION"),
         cache: None,
         authorizers: Arc::new(oauth.clone()),
+        may_ask: false,
         listener: Box::new(|_| {}),
     });
     let remote = Remote {

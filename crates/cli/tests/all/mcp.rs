@@ -404,6 +404,44 @@ async fn durable_sessions_have_the_tools_too() {
 }
 
 #[tokio::test]
+async fn a_server_asks_the_user() {
+    let schema = json!({ "type": "object", "properties": { "size": { "type": "string", "enum": ["small", "large"] } } });
+    let ask = json!({ "do": "ask", "method": "elicitation/create", "params": { "message": "Which size?", "requestedSchema": schema } });
+    let peer = json!({ "tools": [tool("ask")], "results": { "ask": ask } });
+    let model = ScriptedModel::start([Step::tool("s_ask", json!({})), Step::text("done")]).await;
+    let home = with_servers(&model, &json!({ "s": script(&peer) }), &json!({}));
+    let server = home.serve().await;
+    let session = new_session(&server).await;
+    let begin = || async {
+        let prompt = json!({ "parts": [{ "type": "text", "text": "go" }] });
+        server
+            .send("POST", &format!("/session/{session}/prompt_async"), Some(prompt))
+            .await;
+    };
+    let events = server
+        .events("/event", begin, |event| event["type"] == "question.asked")
+        .await;
+    let asked = &events.last().unwrap()["properties"];
+    let question = &asked["questions"][0];
+    assert!(
+        question["question"].as_str().unwrap().contains("Which size?"),
+        "{question}"
+    );
+    assert_eq!(question["options"][1]["label"], "large");
+    let reply = || async {
+        let path = format!("/question/{}/reply", asked["id"].as_str().unwrap());
+        server
+            .send("POST", &path, Some(json!({ "answers": [["large"]] })))
+            .await;
+    };
+    server
+        .events("/event", reply, |event| event["type"] == "session.idle")
+        .await;
+    let output = stored_calls(&home, &session)[0]["state"]["output"].to_string();
+    assert!(output.contains("accept") && output.contains("large"), "{output}");
+}
+
+#[tokio::test]
 async fn the_command_line_lists_and_adds() {
     let home = home();
     let none = home.run(["mcp", "list"]).await.success().stdout;

@@ -7,6 +7,7 @@
 
 mod local;
 mod place;
+mod remote;
 
 use opencode_testkit::McpPeer;
 

@@ -36,7 +36,16 @@ impl Place {
         Self::at(tempfile::tempdir().unwrap(), servers)
     }
 
+    /// Where somebody may be asked.
+    pub(crate) fn asked(servers: &Value) -> Self {
+        Self::with(tempfile::tempdir().unwrap(), servers, true)
+    }
+
     pub(crate) fn at(folder: TempDir, servers: &Value) -> Self {
+        Self::with(folder, servers, false)
+    }
+
+    fn with(folder: TempDir, servers: &Value, may_ask: bool) -> Self {
         let notices: Arc<Mutex<Vec<Notice>>> = Arc::default();
         let (counter, count) = watch::channel(0);
         let told = Arc::clone(&notices);
@@ -44,6 +53,7 @@ impl Place {
             directory: folder.path().to_owned(),
             version: "1.2.3",
             cache: Some(folder.path().join("cache")),
+            may_ask,
             authorizers: Arc::new(NoAuthorizers),
             listener: Box::new(move |notice| {
                 told.lock().unwrap().push(notice);

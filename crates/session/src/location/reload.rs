@@ -306,7 +306,7 @@ fn named_permissions(config: &Config) -> Vec<String> {
 }
 
 /// Whether whoever drives the program can show questions.
-fn may_ask(environment: &Environment) -> bool {
+pub(crate) fn may_ask(environment: &Environment) -> bool {
     matches!(client(environment), "app" | "cli" | "desktop")
         || environment.is_on(variable::ENABLE_QUESTION_TOOL)
 }

@@ -13,6 +13,7 @@ fn servers(world: &World, oauth: &OAuth) -> Servers {
         directory: world.home.path().to_owned(),
         version: "0",
         cache: None,
+        may_ask: false,
         authorizers: Arc::new(oauth.clone()),
         listener: Box::new(|_| {}),
     })
@@ -20,7 +21,7 @@ fn servers(world: &World, oauth: &OAuth) -> Servers {
 
 async fn look(servers: &Servers) -> Result<Value, Error> {
     let cancel = CancellationToken::new();
-    let called = servers.call("t", "look", json!({}), &cancel, None);
+    let called = servers.call("t", "look", json!({}), &cancel, None, None);
     Ok(within(called).await?["content"][0]["text"].take())
 }
 
