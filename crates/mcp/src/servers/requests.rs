@@ -75,7 +75,8 @@ impl Servers {
             connection = self.connection(server) => connection?,
             () = cancel.cancelled() => return Err(Error::Cancelled),
         };
-        let result = connection.call(tool, arguments, cancel, progress, answerer).await;
+        let calling = connection.call(tool, arguments, cancel, progress, answerer);
+        let result = Box::pin(calling).await;
         match &result {
             Err(Error::Transport(_)) => self.inner.suspect(server),
             Err(Error::Closed) => self.inner.is_lost(&connection),
