@@ -550,6 +550,7 @@ fn connected(folder: &std::path::Path, url: &str) -> Servers {
         version: "1",
         cache: None,
         authorizers: Arc::new(NoAuthorizers),
+        may_ask: false,
         listener: Box::new(|_| {}),
     });
     let entries = json!({ "peer": { "type": "remote", "url": url } });
@@ -573,11 +574,12 @@ async fn over_http_several_clients_are_served_at_once() {
         json!({ "text": "slowly" }),
         &never,
         Some(progress),
+        None,
     );
     let meanwhile = async {
         model.wait_for_requests(1).await;
         let result = fast
-            .call("peer", "prompt", json!({ "text": "fast" }), &never, None)
+            .call("peer", "prompt", json!({ "text": "fast" }), &never, None, None)
             .await;
         gate.open();
         result
