@@ -244,7 +244,7 @@ async fn the_document_lists_what_there_is() {
         document["paths"]["/api/session"]["get"]["operationId"],
         "v2.session.list"
     );
-    assert_eq!(document["paths"]["/mcp/{name}/connect"], Value::Null);
+    assert_eq!(document["paths"]["/global/upgrade"], Value::Null);
 }
 
 #[tokio::test]

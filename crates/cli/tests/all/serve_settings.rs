@@ -136,12 +136,17 @@ async fn lists_say_what_is_there() {
     let home = home();
     home.write(
         "opencode.json",
-        r#"{"mcp": {"off": {"enabled": false}, "on": {"type": "local", "command": ["x"]}}}"#,
+        r#"{"mcp": {
+            "nowhere": {"enabled": false},
+            "off": {"type": "local", "command": ["x"], "enabled": false},
+            "on": {"type": "local", "command": ["no-such-program-here"]}
+        }}"#,
     );
     let server = home.serve().await;
     let get = |path: &'static str| async { server.send("GET", path, None).await.json() };
     let mcp = get("/mcp").await;
     assert_eq!(mcp["off"], json!({ "status": "disabled" }));
+    assert_eq!(mcp["nowhere"], Value::Null);
     assert_eq!(mcp["on"]["status"], "failed");
     assert_eq!(get("/lsp").await, json!([]));
     let ids = get("/experimental/tool/ids").await;
