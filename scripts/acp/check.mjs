@@ -81,7 +81,7 @@ const ended = new Promise((done) => agent.on("exit", done));
 const plain = ndJsonStream(Writable.toWeb(agent.stdin), Readable.toWeb(agent.stdout));
 const through = (see) => new TransformStream({ transform(message, to) { see(message); to.enqueue(message); } });
 const sent = through((message) => { if (message.method && message.id !== undefined) asked.set(message.id, message.method); });
-const piping = sent.readable.pipeTo(plain.writable).catch(() => {});
+sent.readable.pipeTo(plain.writable).catch(() => {});
 const stream = { readable: plain.readable.pipeThrough(through(look)), writable: sent.writable };
 
 let failures = 0;
@@ -203,7 +203,6 @@ try {
 } finally {
   agent.kill();
   model.close();
-  await piping;
   rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
 process.exit(failures ? 1 : 0);
