@@ -4,10 +4,9 @@
 //! One stream of events for each folder. When it was lost and is open again, what was missed is read; only
 //! when the server is gone do turns end without it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use opencode_client::{Client, Error, Signal};
+use opencode_client::{Client, Error, Family, Signal};
 use opencode_schema::permission::{Reply, Request};
 use opencode_schema::session::Status;
 use opencode_schema::{EventBody, Part, PartBody, SessionId, ToolState};
@@ -22,10 +21,6 @@ use crate::{permission, question, replay, servers};
 
 /// Attempts to hear again before it is given up.
 const ATTEMPTS: u32 = 6;
-/// Sessions above a session, at most.
-const DEPTH: usize = 16;
-/// Sessions whose client is remembered.
-const FAMILY_BOUND: usize = 4096;
 /// Messages that are read to find the beginning of the turn that goes on.
 const TURN_BOUND: usize = 2000;
 
@@ -43,8 +38,7 @@ pub(crate) struct Feed {
     agent: Arc<Agent>,
     client: Client,
     directory: String,
-    /// The session of the client that a session descends from, if it is one of this folder.
-    family: HashMap<SessionId, Option<SessionId>>,
+    family: Family,
     /// The server has given the folder up, and the MCP servers of the client with it.
     is_disposed: bool,
 }
@@ -55,7 +49,7 @@ impl Feed {
             agent,
             client,
             directory,
-            family: HashMap::new(),
+            family: Family::default(),
             is_disposed: false,
         }
     }
@@ -93,9 +87,7 @@ impl Feed {
 
     /// The session if it is one of this folder.
     fn known(&self, id: &SessionId) -> Option<Arc<Known>> {
-        self.agent
-            .find(id)
-            .filter(|known| known.directory == self.directory)
+        known_in(&self.agent, &self.directory, id)
     }
 
     async fn hear(&mut self, event: EventBody) {
@@ -124,8 +116,9 @@ impl Feed {
             EventBody::InstanceDisposed { .. } => self.is_disposed = true,
             EventBody::SessionCreated { session_id, info } => {
                 if let Some(parent) = &info.parent_id {
-                    let root = self.root(parent).await;
-                    self.remember(session_id, root);
+                    let (agent, directory) = (&self.agent, &self.directory);
+                    let is_root = |id: &SessionId| known_in(agent, directory, id).is_some();
+                    self.family.begins(session_id, parent, is_root);
                 }
             }
             event => {
@@ -200,47 +193,10 @@ impl Feed {
     }
 
     async fn client_session(&mut self, id: &SessionId) -> Option<Arc<Known>> {
-        let root = self.root(id).await?;
+        let (agent, directory) = (&self.agent, &self.directory);
+        let is_root = |id: &SessionId| known_in(agent, directory, id).is_some();
+        let root = self.family.root(&self.client, id, is_root).await?;
         self.known(&root)
-    }
-
-    fn remember(&mut self, id: SessionId, root: Option<SessionId>) {
-        if self.family.len() >= FAMILY_BOUND {
-            self.family.clear();
-        }
-        self.family.insert(id, root);
-    }
-
-    /// The session of the client that a session descends from.
-    async fn root(&mut self, id: &SessionId) -> Option<SessionId> {
-        let mut seen = Vec::new();
-        let mut at = Some(id.clone());
-        let mut root = None;
-        for _ in 0..DEPTH {
-            let Some(id) = at.take() else { break };
-            if self.known(&id).is_some() {
-                root = Some(id);
-                break;
-            }
-            if let Some(remembered) = self.family.get(&id) {
-                root.clone_from(remembered);
-                break;
-            }
-            match self.client.session(&id).await {
-                Ok(session) => at = session.parent_id,
-                Err(error) => {
-                    tracing::debug!(%error, "whose session it is, is not known");
-                    return None;
-                }
-            }
-            seen.push(id);
-        }
-        if root.is_some() {
-            for id in seen {
-                self.remember(id, root.clone());
-            }
-        }
-        root
     }
 
     /// Reads what was missed while nothing was heard.
@@ -281,6 +237,11 @@ impl Feed {
         known.hear(is_busy);
         Ok(())
     }
+}
+
+/// A session of the client, if it is in this folder.
+fn known_in(agent: &Agent, directory: &str, id: &SessionId) -> Option<Arc<Known>> {
+    agent.find(id).filter(|known| known.directory == directory)
 }
 
 /// Waits until a folder is heard; says whether it is.

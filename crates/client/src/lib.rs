@@ -8,6 +8,7 @@ mod call;
 mod client;
 mod error;
 mod events;
+mod family;
 mod frames;
 mod tools;
 mod transport;
@@ -16,6 +17,7 @@ mod types;
 pub use client::{Client, Credentials, Options};
 pub use error::{Error, Refusal};
 pub use events::{Events, Signal};
+pub use family::Family;
 pub use tools::{Attachment, ToolExecution, ToolOffer, ToolOutcome};
 pub use transport::{DOOR_BOUND, Door};
 pub use types::{

@@ -16,6 +16,8 @@ use crate::connection::Connection;
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
 /// How long it may take to end then.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long one that was told to may take before it is killed.
+const GRACE: Duration = Duration::from_secs(3);
 /// How often its memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Bytes of its complaints that are kept.
@@ -90,8 +92,11 @@ impl Keeper {
                 }
             }
         }
+        self.peer.remember_family();
         self.connection.leave();
-        self.peer.stop(PATIENCE).await;
+        // One that was asked to end may do that by itself.
+        let _ = tokio::time::timeout(PATIENCE, self.peer.wait()).await;
+        self.peer.stop(GRACE).await;
         let fault = self.connection.fault();
         tracing::info!(server = self.id, fault, "a language server has ended");
     }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opencode_process::Companion;
 use opencode_schema::mcp::{Local, Remote};
 use rmcp::RoleClient;
 use rmcp::model::{
@@ -90,21 +89,12 @@ pub(crate) struct Connection {
 impl Connection {
     /// Starts a program and shakes hands with it.
     pub(crate) async fn local(recipe: &Recipe<'_>, server: &Local) -> Result<Self, Error> {
-        let mut companion = stdio::start(recipe.name, server, recipe.directory)?;
-        let pipes = (companion.input.take(), companion.output.take());
-        let (Some(input), Some(output)) = pipes else {
-            return Err(Error::Start(
-                "the program has no standard input or output".to_owned(),
-            ));
-        };
-        if let Some(errors) = companion.errors.take() {
-            let facts = Arc::clone(recipe.facts);
-            recipe
-                .tracker
-                .spawn(stdio::drain(recipe.name.to_owned(), errors, facts));
-        }
-        let transport = Stdio::new(recipe.name, input, output, recipe.facts);
-        Self::open(recipe, transport, Some(companion)).await
+        let (program, pipes) = stdio::start(recipe.name, server, recipe.directory)?;
+        let facts = Arc::clone(recipe.facts);
+        let draining = stdio::drain(recipe.name.to_owned(), pipes.errors, facts);
+        recipe.tracker.spawn(draining);
+        let transport = Stdio::new(recipe.name, pipes.input, pipes.output, recipe.facts);
+        Self::open(recipe, transport, Some(program)).await
     }
 
     /// Connects to an address: over streamable HTTP, and if that fails in the older way.
@@ -129,7 +119,11 @@ impl Connection {
         }
     }
 
-    async fn open<T>(recipe: &Recipe<'_>, transport: T, companion: Option<Companion>) -> Result<Self, Error>
+    async fn open<T>(
+        recipe: &Recipe<'_>,
+        transport: T,
+        program: Option<opencode_process::Peer>,
+    ) -> Result<Self, Error>
     where
         T: Transport<RoleClient> + 'static,
     {
@@ -158,8 +152,8 @@ impl Connection {
         let service = match service {
             Ok(service) => service,
             Err(error) => {
-                if let Some(companion) = companion {
-                    recipe.tracker.spawn(companion.stop(GRACE));
+                if let Some(mut program) = program {
+                    recipe.tracker.spawn(async move { program.stop(GRACE).await });
                 }
                 return Err(error);
             }
@@ -169,7 +163,7 @@ impl Connection {
             return Err(Error::Unexpected("the server did not say what it is".to_owned()));
         };
         let wanted = CancellationToken::new();
-        let watched = watch_over(service, companion, wanted.clone(), end, ended.clone());
+        let watched = watch_over(service, program, wanted.clone(), end, ended.clone());
         recipe.tracker.spawn(watched);
         Ok(Self {
             name: recipe.name.to_owned(),
@@ -431,7 +425,7 @@ impl Drop for Watched<'_> {
 /// Keeps a connection until somebody ends it, the server does, or its program is gone; then ends the program.
 async fn watch_over(
     service: RunningService<RoleClient, Handler>,
-    mut companion: Option<Companion>,
+    mut program: Option<opencode_process::Peer>,
     wanted: CancellationToken,
     end: CancellationToken,
     ended: CancellationToken,
@@ -441,7 +435,7 @@ async fn watch_over(
     let is_over = tokio::select! {
         _ = &mut waiting => true,
         () = wanted.cancelled() => false,
-        () = gone(&mut companion) => {
+        () = gone(&mut program) => {
             // What it left in its output is read; others that hold the output open are not waited for.
             let rest = tokio::time::timeout(LINGER, &mut waiting).await;
             rest.is_ok()
@@ -449,26 +443,22 @@ async fn watch_over(
     };
     if !is_over {
         // With its input closed it may be gone before it is asked to end.
-        if let Some(companion) = &mut companion {
-            companion.remember_family();
+        if let Some(program) = &mut program {
+            program.remember_family();
         }
         end.cancel();
         let _ = tokio::time::timeout(FAREWELL, &mut waiting).await;
     }
-    if let Some(companion) = companion {
-        companion.stop(GRACE).await;
+    if let Some(mut program) = program {
+        program.stop(GRACE).await;
     }
     ended.cancel();
 }
 
 /// Waits for the end of a program; for ever when there is none.
-async fn gone(companion: &mut Option<Companion>) {
-    match companion {
-        Some(companion) => {
-            if let Err(error) = companion.wait().await {
-                tracing::debug!(%error, "lost track of the program of an MCP server");
-            }
-        }
+async fn gone(program: &mut Option<opencode_process::Peer>) {
+    match program {
+        Some(program) => _ = program.wait().await,
         None => std::future::pending().await,
     }
 }

@@ -8,7 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use opencode_process::{Companion, CompanionCommand};
+use opencode_process::program::Error as StartError;
+use opencode_process::{Peer, Pipes, Program};
 use opencode_schema::mcp::Local;
 use rmcp::RoleClient;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
@@ -31,7 +32,7 @@ const SHOWN: usize = 500;
 ///
 /// # Errors
 /// There is no command, or the system refused.
-pub(crate) fn start(name: &str, server: &Local, directory: &Path) -> Result<Companion, Error> {
+pub(crate) fn start(name: &str, server: &Local, directory: &Path) -> Result<(Peer, Pipes), Error> {
     let Some((program, arguments)) = server.command.split_first() else {
         return Err(Error::NoCommand(name.to_owned()));
     };
@@ -39,12 +40,15 @@ pub(crate) fn start(name: &str, server: &Local, directory: &Path) -> Result<Comp
         Some(folder) => directory.join(folder),
         None => directory.to_owned(),
     };
-    let mut command = CompanionCommand::new(program).args(arguments).directory(&folder);
+    let mut command = Program::new(program).args(arguments).directory(&folder);
     for (name, value) in server.environment.iter().flatten() {
         command = command.variable(name, value);
     }
     command.start().map_err(|error| {
-        let reason = match error.kind() {
+        let StartError::Start { source, .. } = error else {
+            return Error::Start(error.to_string());
+        };
+        let reason = match source.kind() {
             // Whether it is the program or the folder that is not there, the system does not say.
             io::ErrorKind::NotFound if !folder.is_dir() => {
                 format!("the folder {} does not exist", folder.display())
@@ -52,7 +56,7 @@ pub(crate) fn start(name: &str, server: &Local, directory: &Path) -> Result<Comp
             // Parity: integrations.md §A2.
             io::ErrorKind::NotFound => format!("ENOENT: no such file or directory, posix_spawn '{program}'"),
             io::ErrorKind::PermissionDenied => format!("EACCES: permission denied, posix_spawn '{program}'"),
-            _ => format!("could not start '{program}': {error}"),
+            _ => format!("could not start '{program}': {source}"),
         };
         Error::Start(reason)
     })

@@ -1,17 +1,13 @@
 //! What happens in a session and its descendants, heard for a call.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use opencode_client::{Client, Error, Events, Signal};
+use opencode_client::{Client, Error, Events, Family, Signal};
 use opencode_schema::{EventBody, PermissionId, QuestionId, SessionId, permission, question};
 
-/// Sessions above a session, at most.
-const DEPTH: usize = 16;
 /// Attempts to hear events again before it is given up.
 const ATTEMPTS: u32 = 6;
-/// Sessions of which it is remembered whether they belong to the call.
-const FAMILY_BOUND: usize = 4096;
 /// How long it may take until everything is heard.
 const OPEN_LIMIT: Duration = Duration::from_secs(20);
 
@@ -58,8 +54,7 @@ pub(crate) struct Follow {
     client: Client,
     id: SessionId,
     events: Events,
-    /// Whether a session descends from this one.
-    family: HashMap<SessionId, bool>,
+    family: Family,
     /// What is asked by sessions that must be looked at.
     unsorted: VecDeque<Asked>,
     behind: bool,
@@ -75,7 +70,7 @@ impl Follow {
             events: client.events(),
             client: client.clone(),
             id: id.clone(),
-            family: HashMap::from([(id.clone(), true)]),
+            family: Family::default(),
             unsorted: VecDeque::new(),
             behind: false,
         };
@@ -107,8 +102,11 @@ impl Follow {
             }
             while let Some(asked) = self.unsorted.front() {
                 let session = asked.session().clone();
-                let is_family = self.is_family(&session).await;
-                if let Some(asked) = self.unsorted.pop_front().filter(|_| is_family) {
+                let root = self
+                    .family
+                    .root(&self.client, &session, |id| *id == self.id)
+                    .await;
+                if let Some(asked) = self.unsorted.pop_front().filter(|_| root.is_some()) {
                     return Heard::Asked(asked);
                 }
             }
@@ -156,30 +154,5 @@ impl Follow {
             }
             Err(error) => tracing::warn!(%error, "what waits for an answer could not be read"),
         }
-    }
-
-    async fn is_family(&mut self, id: &SessionId) -> bool {
-        let mut seen = Vec::new();
-        let mut at = Some(id.clone());
-        let mut is = false;
-        for _ in 0..DEPTH {
-            let Some(id) = at.take() else { break };
-            if let Some(known) = self.family.get(&id) {
-                is = *known;
-                break;
-            }
-            match self.client.session(&id).await {
-                Ok(session) => at = session.parent_id,
-                Err(error) => {
-                    tracing::debug!(%error, "whose session asks is not known");
-                    return false;
-                }
-            }
-            seen.push(id);
-        }
-        if self.family.len() < FAMILY_BOUND {
-            self.family.extend(seen.into_iter().map(|id| (id, is)));
-        }
-        is
     }
 }

@@ -1,7 +1,7 @@
 //! Child processes, process groups, pseudo-terminals and the parsing of shell commands.
 //!
-//! Five doors: [`Program`] runs a known program and collects what it says (git, say), [`Peer`] and [`Companion`]
-//! are talked to while they run (servers of protocols), [`ShellCommand`]
+//! Five doors: [`Program`] runs a known program and collects what it says (git, say), [`Peer`] is one that is
+//! talked to while it runs (a server of a protocol), [`ShellCommand`]
 //! runs a user's or a model's command line and hands its output over while it comes, [`Terminal`] gives a
 //! program a terminal that a person sits at, [`script`] says what a command line would run without running
 //! it. Whatever a child does — prints without end, ignores
@@ -12,7 +12,6 @@
 //! No rule about what may run lives here, and no text for a model; the environment of this process is
 //! never changed.
 
-pub mod companion;
 mod environment;
 mod group;
 mod merged;
@@ -25,7 +24,6 @@ pub mod shells;
 mod strays;
 pub mod terminal;
 
-pub use companion::{Companion, CompanionCommand};
 pub use environment::Environment;
 pub use peer::{Peer, Pipes};
 pub use program::{Finished, Program};

@@ -3,11 +3,11 @@
 //! What other sessions do is left out; requests for permission and questions of the session's descendants
 //! belong to it. When events were missed, the messages are read anew.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
-use opencode_client::{Client, CommandRun, Error, Events, Prompt, Signal};
+use opencode_client::{Client, CommandRun, Error, Events, Family, Prompt, Signal};
 use opencode_schema::session::Status;
 use opencode_schema::{
     EventBody, MessageWithParts, PermissionId, QuestionId, SessionId, permission, question,
@@ -20,8 +20,6 @@ const REST_LIMIT: Duration = Duration::from_secs(2);
 const PAGE: u32 = 50;
 /// Pages that are read to find the beginning of a turn.
 const PAGES: usize = 40;
-/// Sessions above a session, at most.
-const DEPTH: usize = 16;
 /// Attempts to hear events again before it is given up.
 const ATTEMPTS: u32 = 6;
 
@@ -62,8 +60,7 @@ pub(crate) struct Live {
     answered: Option<(Result<MessageWithParts, Error>, Instant)>,
     /// The session has nothing to do, as far as is known.
     rests: bool,
-    /// Whether a session descends from this one.
-    family: HashMap<SessionId, bool>,
+    family: Family,
     /// Requests whose session must be looked at.
     unsorted: VecDeque<Asked>,
     /// Events were missed.
@@ -80,7 +77,7 @@ impl Live {
             answer: None,
             answered: None,
             rests: true,
-            family: HashMap::from([(id.clone(), true)]),
+            family: Family::default(),
             id,
             unsorted: VecDeque::new(),
             behind: false,
@@ -138,9 +135,12 @@ impl Live {
                     Asked::Permission(request) => request.session_id.clone(),
                     Asked::Question(request) => request.session_id.clone(),
                 };
-                let is_family = self.is_family(&session).await;
+                let root = self
+                    .family
+                    .root(&self.client, &session, |id| *id == self.id)
+                    .await;
                 let asked = self.unsorted.pop_front();
-                if is_family {
+                if root.is_some() {
                     self.ready.extend(asked.map(|asked| match asked {
                         Asked::Permission(request) => Happening::Permission(request),
                         Asked::Question(request) => Happening::Question(request),
@@ -210,9 +210,8 @@ impl Live {
                 self.settle(QuestionId::as_str(&request_id));
             }
             EventBody::SessionCreated { session_id, info } => {
-                let parent = info.parent_id.as_ref();
-                if parent.is_some_and(|parent| self.family.get(parent) == Some(&true)) {
-                    self.family.insert(session_id, true);
+                if let Some(parent) = &info.parent_id {
+                    self.family.begins(session_id, parent, |id| *id == self.id);
                 }
             }
             other if other.session_id() == Some(&self.id) => {
@@ -273,28 +272,5 @@ impl Live {
             }
         }
         Ok(messages)
-    }
-
-    async fn is_family(&mut self, id: &SessionId) -> bool {
-        let mut seen = Vec::new();
-        let mut at = Some(id.clone());
-        let mut is = false;
-        for _ in 0..DEPTH {
-            let Some(id) = at.take() else { break };
-            if let Some(known) = self.family.get(&id) {
-                is = *known;
-                break;
-            }
-            match self.client.session(&id).await {
-                Ok(session) => at = session.parent_id,
-                Err(error) => {
-                    tracing::debug!(%error, "whose session asks is not known");
-                    return false;
-                }
-            }
-            seen.push(id);
-        }
-        self.family.extend(seen.into_iter().map(|id| (id, is)));
-        is
     }
 }
