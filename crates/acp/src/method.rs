@@ -369,6 +369,13 @@ async fn take_up(
                 agent.update(&known.id, update).await;
             }
         }
+        // Events of what was stored a moment ago, as a copy is, may be on their way still: they say nothing new.
+        let newest = told.iter().rev().take(replay::NEWEST);
+        for message in newest.filter(|message| message.info.as_assistant().is_some()) {
+            for part in &message.parts {
+                transcript.known(part, &known.directory);
+            }
+        }
     }
     opened(&known, offer, is_new).await
 }
