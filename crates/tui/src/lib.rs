@@ -5,7 +5,23 @@
 //! It holds no rule of the engine: what a session may do is the server's business. Texts are looked up by key
 //! in [`words`], colours by meaning in [`theme`].
 
-#[expect(dead_code, reason = "the application that draws it follows")]
+mod app;
+mod choice;
+mod command;
+mod dialog;
 mod editor;
+mod effect;
+mod key;
+mod keymap;
+mod list;
+mod paint;
+mod permission;
+mod question;
+mod runtime;
+mod session;
+mod settings;
+mod store;
 mod theme;
+mod toast;
+mod view;
 mod words;

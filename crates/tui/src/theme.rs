@@ -6,20 +6,20 @@ macro_rules! theme {
     ($($(#[$doc:meta])* $name:ident = $wire:literal,)*) => {
         /// The colours of everything that is drawn. [`Color::Reset`] shows the terminal's own.
         #[derive(Debug, Clone, PartialEq)]
-        pub struct Theme {
-            $($(#[$doc])* pub $name: Color,)*
+        pub(crate) struct Theme {
+            $($(#[$doc])* pub(crate) $name: Color,)*
             /// How much of a thought's text is seen over the background, from 0 to 1.
-            pub thinking_opacity: f32,
+            pub(crate) thinking_opacity: f32,
         }
 
         impl Theme {
             /// All colours with their names in theme files.
-            pub fn colors_mut(&mut self) -> Vec<(&'static str, &mut Color)> {
+            pub(crate) fn colors_mut(&mut self) -> Vec<(&'static str, &mut Color)> {
                 vec![$(($wire, &mut self.$name),)*]
             }
 
             /// A theme that shows everything in the terminal's own colours.
-            pub const fn plain() -> Self {
+            pub(crate) const fn plain() -> Self {
                 Self { $($name: Color::Reset,)* thinking_opacity: 0.6 }
             }
         }

@@ -10,25 +10,25 @@ const ENGLISH: &str = include_str!("words/en.txt");
 
 /// The texts of one language.
 #[derive(Debug, Clone)]
-pub struct Words {
+pub(crate) struct Words {
     texts: HashMap<&'static str, &'static str>,
 }
 
 impl Words {
     /// English.
-    pub fn english() -> Self {
+    pub(crate) fn english() -> Self {
         Self {
             texts: entries(ENGLISH).collect(),
         }
     }
 
     /// The text of a key; the key itself if no table has it, which tests do not let happen.
-    pub fn get(&self, key: &'static str) -> &'static str {
+    pub(crate) fn get(&self, key: &'static str) -> &'static str {
         self.texts.get(key).copied().unwrap_or(key)
     }
 
     /// The text of a key with values in it.
-    pub fn fill(&self, key: &'static str, values: &[(&str, &str)]) -> String {
+    pub(crate) fn fill(&self, key: &'static str, values: &[(&str, &str)]) -> String {
         let mut text = self.get(key).to_owned();
         for (name, value) in values {
             text = text.replace(&format!("{{{name}}}"), value);
