@@ -297,6 +297,9 @@ pub(crate) struct Press {
     pub(crate) motion: Motion,
     /// What the key types, if it types something: the character as it was, capitals included.
     pub(crate) typed: Option<char>,
+    /// What the same key is on a Latin keyboard, if the terminal tells it: bindings hold on keyboards of other
+    /// scripts, too.
+    pub(crate) latin: Option<Stroke>,
 }
 
 impl Press {
@@ -319,6 +322,7 @@ impl Press {
             stroke: Stroke::new(code, modifiers),
             motion: Motion::Press,
             typed,
+            latin: None,
         }
     }
 

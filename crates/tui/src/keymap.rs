@@ -129,19 +129,21 @@ impl Keymap {
         }
         let mut keys = std::mem::take(&mut self.pending);
         let begun = !keys.is_empty();
-        keys.push(press.stroke);
-        if self.continues(&keys, layers) {
-            return self.wait(keys);
-        }
-        let commands = self.exact(&keys, press.motion, layers);
-        if !commands.is_empty() {
-            return Resolved::Commands(commands);
+        for stroke in [Some(press.stroke), press.latin].into_iter().flatten() {
+            keys.push(stroke);
+            if self.continues(&keys, layers) {
+                return self.wait(keys);
+            }
+            let commands = self.exact(&keys, press.motion, layers);
+            if !commands.is_empty() {
+                return Resolved::Commands(commands);
+            }
+            keys.pop();
         }
         if !begun {
             return Resolved::Nothing;
         }
         // Parity: in a sequence, backspace takes its last key back and escape ends it.
-        keys.pop();
         if press.stroke == Stroke::new(Code::Backspace, Modifiers::NONE) && keys.len() > 1 {
             keys.pop();
             return self.wait(keys);

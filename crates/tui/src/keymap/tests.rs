@@ -358,3 +358,15 @@ fn bindings_that_share_a_key_say_so() {
     assert_eq!(told("model.cycle_recent"), (true, false, false));
     assert_eq!(told("app.exit"), (false, false, false));
 }
+
+#[test]
+fn bindings_hold_on_keyboards_of_other_scripts() {
+    let mut keymap = keymap(&json!({}));
+    let mut press = Press::new(Code::Char('з'), Modifiers::CONTROL);
+    assert_eq!(keymap.resolve(press, &[BASE]), Resolved::Nothing);
+    press.latin = Some(Stroke::new(Code::Char('p'), Modifiers::CONTROL));
+    assert_eq!(
+        keymap.resolve(press, &[BASE]),
+        commands(&["command.palette.show"])
+    );
+}

@@ -1,0 +1,73 @@
+//! Notifications of the system, by the terminal that shows them (reference `tui.md` §14).
+
+use super::features::{Features, Notifications};
+use super::sequence::plain;
+
+/// The longest message and title, in characters.
+const MESSAGE_LIMIT: usize = 240;
+const TITLE_LIMIT: usize = 80;
+
+/// The sequence that shows a notification. Whether one is wanted is the business of `attention`.
+pub(crate) fn sequence(features: Features, title: &str, message: &str) -> String {
+    let (title, message) = (plain(title, TITLE_LIMIT), plain(message, MESSAGE_LIMIT));
+    let sequence = match features.notifications {
+        Notifications::Osc9 if title.is_empty() => format!("\x1b]9;{message}\x07"),
+        Notifications::Osc9 => format!("\x1b]9;{title}: {message}\x07"),
+        // The parts of this one are told apart by semicolons.
+        Notifications::Osc777 => format!(
+            "\x1b]777;notify;{};{}\x07",
+            title.replace(';', ","),
+            message.replace(';', ",")
+        ),
+        Notifications::Osc99 => {
+            format!(
+                "\x1b]99;i=opencode:d=0:p=title;{title}\x1b\\\x1b]99;i=opencode:d=1:p=body;{message}\x1b\\"
+            )
+        }
+    };
+    features.outward(&sequence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terminal::features::Multiplexer;
+
+    #[test]
+    fn every_terminal_gets_its_own() {
+        let of = |notifications| Features {
+            notifications,
+            ..Features::default()
+        };
+        let cases = [
+            (of(Notifications::Osc9), "T", "a\x07b\x1b]", "\x1b]9;T: ab]\x07"),
+            (of(Notifications::Osc9), "", "m", "\x1b]9;m\x07"),
+            (
+                of(Notifications::Osc777),
+                "T;x",
+                "m;n",
+                "\x1b]777;notify;T,x;m,n\x07",
+            ),
+            (
+                of(Notifications::Osc99),
+                "T",
+                "m",
+                "\x1b]99;i=opencode:d=0:p=title;T\x1b\\\x1b]99;i=opencode:d=1:p=body;m\x1b\\",
+            ),
+            (
+                Features {
+                    multiplexer: Some(Multiplexer::Tmux),
+                    ..of(Notifications::Osc9)
+                },
+                "T",
+                "m",
+                "\x1bPtmux;\x1b\x1b]9;T: m\x07\x1b\\",
+            ),
+        ];
+        for (features, title, message, expected) in cases {
+            assert_eq!(sequence(features, title, message), expected);
+        }
+        let long = sequence(of(Notifications::Osc9), "", &"x".repeat(1000));
+        assert_eq!(long.matches('x').count(), MESSAGE_LIMIT);
+    }
+}
