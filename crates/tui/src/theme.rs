@@ -1,6 +1,16 @@
 //! Colours by meaning (reference `tui.md` §12). Nothing else in this room names a colour.
 
+pub(crate) mod builtin;
+pub(crate) mod file;
+pub(crate) mod folder;
+pub(crate) mod system;
+
 use ratatui::style::Color;
+
+use crate::terminal::color::rgb;
+use crate::terminal::event::{Mode, Rgb};
+use file::{ThemeError, black_or_white};
+use system::{Palette, mix};
 
 macro_rules! theme {
     ($($(#[$doc:meta])* $name:ident = $wire:literal,)*) => {
@@ -131,4 +141,90 @@ theme! {
     syntax_operator = "syntaxOperator",
     /// Code: brackets, commas and the like.
     syntax_punctuation = "syntaxPunctuation",
+}
+
+impl Theme {
+    /// A theme by its name: the terminal's own, a file of the user (`custom` is its text), or one that comes with
+    /// the program.
+    pub(crate) fn load(
+        name: &str,
+        custom: Option<&str>,
+        mode: Mode,
+        palette: &Palette,
+    ) -> Result<Self, ThemeError> {
+        match custom {
+            Some(text) => file::parse(text, mode, &builtin::fallback(mode)),
+            None if name == builtin::SYSTEM => palette
+                .theme()
+                .ok_or_else(|| ThemeError::Unknown(name.to_owned())),
+            None => builtin::load(name, mode),
+        }
+    }
+
+    /// The colour of text on a row or a badge of another colour.
+    pub(crate) fn on(&self, ground: Color) -> Color {
+        match self.selected_list_item_text {
+            Color::Reset => black_or_white(ground),
+            text => text,
+        }
+    }
+
+    /// A text that is seen only partly over the background, such as a thought.
+    pub(crate) fn faded(&self, text: Color, opacity: f32) -> Color {
+        match (rgb(self.background), rgb(text)) {
+            (Some(background), Some(text)) => {
+                let Rgb(red, green, blue) = mix(background, text, opacity);
+                Color::Rgb(red, green, blue)
+            }
+            _ => text,
+        }
+    }
+}
+
+/// Whether things are shown light or dark: as the user locked it, else as the terminal is, else dark.
+pub(crate) fn mode(locked: Option<Mode>, terminal: Option<Mode>) -> Mode {
+    locked.or(terminal).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn themes_are_found_by_name() {
+        let palette = Palette::default();
+        let load = |name, custom| Theme::load(name, custom, Mode::Dark, &palette);
+        assert_eq!(load("opencode", None), Ok(builtin::fallback(Mode::Dark)));
+        assert_eq!(load("system", None), Err(ThemeError::Unknown("system".into())));
+        let custom = load("opencode", Some(r##"{"theme": {"primary": "#010203"}}"##)).unwrap();
+        assert_eq!(custom.primary, Color::Rgb(1, 2, 3));
+        assert_eq!(
+            custom.text,
+            builtin::fallback(Mode::Dark).text,
+            "what is left out is the default's"
+        );
+    }
+
+    #[test]
+    fn modes() {
+        let (dark, light) = (Mode::Dark, Mode::Light);
+        for (locked, terminal, expected) in [
+            (None, None, dark),
+            (None, Some(light), light),
+            (Some(dark), Some(light), dark),
+        ] {
+            assert_eq!(mode(locked, terminal), expected);
+        }
+    }
+
+    #[test]
+    fn faded_text_is_between() {
+        let theme = Theme {
+            background: Color::Rgb(0, 0, 0),
+            ..Theme::plain()
+        };
+        assert_eq!(theme.faded(Color::Rgb(200, 100, 0), 0.5), Color::Rgb(100, 50, 0));
+        assert_eq!(Theme::plain().faded(Color::Red, 0.5), Color::Red);
+        assert_eq!(theme.on(Color::Rgb(255, 255, 255)), Color::Rgb(0, 0, 0));
+    }
 }
