@@ -11,7 +11,6 @@
 //! keep at most as much as their limit asks for. Nothing here asks for permission.
 
 mod contents;
-mod fuzzy;
 pub mod names;
 mod open;
 mod walk;

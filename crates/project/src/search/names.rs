@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::fuzzy::{Needle, Scorer};
+use opencode_fuzzy::{Needle, Scorer};
+
 use super::{Error, walk};
 
 /// Files of a folder that are listed.

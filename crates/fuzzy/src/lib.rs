@@ -3,6 +3,8 @@
 //! All letters must occur in their order. What counts most is that they stand together, begin words, and
 //! stand near the beginning; short texts come before long ones. A score is 0 for the text itself and
 //! falls with every flaw. Several words are looked for each on its own, in any order.
+//!
+//! Scores only: what is looked through, and in which order equals stand, is the business of who asks.
 
 /// Ways back that are tried before a text counts as a loose fit: without a bound some texts take for ever.
 const BACKTRACKS: usize = 200;
@@ -11,14 +13,15 @@ const MANY_WORDS: usize = 24;
 
 /// What somebody typed.
 #[derive(Clone, Debug)]
-pub(super) struct Needle {
+pub struct Needle {
     whole: Vec<char>,
     /// Its words, each once; empty when there is only one.
     words: Vec<Vec<char>>,
 }
 
 impl Needle {
-    pub(super) fn new(text: &str) -> Self {
+    /// Reads what was typed.
+    pub fn new(text: &str) -> Self {
         let whole = text.trim();
         let mut words: Vec<Vec<char>> = Vec::new();
         if whole.contains(char::is_whitespace) {
@@ -34,7 +37,8 @@ impl Needle {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing was typed.
+    pub fn is_empty(&self) -> bool {
         self.whole.is_empty()
     }
 }
@@ -54,7 +58,7 @@ fn lower_char(letter: char) -> char {
 
 /// Scores texts; keeps its memory between them.
 #[derive(Debug, Default)]
-pub(super) struct Scorer {
+pub struct Scorer {
     target: Vec<char>,
     /// For each place the next at which a word begins; the length when none does.
     next: Vec<usize>,
@@ -72,7 +76,7 @@ struct Fit {
 
 impl Scorer {
     /// How well `target` fits; `None` when it does not at all.
-    pub(super) fn score(&mut self, needle: &Needle, target: &str) -> Option<f64> {
+    pub fn score(&mut self, needle: &Needle, target: &str) -> Option<f64> {
         self.target.clear();
         self.target.extend(target.chars().map(lower_char));
         let occurs = if needle.words.is_empty() {
@@ -277,6 +281,11 @@ impl Scorer {
     }
 }
 
+/// The score between 0 and 1 that fuzzysort tells its callers; 1 is the text itself.
+pub fn between_0_and_1(score: f64) -> f64 {
+    (-2.0 * ((1.0 - score.min(1.0)).powf(0.043_07) - 1.0)).exp()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,5 +351,18 @@ mod tests {
         let score = scorer.score(&Needle::new(&format!("{}c", "a".repeat(40))), &target);
         assert_eq!(score, None);
         assert!(scorer.score(&Needle::new(&"a".repeat(40)), &target).is_some());
+    }
+
+    #[test]
+    fn scores_between_0_and_1_are_those_of_fuzzysort() {
+        for (score, wanted) in [
+            (0.0, 1.0),
+            (-100.0, 0.644_158_400_751),
+            (-10_000.0, 0.377_644_974_320),
+            (-127_020.0, 0.267_716_054_935),
+        ] {
+            let told = between_0_and_1(score);
+            assert!((told - wanted).abs() < 1e-9, "{score}: {told}");
+        }
     }
 }
