@@ -13,10 +13,10 @@ mod undo;
 
 use std::cell::RefCell;
 use std::ops::Range;
-use std::rc::Rc;
 
 pub(crate) use draw::Look;
 pub(crate) use mark::Mark;
+pub(crate) use motion::Motion;
 pub(crate) use operation::{Operation, operation};
 
 use rows::Rows;
@@ -149,11 +149,6 @@ impl<T> Editor<T> {
         layout.rows.len()
     }
 
-    /// How many cells of text and line ends stand before an offset: what the reference counts in.
-    pub(crate) fn cells_before(&self, offset: usize) -> usize {
-        cells(self.text.get(..offset).unwrap_or(&self.text))
-    }
-
     fn go(&mut self, offset: usize) {
         self.cursor = offset;
         self.column = None;
@@ -201,15 +196,6 @@ impl<T> Editor<T> {
     /// Empties the text in a way that can be undone.
     pub(crate) fn clear(&mut self) {
         self.replace(0..self.text.len(), "");
-    }
-
-    /// Lets other data stand behind marks; what does not become any keeps what it has.
-    pub(crate) fn revise_marks(&mut self, mut revise: impl FnMut(&T) -> Option<T>) {
-        for mark in &mut self.marks {
-            if let Some(data) = revise(&mark.data) {
-                mark.data = Rc::new(data);
-            }
-        }
     }
 
     fn edit(&mut self, range: Range<usize>, text: &str, data: Option<T>) {

@@ -16,6 +16,11 @@ mod keymap;
 mod list;
 mod paint;
 mod permission;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the application that draws it follows")
+)]
+mod prompt;
 mod question;
 mod runtime;
 mod session;

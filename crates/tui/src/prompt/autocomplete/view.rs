@@ -1,0 +1,148 @@
+//! The list above the prompt as it looks, and what the mouse means on it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+#[cfg(test)]
+use super::Row;
+use super::{Autocomplete, ROWS, Trigger};
+use crate::theme::Theme;
+use crate::words::Words;
+
+impl Autocomplete {
+    /// Draws the list above `prompt`, as wide as it, if it is open.
+    pub(in crate::prompt) fn view(&self, prompt: Rect, buffer: &mut Buffer, theme: &Theme, words: &Words) {
+        self.area.set(Rect::ZERO);
+        let prompt = prompt.intersection(buffer.area);
+        let Some(list) = &self.list else { return };
+        let height = list.rows.len().clamp(1, ROWS) as u16;
+        let height = height.min(prompt.y.saturating_sub(buffer.area.y));
+        if height == 0 || prompt.width < 3 {
+            return;
+        }
+        let area = Rect::new(prompt.x, prompt.y - height, prompt.width, height);
+        self.area.set(area);
+        let shown = usize::from(height);
+        let top = list
+            .top
+            .get()
+            .clamp((list.selected + 1).saturating_sub(shown), list.selected);
+        list.top.set(top);
+        let names = list.rows.iter().map(|row| row.label.width()).max().unwrap_or(0);
+        let pad = if list.trigger == Trigger::Slash {
+            names + 2
+        } else {
+            0
+        };
+        let border = Style::new().fg(theme.border).bg(theme.background);
+        for y in 0..height {
+            let row = list.rows.get(top + usize::from(y));
+            let is_selected = row.is_some() && top + usize::from(y) == list.selected;
+            let ground = match is_selected {
+                true if theme.primary == Color::Reset => Style::new().add_modifier(Modifier::REVERSED),
+                true => Style::new().bg(theme.primary),
+                false => Style::new().bg(theme.background_menu),
+            };
+            let line = Rect::new(area.x, area.y + y, area.width, 1);
+            for x in line.left()..line.right() {
+                if let Some(cell) = buffer.cell_mut((x, line.y)) {
+                    cell.reset();
+                    cell.set_style(ground);
+                }
+            }
+            let inside = usize::from(area.width) - 3;
+            match row {
+                Some(row) => {
+                    let (label, description) = if is_selected {
+                        let style = Style::new().fg(theme.selected_list_item_text);
+                        (style, style)
+                    } else {
+                        (Style::new().fg(theme.text), Style::new().fg(theme.text_muted))
+                    };
+                    let text = fit(&safe(&row.label), inside);
+                    let cells = text.width();
+                    buffer.set_string(line.x + 2, line.y, text, label);
+                    let used = cells.max(pad).saturating_add(1);
+                    if let Some(told) = &row.description
+                        && used < inside
+                    {
+                        let told = safe(told.lines().next().unwrap_or_default());
+                        let x = line.x + 2 + used as u16;
+                        buffer.set_stringn(x, line.y, told, inside - used, description);
+                    }
+                }
+                None => {
+                    let muted = Style::new().fg(theme.text_muted);
+                    buffer.set_stringn(line.x + 2, line.y, words.get("autocomplete.none"), inside, muted);
+                }
+            }
+            for x in [line.left(), line.right() - 1] {
+                buffer.set_string(x, line.y, "┃", border);
+            }
+        }
+    }
+
+    /// Selects the row under the mouse; whether there is one.
+    pub(in crate::prompt) fn point(&mut self, position: Position) -> bool {
+        let area = self.area.get();
+        let Some(list) = &mut self.list else { return false };
+        let row = list.top.get() + usize::from(position.y.saturating_sub(area.y));
+        let is_row = area.contains(position) && row < list.rows.len();
+        if is_row {
+            list.selected = row;
+        }
+        is_row
+    }
+
+    /// Whether a place is on the list.
+    pub(in crate::prompt) fn covers(&self, position: Position) -> bool {
+        self.list.is_some() && self.area.get().contains(position)
+    }
+
+    /// The row that is selected.
+    #[cfg(test)]
+    pub(in crate::prompt) fn selected(&self) -> Option<&Row> {
+        let list = self.list.as_ref()?;
+        list.rows.get(list.selected)
+    }
+}
+
+/// A name without signs that steer the terminal or the direction of text.
+fn safe(text: &str) -> String {
+    let steers = |sign: char| {
+        sign.is_control()
+            || matches!(sign, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().filter(|sign| !steers(*sign)).collect()
+}
+
+/// A text that is too long loses its middle.
+fn fit(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let graphemes: Vec<&str> = text.graphemes(true).collect();
+    let half = width.saturating_sub(1);
+    let take = |graphemes: &mut dyn Iterator<Item = &&str>, room: usize| {
+        let mut used = 0;
+        let mut taken: Vec<String> = Vec::new();
+        for grapheme in graphemes {
+            used += grapheme.width();
+            if used > room {
+                break;
+            }
+            taken.push((*grapheme).to_owned());
+        }
+        taken
+    };
+    let front = take(&mut graphemes.iter(), half.div_ceil(2));
+    let mut back = take(&mut graphemes.iter().rev(), half / 2);
+    back.reverse();
+    if width == 0 {
+        return String::new();
+    }
+    format!("{}…{}", front.concat(), back.concat())
+}
