@@ -1,0 +1,123 @@
+//! Markdown as rows (reference `tui.md` §4). Marks are hidden unless they are wanted. A text that grows, as it
+//! does while a model writes it, is read again from its last block on only: what stands before that is finished.
+
+mod inline;
+mod render;
+mod table;
+
+use std::rc::Rc;
+
+use pulldown_cmark::{Event, Options, Parser};
+
+use crate::highlight::Highlighter;
+use crate::row::Row;
+use crate::theme::Theme;
+
+/// How a text is shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Look<'a> {
+    /// Colours.
+    pub(crate) theme: &'a Theme,
+    /// Colours of code.
+    pub(crate) highlighter: &'a Highlighter,
+    /// The cells of a row.
+    pub(crate) width: usize,
+    /// Whether marks are hidden.
+    pub(crate) conceal: bool,
+}
+
+/// A block of a text: a paragraph, a list, a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    /// Its rows.
+    pub(crate) rows: Rc<Vec<Row>>,
+    /// Whether it follows the block before without a free row.
+    pub(crate) is_close: bool,
+    /// Whether the colours of some code in it are waited for.
+    pub(crate) is_waiting: bool,
+    /// Where it begins in the text.
+    start: usize,
+}
+
+/// A text that has been read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Document {
+    source: String,
+    blocks: Vec<Block>,
+}
+
+impl Document {
+    /// The blocks of the text as it was last given.
+    pub(crate) fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// Whether the colours of some code are waited for.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.blocks.iter().any(|block| block.is_waiting)
+    }
+
+    /// Reads a text, which has been made safe, as far as it differs from the one before. The look must be the
+    /// same as before; `is_open` says that the text is still being written, so that marks without their
+    /// counterparts are taken to be closed at its end.
+    pub(crate) fn update(&mut self, text: &str, is_open: bool, look: Look) {
+        let waiting = self.blocks.iter().position(|block| block.is_waiting);
+        let last = self.blocks.len().saturating_sub(1);
+        let kept = waiting.unwrap_or(last).min(last);
+        let start = self.blocks.get(kept).map_or(0, |block| block.start);
+        let is_same = self
+            .source
+            .get(..start)
+            .is_some_and(|before| text.starts_with(before));
+        let start = if is_same { start } else { 0 };
+        self.blocks.truncate(if is_same { kept } else { 0 });
+        let rest = text.get(start..).unwrap_or_default();
+        let closed = if is_open { inline::closed(rest) } else { None };
+        self.read(closed.as_deref().unwrap_or(rest), start, look);
+        // What was kept is the same; only the rest is copied.
+        self.source.truncate(start);
+        self.source.push_str(rest);
+    }
+
+    fn read(&mut self, text: &str, start: usize, look: Look) {
+        let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
+        let mut block = Vec::new();
+        let mut depth = 0_usize;
+        for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
+            match event {
+                Event::Start(_) => depth += 1,
+                Event::End(_) => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            block.push((event, range));
+            if depth == 0 {
+                let first = block.first().map_or(0, |(_, range)| range.start);
+                let drawn = render::block(&block, text, look);
+                block.clear();
+                self.blocks.push(Block {
+                    rows: Rc::new(drawn.rows),
+                    is_close: drawn.is_close && !self.blocks.is_empty(),
+                    is_waiting: drawn.is_waiting,
+                    start: start + first,
+                });
+            }
+        }
+    }
+}
+
+/// All rows of a text, with free rows between its blocks.
+pub(crate) fn rows(text: &str, look: Look) -> Vec<Row> {
+    let mut document = Document::default();
+    document.update(text, false, look);
+    let mut rows = Vec::new();
+    for block in document.blocks() {
+        if !rows.is_empty() && !block.is_close {
+            rows.push(Row::default());
+        }
+        rows.extend(block.rows.iter().cloned());
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests;
