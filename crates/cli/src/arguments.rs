@@ -33,11 +33,42 @@ pub(crate) struct Arguments {
     /// Print the version
     #[arg(short = 'v', short_alias = 'V', long, action = ArgAction::Version)]
     version: Option<bool>,
-    /// Talk to a session in this folder, line by line
-    #[arg(long)]
-    pub(crate) mini: bool,
+    #[command(flatten)]
+    pub(crate) face: Face,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+/// `opencode` without a command: the terminal face
+#[derive(Debug, Args)]
+pub(crate) struct Face {
+    /// Folder of the project that is worked on [default: the current one]
+    #[arg(value_name = "PROJECT")]
+    pub(crate) project: Option<PathBuf>,
+    /// Model of the first prompt
+    #[arg(short, long, value_name = "PROVIDER/MODEL")]
+    pub(crate) model: Option<String>,
+    /// Continue the last session
+    #[arg(short = 'c', long = "continue")]
+    pub(crate) continue_last: bool,
+    /// Continue this session
+    #[arg(short, long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Continue in a copy of the session (with --continue or --session)
+    #[arg(long)]
+    pub(crate) fork: bool,
+    /// Send this as soon as the program is ready
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prompt: Option<String>,
+    /// Agent of the first prompt
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Give every permission that is not denied
+    #[arg(long)]
+    pub(crate) auto: bool,
+    /// Talk to a session line by line, without taking the screen
+    #[arg(long)]
+    pub(crate) mini: bool,
 }
 
 /// Options of every command.
@@ -302,6 +333,9 @@ pub(crate) struct Attach {
     /// Continue in a copy of the session (with --continue or --session)
     #[arg(long)]
     pub(crate) fork: bool,
+    /// Talk to a session line by line, without taking the screen
+    #[arg(long)]
+    pub(crate) mini: bool,
     #[command(flatten)]
     pub(crate) access: Access,
 }

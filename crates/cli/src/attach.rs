@@ -4,7 +4,7 @@
 //! of the HTTP interface does not tell it.
 
 mod asking;
-mod face;
+mod conversation;
 mod input;
 mod orders;
 
@@ -19,13 +19,16 @@ use tokio_util::sync::CancellationToken;
 use crate::arguments::Attach;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::remote;
-use face::Face;
+use crate::{face, remote};
+use conversation::Face;
 
 /// Talks to a session of a server until the user has enough.
 pub(crate) async fn run(context: &Context, arguments: Attach) -> Result<(), Failure> {
     if arguments.fork && !arguments.continue_last && arguments.session.is_none() {
         return Err(Failure::told("--fork requires --continue or --session"));
+    }
+    if !arguments.mini {
+        return face::attached(context, arguments).await;
     }
     let directory = arguments
         .dir
@@ -79,7 +82,7 @@ async fn talk(context: &Context, client: Client, session: Option<Session>) -> Re
 }
 
 /// A folder of this machine as its full path; any other is the server's to understand.
-fn folder(context: &Context, wanted: &std::path::Path) -> Result<String, Failure> {
+pub(crate) fn folder(context: &Context, wanted: &std::path::Path) -> Result<String, Failure> {
     let path = opencode_project::path::absolute(&context.directory()?, &wanted.to_string_lossy());
     let path = if path.is_dir() { path } else { wanted.to_owned() };
     Ok(path.display().to_string())

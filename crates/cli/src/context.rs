@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 /// What every command needs.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) environment: Environment,
     pub(crate) paths: Paths,

@@ -11,6 +11,7 @@ mod context;
 mod database;
 mod debug;
 mod export;
+mod face;
 mod failure;
 mod frame;
 mod import;
@@ -73,17 +74,9 @@ fn main() -> ExitCode {
             .environment
             .with([(variable::READ_ONLY.to_owned(), "1".to_owned())]);
     }
-    let command = match (arguments.command, arguments.mini) {
-        (Some(_), true) => {
-            let failure = Failure::told("--mini must be used without a command");
-            return finish(&context, Err(failure));
-        }
-        (Some(Command::Completion(arguments)), false) => {
-            return finish(&context, completion::run(&context, &arguments));
-        }
-        (None, false) => return refuse(&no_command()),
-        (command, _) => command,
-    };
+    if let Some(Command::Completion(arguments)) = &arguments.command {
+        return finish(&context, completion::run(&context, arguments));
+    }
     log::begin(&context.paths.log(), &arguments.global);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -98,7 +91,7 @@ fn main() -> ExitCode {
             );
         }
     };
-    let result = runtime.block_on(perform(&context, command));
+    let result = runtime.block_on(perform(&context, arguments));
     let code = finish(&context, result);
     // What still runs is of no use to anybody any more.
     runtime.shutdown_background();
@@ -106,7 +99,8 @@ fn main() -> ExitCode {
 }
 
 /// Does what a command says; without one the user wants to talk.
-async fn perform(context: &Context, command: Option<Command>) -> Result<(), Failure> {
+async fn perform(context: &Context, arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { command, face, .. } = arguments;
     let is_elsewhere = match &command {
         Some(Command::Run(run)) => run.attach.is_some(),
         Some(Command::Attach(_)) => true,
@@ -118,7 +112,7 @@ async fn perform(context: &Context, command: Option<Command>) -> Result<(), Fail
         ));
     }
     let Some(command) = command else {
-        return Box::pin(attach::alone(context)).await;
+        return Box::pin(face::run(context, face)).await;
     };
     match command {
         Command::Run(arguments) => run::run(context, arguments).await,
@@ -153,13 +147,6 @@ fn finish(context: &Context, result: Result<(), Failure>) -> ExitCode {
 }
 
 /// Without a command there is nothing to do but to say what could be done.
-fn no_command() -> clap::Error {
-    use clap::CommandFactory;
-    let mut command = Arguments::command();
-    let help = command.render_help();
-    command.error(ErrorKind::DisplayHelp, help)
-}
-
 /// Shows help, version, or what is wrong with the command line.
 fn refuse(error: &clap::Error) -> ExitCode {
     let context = Context::new();

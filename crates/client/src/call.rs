@@ -18,7 +18,7 @@ use crate::types::{
 };
 
 /// The older ones of a page.
-const OLDER: &str = "x-next-cursor";
+pub(crate) const OLDER: &str = "x-next-cursor";
 
 /// Every call fails as [`Error`] says; what a server refuses is [`Error::Refused`].
 #[allow(clippy::missing_errors_doc, reason = "said above for all of them")]

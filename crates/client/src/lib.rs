@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod family;
 mod frames;
+mod request;
 mod tools;
 mod transport;
 mod types;
@@ -18,6 +19,7 @@ pub use client::{Client, Credentials, Options};
 pub use error::{Error, Refusal};
 pub use events::{Events, Signal};
 pub use family::Family;
+pub use request::{Reply, Request};
 pub use tools::{Attachment, ToolExecution, ToolOffer, ToolOutcome};
 pub use transport::{DOOR_BOUND, Door};
 pub use types::{

@@ -20,6 +20,16 @@ pub mod variable {
     pub const PROFILE: &str = "OPENCODE_PROFILE";
     /// Stands in for the folder of the machine's administrator.
     pub const MANAGED_DIR: &str = "OPENCODE_TEST_MANAGED_CONFIG_DIR";
+    /// The mouse belongs to the terminal, not to the program.
+    pub const DISABLE_MOUSE: &str = "OPENCODE_DISABLE_MOUSE";
+    /// The terminal gets no name.
+    pub const DISABLE_TERMINAL_TITLE: &str = "OPENCODE_DISABLE_TERMINAL_TITLE";
+    /// What is selected with the mouse is copied by a key or the second button only.
+    pub const DISABLE_COPY_ON_SELECT: &str = "OPENCODE_EXPERIMENTAL_DISABLE_COPY_ON_SELECT";
+    /// The program in which texts are edited.
+    pub const VISUAL: &str = "VISUAL";
+    /// The same, where `VISUAL` is not set.
+    pub const EDITOR: &str = "EDITOR";
     /// Ignores configuration and rules files of the project.
     pub const DISABLE_PROJECT_CONFIG: &str = "OPENCODE_DISABLE_PROJECT_CONFIG";
     /// Permissions as JSON, merged over `permission`.

@@ -9,36 +9,33 @@ mod app;
 mod choice;
 mod command;
 mod dialog;
-#[allow(dead_code, reason = "the session view is not wired yet")]
 mod diff;
 mod editor;
 mod effect;
-#[allow(dead_code, reason = "the session view is not wired yet")]
 mod highlight;
 mod key;
 mod keymap;
 mod list;
-#[allow(dead_code, reason = "the session view is not wired yet")]
 mod markdown;
 mod paint;
 mod permission;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the application that draws it follows")
-)]
 mod prompt;
 mod question;
-#[allow(dead_code, reason = "the session view is not wired yet")]
 mod row;
 mod runtime;
-#[allow(dead_code, reason = "the session view is not wired yet")]
 mod safe;
 mod session;
 mod settings;
 mod store;
+mod terminal;
 mod theme;
+mod tips;
 mod toast;
-#[allow(dead_code, reason = "the session view is not wired yet")]
 mod transcript;
 mod view;
 mod words;
+
+pub use app::Arguments;
+pub use effect::Exit;
+pub use runtime::{Options, run};
+pub use settings::Settings;

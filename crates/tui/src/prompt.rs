@@ -63,6 +63,17 @@ pub(crate) enum StateFile {
     Frecency,
 }
 
+impl StateFile {
+    /// Its name in the folder of states.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::History => "prompt-history.jsonl",
+            Self::Stash => "prompt-stash.jsonl",
+            Self::Frecency => "frecency.jsonl",
+        }
+    }
+}
+
 /// What is to be done for the prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Outcome {
@@ -275,6 +286,14 @@ impl Prompt {
     /// Back to words for the agent; whether there was something to leave.
     pub(crate) fn leave_shell(&mut self) -> bool {
         mem::take(&mut self.mode) == Mode::Shell
+    }
+
+    /// What it says, to be put back later.
+    pub(crate) fn draft(&self) -> Draft {
+        Draft {
+            entry: self.entry(),
+            cursor: self.editor.cursor(),
+        }
     }
 
     /// Types a letter.

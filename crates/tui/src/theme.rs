@@ -161,6 +161,16 @@ impl Theme {
         }
     }
 
+    /// The colour that a configured text names: one of this theme by its name in theme files, or `#rrggbb`.
+    pub(crate) fn named(&self, text: &str) -> Option<Color> {
+        if let Some(color) = file::hexadecimal(text) {
+            return Some(color);
+        }
+        let mut colors = self.clone();
+        let named = colors.colors_mut().into_iter().find(|(name, _)| *name == text);
+        named.map(|(_, color)| *color)
+    }
+
     /// The colour of text on a row or a badge of another colour.
     pub(crate) fn on(&self, ground: Color) -> Color {
         match self.selected_list_item_text {

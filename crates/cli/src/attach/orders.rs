@@ -4,7 +4,7 @@ use opencode_client::{NewSession, SessionChange, SessionQuery};
 use opencode_schema::Session;
 use opencode_schema::agent::Mode;
 
-use super::face::Face;
+use super::conversation::Face;
 use crate::failure::Failure;
 use crate::remote;
 

@@ -1,0 +1,63 @@
+//! The name of the terminal (reference `tui.md` §14).
+
+use super::{App, Route};
+use crate::effect::Effect;
+use crate::safe;
+
+const PRODUCT: &str = "OpenCode";
+/// Letters of a session's title, with the sign of what was cut.
+const LONGEST: usize = 40;
+
+impl App {
+    /// Names the terminal, if its name is another than before.
+    pub(super) fn name_terminal(&mut self) {
+        if !self.settings.has_title() {
+            return;
+        }
+        let title = match &self.route {
+            Route::Home => PRODUCT.to_owned(),
+            Route::Session(_) => match self.session() {
+                Some(session) if !is_default(&session.title) => {
+                    format!("OC | {}", shorten(&safe::line(&session.title)))
+                }
+                _ => PRODUCT.to_owned(),
+            },
+        };
+        if title != self.title {
+            self.title.clone_from(&title);
+            self.effect(Effect::Title(title));
+        }
+    }
+}
+
+fn shorten(title: &str) -> String {
+    if title.chars().count() <= LONGEST {
+        return title.to_owned();
+    }
+    let kept: String = title.chars().take(LONGEST - 3).collect();
+    format!("{kept}…")
+}
+
+/// Whether a title is the one that a session has before it gets one.
+pub(crate) fn is_default(title: &str) -> bool {
+    let rest = title
+        .strip_prefix("New session - ")
+        .or_else(|| title.strip_prefix("Child session - "));
+    rest.is_some_and(|time| time.parse::<jiff::Timestamp>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::{is_default, shorten};
+
+    #[test]
+    fn titles_are_shortened_and_default_ones_known() {
+        assert_eq!(shorten("Demo chat"), "Demo chat");
+        assert_eq!(shorten(&"ä".repeat(41)), format!("{}…", "ä".repeat(37)));
+        assert!(is_default("New session - 2026-01-02T03:04:05.006Z"));
+        assert!(is_default("Child session - 2026-01-02T03:04:05.006Z"));
+        assert!(!is_default("New session - of parliament"));
+    }
+}

@@ -1,0 +1,525 @@
+//! The panel in which the model asks the user (reference `tui.md` §6): a tab for each question, and one in
+//! which the answers are looked at before they are sent.
+
+use opencode_client::Request;
+use opencode_schema::question;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use serde_json::json;
+
+use crate::app::App;
+use crate::choice;
+use crate::dialog::{Field, Mouse, MouseKind};
+use crate::paint;
+use crate::safe;
+use crate::theme::Theme;
+
+/// The panel.
+pub(crate) struct QuestionPanel {
+    /// What is asked.
+    pub(crate) request: question::Request,
+    /// The answers so far, one list for each question.
+    answers: Vec<Vec<String>>,
+    /// What was written as an answer.
+    written: Vec<String>,
+    tab: usize,
+    selected: usize,
+    field: Option<Field>,
+    /// Rows of the options on the screen.
+    drawn: Vec<(u16, usize)>,
+    tabs: Vec<Rect>,
+    top: usize,
+}
+
+/// Commands of the panel.
+pub(crate) fn commands(panel: &QuestionPanel) -> Vec<&'static str> {
+    let mut commands = vec!["dialog.select.submit", "session.interrupt"];
+    if panel.field.is_some() {
+        commands.push("prompt.clear");
+        commands.extend(crate::app::field_commands());
+        return commands;
+    }
+    commands.extend([
+        "dialog.select.prev",
+        "dialog.select.next",
+        "input.move.left",
+        "input.move.right",
+        "agent.cycle",
+        "agent.cycle.reverse",
+        "app.exit",
+    ]);
+    commands
+}
+
+/// A row of the body: its text, its colour, its weight, and the option that it belongs to.
+type Row = (String, fn(&Theme) -> Color, Option<usize>);
+
+const TEXT: fn(&Theme) -> Color = |theme| theme.text;
+const MUTED: fn(&Theme) -> Color = |theme| theme.text_muted;
+const CHOSEN: fn(&Theme) -> Color = |theme| theme.primary;
+const GOOD: fn(&Theme) -> Color = |theme| theme.success;
+const BAD: fn(&Theme) -> Color = |theme| theme.error;
+
+impl QuestionPanel {
+    /// The panel of a request.
+    pub(crate) fn new(request: question::Request) -> Self {
+        let count = request.questions.len();
+        Self {
+            request,
+            answers: vec![Vec::new(); count],
+            written: vec![String::new(); count],
+            tab: 0,
+            selected: 0,
+            field: None,
+            drawn: Vec::new(),
+            tabs: Vec::new(),
+            top: 0,
+        }
+    }
+
+    /// A single question with a single answer is answered by choosing.
+    fn is_simple(&self) -> bool {
+        self.request.questions.len() == 1 && !self.is_multiple()
+    }
+
+    fn question(&self) -> Option<&question::Question> {
+        self.request.questions.get(self.tab)
+    }
+
+    fn is_multiple(&self) -> bool {
+        self.question()
+            .is_some_and(|question| question.multiple == Some(true))
+    }
+
+    fn can_write(&self) -> bool {
+        self.question()
+            .is_some_and(|question| question.custom != Some(false))
+    }
+
+    /// Options, and the one in which an answer can be written.
+    fn count(&self) -> usize {
+        let options = self.question().map_or(0, |question| question.options.len());
+        options + usize::from(self.can_write())
+    }
+
+    fn tab_count(&self) -> usize {
+        self.request.questions.len() + usize::from(!self.is_simple())
+    }
+
+    fn go(&mut self, tab: usize) {
+        self.tab = tab;
+        self.selected = 0;
+        self.top = 0;
+        self.field = None;
+    }
+
+    fn rows(&self, app: &App, width: usize) -> Vec<Row> {
+        let words = &app.words;
+        let Some(question) = self.question() else {
+            return self.review(app, width);
+        };
+        let mut asked = safe::text(&question.question).into_owned();
+        if self.is_multiple() {
+            asked.push(' ');
+            asked.push_str(words.get("question.multiple"));
+        }
+        let mut rows: Vec<Row> = wrap(&asked, width, TEXT, None);
+        rows.push((String::new(), TEXT, None));
+        let answers = self.answers.get(self.tab).map_or(&[][..], Vec::as_slice);
+        let sign = |is_chosen: bool| match (self.is_multiple(), is_chosen) {
+            (true, true) => "[✓] ",
+            (true, false) => "[ ] ",
+            (false, _) => "",
+        };
+        for (index, option) in question.options.iter().enumerate() {
+            let is_chosen = answers.contains(&option.label);
+            let color = if index == self.selected {
+                CHOSEN
+            } else if is_chosen {
+                GOOD
+            } else {
+                TEXT
+            };
+            let done = if is_chosen && !self.is_multiple() {
+                " ✓"
+            } else {
+                ""
+            };
+            let label = format!(
+                "{}. {}{}{done}",
+                index + 1,
+                sign(is_chosen),
+                safe::line(&option.label)
+            );
+            rows.extend(wrap(&label, width, color, Some(index)));
+            if !option.description.is_empty() {
+                let text = safe::text(&option.description);
+                let described = wrap(&text, width.saturating_sub(3), MUTED, Some(index));
+                rows.extend(
+                    described
+                        .into_iter()
+                        .map(|(row, color, at)| (format!("   {row}"), color, at)),
+                );
+            }
+        }
+        if self.can_write() {
+            let index = question.options.len();
+            let written = self.written.get(self.tab).map_or("", String::as_str);
+            let is_chosen = !written.is_empty() && answers.iter().any(|answer| answer == written);
+            let color = if index == self.selected { CHOSEN } else { TEXT };
+            let label = format!(
+                "{}. {}{}",
+                index + 1,
+                sign(is_chosen),
+                words.get("question.write")
+            );
+            rows.push((label, color, Some(index)));
+            if self.field.is_some() {
+                rows.push((String::new(), TEXT, None));
+            } else if !written.is_empty() {
+                rows.push((format!("   {}", safe::line(written)), MUTED, Some(index)));
+            }
+        }
+        rows
+    }
+
+    fn review(&self, app: &App, width: usize) -> Vec<Row> {
+        let mut rows = vec![
+            (app.words.get("question.review").to_owned(), TEXT, None),
+            (String::new(), TEXT, None),
+        ];
+        for (question, answers) in self.request.questions.iter().zip(&self.answers) {
+            let header = safe::line(&question.header).into_owned();
+            let (text, color) = if answers.is_empty() {
+                (app.words.get("question.unanswered").to_owned(), BAD)
+            } else {
+                (safe::line(&answers.join(", ")).into_owned(), TEXT)
+            };
+            rows.extend(wrap(&format!("{header}: {text}"), width, color, None));
+        }
+        rows
+    }
+
+    /// Rows that it wants.
+    pub(crate) fn height(&self, app: &App, width: u16, screen: u16) -> u16 {
+        let body = self.rows(app, usize::from(width.saturating_sub(5)).max(1)).len();
+        let tabs = if self.is_simple() { 0 } else { 2 };
+        let wanted = u16::try_from(body).unwrap_or(screen).saturating_add(4 + tabs);
+        wanted.min(screen)
+    }
+
+    /// Draws it.
+    pub(crate) fn draw(&mut self, app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+        let theme = &app.theme;
+        paint::fill(area, buffer, theme.background_panel);
+        let edge = Style::new().fg(theme.accent).bg(theme.background);
+        for y in area.top()..area.bottom() {
+            paint::text(buffer, area.x, y, "┃", edge);
+        }
+        let inner = Rect {
+            x: area.x + 3,
+            y: area.y + 1,
+            width: area.width.saturating_sub(5),
+            height: area.height.saturating_sub(2),
+        };
+        if inner.height < 2 || inner.width == 0 {
+            return None;
+        }
+        let mut y = inner.y;
+        if !self.is_simple() {
+            self.draw_tabs(app, inner, buffer);
+            y += 2;
+        }
+        let rows = self.rows(app, usize::from(inner.width));
+        let room = usize::from(inner.bottom().saturating_sub(y + 2));
+        let selected = rows
+            .iter()
+            .position(|row| row.2 == Some(self.selected))
+            .unwrap_or(0);
+        let last = rows
+            .iter()
+            .rposition(|row| row.2 == Some(self.selected))
+            .unwrap_or(0);
+        if last >= self.top + room {
+            self.top = (last + 1).saturating_sub(room);
+        }
+        if selected < self.top {
+            self.top = if self.selected == 0 { 0 } else { selected };
+        }
+        self.top = self.top.min(rows.len().saturating_sub(room));
+        self.drawn.clear();
+        let mut cursor = None;
+        for (text, color, option) in rows.iter().skip(self.top).take(room) {
+            let style = Style::new().fg(color(theme));
+            if option.is_none() && text.is_empty() && self.field.is_some() && y > inner.y + 2 {
+                let line = Rect {
+                    x: inner.x + 3,
+                    y,
+                    width: inner.width.saturating_sub(3),
+                    height: 1,
+                };
+                cursor = self
+                    .field
+                    .as_mut()
+                    .and_then(|field| field.draw(app, line, buffer));
+            } else {
+                paint::text(buffer, inner.x, y, text, style);
+            }
+            if let Some(option) = option {
+                self.drawn.push((y, *option));
+            }
+            y += 1;
+        }
+        let hints = paint::cut(&self.hints(app), usize::from(inner.width));
+        paint::text(
+            buffer,
+            inner.x,
+            inner.bottom() - 1,
+            &hints,
+            Style::new().fg(theme.text_muted),
+        );
+        cursor
+    }
+
+    fn draw_tabs(&mut self, app: &App, inner: Rect, buffer: &mut Buffer) {
+        let theme = &app.theme;
+        let confirm = app.words.get("question.confirm");
+        let headers = self
+            .request
+            .questions
+            .iter()
+            .map(|question| safe::line(&question.header).into_owned());
+        let headers: Vec<String> = headers.chain([confirm.to_owned()]).collect();
+        self.tabs.clear();
+        let mut x = inner.x;
+        for (index, header) in headers.iter().enumerate() {
+            let label = format!(" {} ", paint::cut(header, 24));
+            let is_answered = self.answers.get(index).is_some_and(|answers| !answers.is_empty());
+            let style = if index == self.tab {
+                let style = Style::new().bg(theme.accent).fg(paint::contrast(theme.accent));
+                style.add_modifier(Modifier::BOLD)
+            } else if is_answered {
+                Style::new().fg(theme.text)
+            } else {
+                Style::new().fg(theme.text_muted)
+            };
+            if x >= inner.right() {
+                break;
+            }
+            let room = usize::from(inner.right() - x);
+            let width = paint::text(buffer, x, inner.y, &paint::cut(&label, room), style);
+            self.tabs.push(Rect {
+                x,
+                y: inner.y,
+                width,
+                height: 1,
+            });
+            x += width + 1;
+        }
+    }
+
+    fn hints(&self, app: &App) -> String {
+        let words = &app.words;
+        let mut hints = Vec::new();
+        if self.field.is_some() {
+            hints.push(format!("enter {}", words.get("hint.save")));
+            hints.push(format!("esc {}", words.get("hint.back")));
+            return hints.join("  ");
+        }
+        if !self.is_simple() {
+            hints.push(format!("⇆ {}", words.get("hint.tab")));
+        }
+        let enter = if self.question().is_none() {
+            "hint.submit"
+        } else {
+            hints.push(format!("↑↓ {}", words.get("hint.select")));
+            match (self.is_multiple(), self.is_simple()) {
+                (true, _) => "hint.toggle",
+                (_, true) => "hint.submit",
+                _ => "hint.confirm",
+            }
+        };
+        hints.push(format!("enter {}", words.get(enter)));
+        hints.push(format!("esc {}", words.get("hint.dismiss")));
+        hints.join("  ")
+    }
+}
+
+fn wrap(text: &str, width: usize, color: fn(&Theme) -> Color, option: Option<usize>) -> Vec<Row> {
+    let rows = paint::wrap(text, width);
+    rows.into_iter().map(|row| (row, color, option)).collect()
+}
+
+impl App {
+    /// Does a command of the panel.
+    pub(crate) fn question_command(&mut self, id: &str) -> bool {
+        let Some(panel) = &mut self.question else {
+            return false;
+        };
+        if let Some(field) = &mut panel.field {
+            match id {
+                "dialog.select.submit" => self.write_answer(),
+                "session.interrupt" => panel.field = None,
+                "prompt.clear" if field.text().is_empty() => panel.field = None,
+                "prompt.clear" => field.clear(),
+                id => return field.command(id),
+            }
+            return true;
+        }
+        let count = panel.count();
+        let tabs = panel.tab_count();
+        match id {
+            "dialog.select.prev" => panel.selected = choice::step(panel.selected, -1, count).unwrap_or(0),
+            "dialog.select.next" => panel.selected = choice::step(panel.selected, 1, count).unwrap_or(0),
+            "input.move.left" | "agent.cycle.reverse" => {
+                panel.go(choice::step(panel.tab, -1, tabs).unwrap_or(0));
+            }
+            "input.move.right" | "agent.cycle" => panel.go(choice::step(panel.tab, 1, tabs).unwrap_or(0)),
+            "dialog.select.submit" => self.choose_answer(),
+            "session.interrupt" | "app.exit" => self.reject_question(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Takes a letter that was typed into the panel.
+    pub(crate) fn question_text(&mut self, text: &str) {
+        let Some(panel) = &mut self.question else {
+            return;
+        };
+        if let Some(field) = &mut panel.field {
+            field.insert(text);
+            return;
+        }
+        match text {
+            "k" => self.question_command("dialog.select.prev"),
+            "j" => self.question_command("dialog.select.next"),
+            "h" => self.question_command("input.move.left"),
+            "l" => self.question_command("input.move.right"),
+            " " => self.question_command("dialog.select.submit"),
+            digit => {
+                let picked = digit
+                    .parse::<usize>()
+                    .ok()
+                    .filter(|at| (1..=panel.count()).contains(at));
+                if let Some(at) = picked {
+                    panel.selected = at - 1;
+                    self.choose_answer();
+                }
+                true
+            }
+        };
+    }
+
+    /// Takes the mouse in the panel.
+    pub(crate) fn question_mouse(&mut self, mouse: Mouse) {
+        let Some(panel) = &mut self.question else {
+            return;
+        };
+        let tab = panel.tabs.iter().position(|place| place.contains(mouse.at));
+        let row = panel.drawn.iter().find(|(y, _)| *y == mouse.at.y);
+        match (mouse.kind, row.map(|(_, option)| *option)) {
+            (MouseKind::Wheel(rows), _) if rows < 0 => panel.selected = panel.selected.saturating_sub(1),
+            (MouseKind::Wheel(_), _) => {
+                panel.selected = (panel.selected + 1).min(panel.count().saturating_sub(1));
+            }
+            (MouseKind::Move, Some(option)) => panel.selected = option,
+            (MouseKind::Release, Some(option)) => {
+                panel.selected = option;
+                self.choose_answer();
+            }
+            (MouseKind::Release, None) => {
+                if let Some(tab) = tab {
+                    panel.go(tab);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn choose_answer(&mut self) {
+        let Some(panel) = &mut self.question else {
+            return;
+        };
+        let Some(question) = panel.request.questions.get(panel.tab) else {
+            return self.send_answers();
+        };
+        let Some(option) = question.options.get(panel.selected) else {
+            if panel.can_write() {
+                let mut field = Field::new(self.words.get("question.placeholder"));
+                field.insert(&panel.written[panel.tab]);
+                panel.field = Some(field);
+            }
+            return;
+        };
+        let label = option.label.clone();
+        let is_multiple = question.multiple == Some(true);
+        let answers = &mut panel.answers[panel.tab];
+        if is_multiple {
+            match answers.iter().position(|answer| *answer == label) {
+                Some(at) => {
+                    answers.remove(at);
+                }
+                None => answers.push(label),
+            }
+            return;
+        }
+        *answers = vec![label];
+        self.next_question();
+    }
+
+    fn write_answer(&mut self) {
+        let Some(panel) = &mut self.question else {
+            return;
+        };
+        let Some(field) = panel.field.take() else {
+            return;
+        };
+        let tab = panel.tab;
+        let text = field.text().trim().to_owned();
+        let is_multiple = panel.is_multiple();
+        let before = std::mem::replace(&mut panel.written[tab], text.clone());
+        let answers = &mut panel.answers[tab];
+        answers.retain(|answer| *answer != before || before.is_empty());
+        if text.is_empty() {
+            return;
+        }
+        if is_multiple {
+            answers.push(text);
+        } else {
+            *answers = vec![text];
+            self.next_question();
+        }
+    }
+
+    fn next_question(&mut self) {
+        let Some(panel) = &mut self.question else {
+            return;
+        };
+        if panel.is_simple() {
+            self.send_answers();
+        } else {
+            panel.go((panel.tab + 1).min(panel.tab_count() - 1));
+        }
+    }
+
+    fn send_answers(&mut self) {
+        let Some(panel) = self.question.take() else {
+            return;
+        };
+        let id = panel.request.id;
+        self.store.questions.shift_remove(&id);
+        let path = ["question", id.as_str(), "reply"];
+        self.order(Request::post(&path, json!({ "answers": panel.answers })));
+    }
+
+    fn reject_question(&mut self) {
+        let Some(panel) = self.question.take() else {
+            return;
+        };
+        let id = panel.request.id;
+        self.store.questions.shift_remove(&id);
+        self.order(Request::post(&["question", id.as_str(), "reject"], json!({})));
+    }
+}

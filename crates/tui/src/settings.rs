@@ -1,0 +1,268 @@
+//! What is configured and what was switched, and the files where that is kept (reference `tui.md` §2, §13).
+
+mod models;
+mod pins;
+mod switches;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use opencode_config::environment::variable;
+use opencode_config::{Environment, Paths};
+use serde_json::{Map, Value};
+
+use crate::keymap::{Keymap, LEADER_TIMEOUT};
+use crate::prompt::{Prompt, StateFile};
+use crate::terminal::event::{Mode, Rgb, Slot};
+use crate::terminal::sequence::{CursorShape, Modes};
+use crate::theme::system::Palette;
+use crate::theme::{self, Theme, builtin, folder};
+use crate::words::Words;
+
+pub(crate) use models::{ModelRef, Models};
+pub(crate) use pins::Pins;
+pub(crate) use switches::Switches;
+
+/// What is configured and what was switched.
+pub struct Settings {
+    /// What was switched.
+    pub(crate) switches: Switches,
+    /// Models that were used, are favourites, and their variants.
+    pub(crate) models: Models,
+    /// Sessions that are pinned.
+    pub(crate) pins: Pins,
+    /// The program's environment.
+    pub(crate) environment: Environment,
+    /// The program's folders.
+    pub(crate) paths: Paths,
+    directory: String,
+    home: String,
+    version: String,
+    terminal: String,
+    configured: Map<String, Value>,
+    zone: TimeZone,
+    seed: u64,
+    /// What the terminal says of itself.
+    terminal_mode: Option<Mode>,
+    palette: Palette,
+    /// The theme that is looked at.
+    tried: Option<String>,
+}
+
+impl Settings {
+    /// Reads what is kept; what cannot be read is as if it were not there.
+    pub fn read(environment: &Environment, paths: &Paths, directory: String, version: String) -> Self {
+        let state = |name: &str| fs_err::read_to_string(paths.state.join(name)).unwrap_or_default();
+        let seed = std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(0, |time| u64::from(time.subsec_millis()));
+        Self {
+            switches: Switches::parse(&state("kv.json")),
+            models: Models::parse(&state("model.json")),
+            pins: Pins::parse(&state("session.json")),
+            environment: environment.clone(),
+            paths: paths.clone(),
+            directory,
+            home: paths.home.display().to_string(),
+            version,
+            terminal: environment.get("TERM").unwrap_or_default().to_owned(),
+            configured: Map::new(),
+            zone: TimeZone::system(),
+            seed,
+            terminal_mode: None,
+            palette: Palette::default(),
+            tried: None,
+        }
+    }
+
+    /// The keys.
+    pub(crate) fn keymap(&self) -> Keymap {
+        let empty = Map::new();
+        let keybinds = self.configured.get("keybinds").and_then(Value::as_object);
+        let timeout = self.configured.get("leader_timeout").and_then(Value::as_u64);
+        let timeout = timeout.map_or(LEADER_TIMEOUT, Duration::from_millis);
+        Keymap::new(keybinds.unwrap_or(&empty), timeout).0
+    }
+
+    /// The colours; a theme that cannot be read is the default one.
+    pub(crate) fn theme(&self) -> Theme {
+        let name = self.theme_name();
+        let file = folder::find(&self.theme_folders(), name);
+        let custom = file.and_then(|file| folder::read(&file).ok());
+        let mode = self.mode();
+        let loaded = Theme::load(name, custom.as_deref(), mode, &self.palette);
+        loaded.unwrap_or_else(|error| {
+            tracing::warn!(%error, name, "the theme cannot be used");
+            builtin::fallback(mode)
+        })
+    }
+
+    fn theme_folders(&self) -> Vec<PathBuf> {
+        folder::folders(&self.paths.config, std::path::Path::new(&self.directory))
+    }
+
+    /// The name of the theme in force.
+    pub(crate) fn theme_name(&self) -> &str {
+        let configured = self.configured.get("theme").and_then(Value::as_str);
+        self.tried
+            .as_deref()
+            .or(configured)
+            .or(self.switches.theme.as_deref())
+            .unwrap_or(builtin::DEFAULT)
+    }
+
+    /// Names of all themes.
+    pub(crate) fn theme_names(&self) -> Vec<String> {
+        let custom = folder::list(&self.theme_folders()).into_keys();
+        let mut names: Vec<String> = builtin::names().map(str::to_owned).chain(custom).collect();
+        if self.palette.is_known() {
+            names.push(builtin::SYSTEM.to_owned());
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Looks at a theme.
+    pub(crate) fn try_theme(&mut self, name: &str) {
+        self.tried = Some(name.to_owned());
+    }
+
+    fn mode(&self) -> Mode {
+        let locked = match self.switches.theme_mode_lock.as_deref() {
+            Some("light") => Some(Mode::Light),
+            Some("dark") => Some(Mode::Dark),
+            _ => None,
+        };
+        theme::mode(locked, self.terminal_mode.or(self.palette.mode()))
+    }
+
+    /// Whether things are shown dark.
+    pub(crate) fn is_dark(&self) -> bool {
+        self.mode() == Mode::Dark
+    }
+
+    /// Whether light or dark stays as it is, whatever the terminal says.
+    pub(crate) fn is_mode_locked(&self) -> bool {
+        self.switches.theme_mode_lock.is_some()
+    }
+
+    /// The terminal is light or dark; says whether it was not before.
+    pub(crate) fn set_terminal_mode(&mut self, mode: Mode) {
+        self.terminal_mode = Some(mode);
+    }
+
+    /// One of the terminal's own colours.
+    pub(crate) fn set_color(&mut self, slot: Slot, color: Rgb) {
+        self.palette.set(slot, color);
+    }
+
+    /// What is asked of the terminal.
+    pub(crate) fn modes(&self) -> Modes {
+        let is_off = self.configured.get("mouse") == Some(&Value::Bool(false));
+        Modes {
+            mouse: !is_off && !self.environment.is_on(variable::DISABLE_MOUSE),
+            releases: false,
+            cursor: CursorShape::default(),
+        }
+    }
+
+    /// Whether both sides of a difference always stand one below the other.
+    pub(crate) fn is_diff_stacked(&self) -> bool {
+        self.configured.get("diff_style").and_then(Value::as_str) == Some("stacked")
+    }
+
+    /// Whether what is selected is copied when the button goes up.
+    pub(crate) fn copies_on_select(&self) -> bool {
+        !self.environment.is_on(variable::DISABLE_COPY_ON_SELECT)
+    }
+
+    /// The prompt, with what was written before.
+    pub(crate) fn prompt(&self) -> Prompt {
+        let mut prompt = Prompt::default();
+        for file in [StateFile::History, StateFile::Stash, StateFile::Frecency] {
+            let text = fs_err::read_to_string(self.file(file.name())).unwrap_or_default();
+            prompt.read_state(file, &text);
+        }
+        prompt
+    }
+
+    /// Reads again what a user changes by hand.
+    pub(crate) fn reload(&mut self) {
+        self.tried = None;
+    }
+
+    /// The texts.
+    pub(crate) fn words(&self) -> Words {
+        Words::english()
+    }
+
+    /// The user's home.
+    pub(crate) fn home(&self) -> &str {
+        &self.home
+    }
+
+    /// The folder in which the program was started.
+    pub(crate) fn directory(&self) -> &str {
+        &self.directory
+    }
+
+    /// The program's version.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What the terminal calls itself.
+    pub(crate) fn terminal(&self) -> &str {
+        &self.terminal
+    }
+
+    /// The user's time zone.
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// A number that is another at every start.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// A file of state.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.paths.state.join(name)
+    }
+
+    /// Columns of the prompt at the start, if configuration says how many.
+    pub(crate) fn prompt_width(&self, screen: u16) -> Option<u16> {
+        match self.configured.get("prompt")?.get("max_width")? {
+            Value::String(text) if text == "auto" => Some((screen / 10 * 7).max(75)),
+            Value::Number(number) => number.as_u64().and_then(|width| u16::try_from(width).ok()),
+            _ => None,
+        }
+    }
+
+    /// Rows of the prompt's text at most, if configuration says how many.
+    pub(crate) fn prompt_rows(&self) -> Option<u16> {
+        let rows = self.configured.get("prompt")?.get("max_height")?.as_u64()?;
+        u16::try_from(rows).ok()
+    }
+
+    /// Whether the terminal gets a name.
+    pub(crate) fn has_title(&self) -> bool {
+        self.switches.terminal_title && !self.environment.is_on(variable::DISABLE_TERMINAL_TITLE)
+    }
+
+    /// Whether the user wants to be called.
+    pub(crate) fn calls_for_attention(&self) -> bool {
+        let attention = self.configured.get("attention");
+        attention.and_then(|attention| attention.get("enabled")) == Some(&Value::Bool(true))
+    }
+
+    /// Lines that a step of the wheel scrolls.
+    pub(crate) fn scroll_lines(&self) -> i32 {
+        let speed = self.configured.get("scroll_speed").and_then(Value::as_f64);
+        #[expect(clippy::cast_possible_truncation, reason = "it is clamped")]
+        speed.map_or(3, |speed| speed.round().clamp(1.0, 100.0) as i32)
+    }
+}

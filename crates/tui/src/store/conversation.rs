@@ -1,0 +1,173 @@
+//! The messages of one session as far as they are loaded, newest page first, older ones when somebody looks.
+
+use opencode_schema::message::{Message, MessageBody};
+use opencode_schema::part::{Part, PartBody};
+use opencode_schema::session::{FileDiff, Todo};
+use opencode_schema::{MessageId, MessageWithParts, PartId};
+
+/// A message, and how often it changed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    /// The message.
+    pub(crate) message: MessageWithParts,
+    /// Grows with every change, so that what was drawn of it can be kept until then.
+    pub(crate) revision: u64,
+}
+
+/// A session as far as it is loaded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Conversation {
+    /// The messages, the oldest first.
+    pub(crate) entries: Vec<Entry>,
+    /// Where older messages are, if there are any.
+    pub(crate) older: Option<String>,
+    /// Somebody asked for them.
+    pub(crate) is_loading: bool,
+    /// The newest page has been read.
+    pub(crate) is_loaded: bool,
+    /// What is to be done.
+    pub(crate) todos: Vec<Todo>,
+    /// What it changed.
+    pub(crate) diff: Vec<FileDiff>,
+    revisions: u64,
+}
+
+impl Conversation {
+    /// Takes the newest page. What events told meanwhile is newer than it.
+    pub(crate) fn load(&mut self, page: Vec<MessageWithParts>, older: Option<String>) {
+        let told = std::mem::take(&mut self.entries);
+        for message in page {
+            self.add(message);
+        }
+        for entry in told {
+            let MessageWithParts { info, parts } = entry.message;
+            self.message(info);
+            for part in parts {
+                self.part(part);
+            }
+        }
+        self.older = older;
+        self.is_loaded = true;
+        self.is_loading = false;
+    }
+
+    /// Takes a page of older messages.
+    pub(crate) fn load_older(&mut self, page: Vec<MessageWithParts>, older: Option<String>) {
+        for message in page {
+            self.add(message);
+        }
+        self.older = older;
+        self.is_loading = false;
+    }
+
+    fn add(&mut self, message: MessageWithParts) {
+        let revision = self.next_revision();
+        match self.position(&message.info.id) {
+            Some(at) => self.entries[at] = Entry { message, revision },
+            None => {
+                let at = self.place(&message.info);
+                self.entries.insert(at, Entry { message, revision });
+            }
+        }
+    }
+
+    /// A message was made or changed.
+    pub(crate) fn message(&mut self, info: Message) {
+        let revision = self.next_revision();
+        if let Some(at) = self.position(&info.id) {
+            let entry = &mut self.entries[at];
+            entry.message.info = info;
+            entry.revision = revision;
+            return;
+        }
+        let at = self.place(&info);
+        // What comes before everything that is loaded is loaded with its page.
+        if at == 0 && !self.entries.is_empty() && self.older.is_some() {
+            return;
+        }
+        let parts = Vec::new();
+        let message = MessageWithParts { info, parts };
+        self.entries.insert(at, Entry { message, revision });
+    }
+
+    /// A message was removed.
+    pub(crate) fn remove_message(&mut self, id: &MessageId) {
+        if let Some(at) = self.position(id) {
+            self.entries.remove(at);
+        }
+    }
+
+    /// A part was made or changed.
+    pub(crate) fn part(&mut self, part: Part) {
+        self.change(&part.message_id.clone(), |parts| {
+            match parts.iter().rposition(|known| known.id == part.id) {
+                Some(at) => parts[at] = part,
+                None => {
+                    let at = parts.partition_point(|known| known.id < part.id);
+                    parts.insert(at, part);
+                }
+            }
+        });
+    }
+
+    /// A part was removed.
+    pub(crate) fn remove_part(&mut self, message: &MessageId, id: &PartId) {
+        self.change(message, |parts| parts.retain(|part| part.id != *id));
+    }
+
+    /// A text grows.
+    pub(crate) fn delta(&mut self, message: &MessageId, id: &PartId, field: &str, delta: &str) {
+        self.change(message, |parts| {
+            let Some(part) = parts.iter_mut().rfind(|part| part.id == *id) else {
+                return;
+            };
+            match (&mut part.body, field) {
+                (PartBody::Text(text), "text") => text.text.push_str(delta),
+                (PartBody::Reasoning(thought), "text") => thought.text.push_str(delta),
+                _ => {}
+            }
+        });
+    }
+
+    fn change(&mut self, message: &MessageId, change: impl FnOnce(&mut Vec<Part>)) {
+        if let Some(at) = self.position(message) {
+            let revision = self.next_revision();
+            let entry = &mut self.entries[at];
+            change(&mut entry.message.parts);
+            entry.revision = revision;
+        }
+    }
+
+    /// The message of an id.
+    pub(crate) fn get(&self, id: &MessageId) -> Option<&MessageWithParts> {
+        let at = self.position(id)?;
+        self.entries.get(at).map(|entry| &entry.message)
+    }
+
+    /// Messages of the user, the newest first.
+    pub(crate) fn prompts(&self) -> impl Iterator<Item = &MessageWithParts> {
+        let newest_first = self.entries.iter().rev().map(|entry| &entry.message);
+        newest_first.filter(|message| matches!(message.info.body, MessageBody::User(_)))
+    }
+
+    /// Where a message is; what is asked for is mostly one of the newest.
+    fn position(&self, id: &MessageId) -> Option<usize> {
+        self.entries
+            .iter()
+            .rposition(|entry| entry.message.info.id == *id)
+    }
+
+    /// Where a message belongs: ids begin anew after two years, times do not.
+    fn place(&self, info: &Message) -> usize {
+        let key = (info.created(), &info.id);
+        self.entries.partition_point(|entry| {
+            let known = &entry.message.info;
+            (known.created(), &known.id) < key
+        })
+    }
+
+    fn next_revision(&mut self) -> u64 {
+        self.revisions += 1;
+        self.revisions
+    }
+}

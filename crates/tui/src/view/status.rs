@@ -1,0 +1,203 @@
+//! The row below the prompt (reference `tui.md` §3), and what is said when the server is away.
+
+use opencode_schema::session::Status;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::labels_right;
+use crate::app::{App, Route};
+use crate::choice;
+use crate::paint;
+use crate::prompt::Mode;
+use crate::safe;
+
+/// Cells of what moves while a session works.
+const CELLS: usize = 8;
+/// Letters of the reason of a retry.
+const REASON: usize = 80;
+
+/// Draws the row.
+pub(super) fn draw(app: &mut App, row: Rect, buffer: &mut Buffer) {
+    if app.prompt.mode() == Mode::Shell {
+        let hint = format!("esc {}", app.words.get("status.leave_shell"));
+        return labels_right(app, row, row.y, &[(hint, "prompt.shell.leave")], buffer);
+    }
+    let id = app.session_id().cloned();
+    let status = id
+        .as_ref()
+        .map_or(Status::Idle, |id| app.store.status(id).clone());
+    match status {
+        Status::Idle => draw_idle(app, row, buffer),
+        Status::Busy => {
+            let x = row.x + 2;
+            let used = draw_moving(app, x, row.y, buffer);
+            draw_interrupt(app, x + used + 1, row, buffer);
+            draw_hints(app, row, buffer);
+        }
+        Status::Retry {
+            attempt,
+            message,
+            next,
+            ..
+        } => {
+            let seconds = u64::try_from((next - app.clock).max(0))
+                .unwrap_or(0)
+                .div_ceil(1000);
+            let reason = paint::cut(&safe::line(&message), REASON);
+            let waits = app.words.fill(
+                "status.retry",
+                &[
+                    ("seconds", &seconds.to_string()),
+                    ("attempt", &attempt.to_string()),
+                ],
+            );
+            let esc = format!("esc {}", app.words.get("status.interrupt"));
+            let room = usize::from(row.width).saturating_sub(paint::width(&esc) + 4);
+            let text = paint::cut(&format!("{reason} [{waits}]"), room);
+            paint::text(buffer, row.x + 2, row.y, &text, Style::new().fg(app.theme.error));
+            labels_right(app, row, row.y, &[(esc, "session.interrupt")], buffer);
+        }
+    }
+}
+
+fn draw_idle(app: &mut App, row: Rect, buffer: &mut Buffer) {
+    let used = draw_hints(app, row, buffer);
+    if let Route::Session(_) = app.route {
+        let directory = app
+            .session()
+            .map(|session| safe::line(&session.directory).into_owned());
+        let room = usize::from(row.width).saturating_sub(used + 4);
+        if let Some(directory) = directory.filter(|_| room > 8) {
+            let text = paint::cut_left(&directory, room);
+            paint::text(
+                buffer,
+                row.x + 1,
+                row.y,
+                &text,
+                Style::new().fg(app.theme.text_muted),
+            );
+        }
+    }
+}
+
+/// What stands at the right: the context and its cost, or agents, and the palette. Says how wide it is.
+fn draw_hints(app: &mut App, row: Rect, buffer: &mut Buffer) -> usize {
+    let palette = format!(
+        "{} {}",
+        app.key_of("command.palette.show"),
+        app.words.get("status.commands")
+    );
+    let usage = app.session_id().cloned().and_then(|id| usage(app, &id));
+    let labels = match usage {
+        Some(usage) => {
+            let wide = paint::width(&usage) + paint::width(&palette) + 2;
+            if wide > usize::from(row.width) {
+                return 0;
+            }
+            let before = Rect {
+                width: row.width - u16::try_from(paint::width(&palette) + 2).unwrap_or(0),
+                ..row
+            };
+            paint::text_right(
+                buffer,
+                before,
+                row.y,
+                &usage,
+                Style::new().fg(app.theme.text_muted),
+            );
+            labels_right(app, row, row.y, &[(palette, "command.palette.show")], buffer);
+            return wide;
+        }
+        None => {
+            let agents = format!("{} {}", app.key_of("agent.cycle"), app.words.get("status.agents"));
+            vec![(agents, "agent.cycle"), (palette, "command.palette.show")]
+        }
+    };
+    let wide = labels.iter().map(|(text, _)| paint::width(text) + 2).sum();
+    labels_right(app, row, row.y, &labels, buffer);
+    wide
+}
+
+/// Tokens of the last answer, their share of the context, and what the session cost.
+pub(super) fn usage(app: &App, id: &opencode_schema::SessionId) -> Option<String> {
+    let (tokens, percent) = app.context(id)?;
+    let mut text = match percent {
+        Some(percent) => format!("{} ({percent}%)", grouped(tokens)),
+        None => grouped(tokens),
+    };
+    let cost = app.cost(id);
+    if cost > 0.0 {
+        text.push_str(&format!(" · ${cost:.2}"));
+    }
+    Some(text)
+}
+
+/// A number with commas between thousands.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A block that goes to and fro; says how wide it is.
+fn draw_moving(app: &App, x: u16, y: u16, buffer: &mut Buffer) -> u16 {
+    let agent = app.choice.agent_name(&app.store);
+    let style = Style::new().fg(choice::agent_color(&app.theme, &app.store, &agent));
+    if !app.settings.switches.animations {
+        return paint::text(buffer, x, y, "[⋯]", style);
+    }
+    let round = 2 * (CELLS + 2);
+    let at = usize::try_from(app.frame / 2).unwrap_or(0) % round;
+    let at = if at < CELLS + 2 { at } else { round - 1 - at };
+    let text: String = (0..CELLS)
+        .map(|cell| {
+            if cell + 2 >= at && cell < at.max(1) {
+                '■'
+            } else {
+                '⬝'
+            }
+        })
+        .collect();
+    paint::text(buffer, x, y, &text, style)
+}
+
+fn draw_interrupt(app: &mut App, x: u16, row: Rect, buffer: &mut Buffer) {
+    let (key, color) = match app.interrupting {
+        Some(_) => ("status.interrupt_again", app.theme.primary),
+        None => ("status.interrupt", app.theme.text_muted),
+    };
+    let bright = if app.interrupting.is_some() {
+        app.theme.primary
+    } else {
+        app.theme.text
+    };
+    let used = paint::text(buffer, x, row.y, "esc", Style::new().fg(bright));
+    let text = app.words.get(key);
+    let rest = paint::text(buffer, x + used + 1, row.y, text, Style::new().fg(color));
+    let place = Rect {
+        x,
+        y: row.y,
+        width: used + 1 + rest,
+        height: 1,
+    };
+    app.places.labels.push((place, "session.interrupt"));
+}
+
+/// Says at the top that the server is away.
+pub(super) fn lost(app: &App, reason: &str, screen: Rect, buffer: &mut Buffer) {
+    let text = app.words.fill("status.lost", &[("reason", &safe::line(reason))]);
+    let text = format!(
+        " {} ",
+        paint::cut(&text, usize::from(screen.width.saturating_sub(2)))
+    );
+    let back = app.theme.error;
+    let style = Style::new().bg(back).fg(paint::contrast(back));
+    paint::text(buffer, screen.x, screen.y, &text, style);
+}
