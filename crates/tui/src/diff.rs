@@ -59,7 +59,9 @@ pub(crate) fn files(patch: &str) -> Vec<File<'_>> {
     let mut before = "";
     let mut hunk = Hunk::default();
     for line in patch.lines() {
-        if hunk.is_open() {
+        if let Some(head) = Hunk::parse(line) {
+            hunk = head;
+        } else if hunk.is_open() {
             let file = files.last_mut();
             match (hunk.take(line), file) {
                 (Some(Sign::Added), Some(file)) => file.added += 1,
@@ -76,8 +78,6 @@ pub(crate) fn files(patch: &str) -> Vec<File<'_>> {
                 added: 0,
                 removed: 0,
             });
-        } else if let Some(head) = Hunk::parse(line) {
-            hunk = head;
         }
     }
     files
@@ -176,7 +176,13 @@ fn lines(patch: &str) -> Vec<Line<'_>> {
             lines.push(Line::More(rest.count() + 1));
             break;
         }
-        if hunk.is_open() {
+        // No line of a file begins like a head, even where the counts of the one before are wrong.
+        if let Some(head) = Hunk::parse(line) {
+            if !lines.is_empty() {
+                lines.push(Line::Gap);
+            }
+            hunk = head;
+        } else if hunk.is_open() {
             let Hunk { old, new, .. } = hunk;
             if let Some(sign) = hunk.take(line) {
                 let text = line.get(1..).unwrap_or_default();
@@ -185,11 +191,6 @@ fn lines(patch: &str) -> Vec<Line<'_>> {
                     .unwrap_or_default();
                 lines.push(Line::Text { sign, old, new, text });
             }
-        } else if let Some(head) = Hunk::parse(line) {
-            if !lines.is_empty() {
-                lines.push(Line::Gap);
-            }
-            hunk = head;
         }
     }
     lines

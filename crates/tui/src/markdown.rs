@@ -5,6 +5,7 @@ mod inline;
 mod render;
 mod table;
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use pulldown_cmark::{Event, Options, Parser};
@@ -35,8 +36,10 @@ pub(crate) struct Block {
     pub(crate) is_close: bool,
     /// Whether the colours of some code in it are waited for.
     pub(crate) is_waiting: bool,
-    /// Where it begins in the text.
-    start: usize,
+    /// Where it stands in the text.
+    range: Range<usize>,
+    /// Whether marks in it were taken to be closed.
+    is_guess: bool,
 }
 
 /// A text that has been read.
@@ -61,25 +64,46 @@ impl Document {
     /// same as before; `is_open` says that the text is still being written, so that marks without their
     /// counterparts are taken to be closed at its end.
     pub(crate) fn update(&mut self, text: &str, is_open: bool, look: Look) {
-        let waiting = self.blocks.iter().position(|block| block.is_waiting);
-        let last = self.blocks.len().saturating_sub(1);
-        let kept = waiting.unwrap_or(last).min(last);
-        let start = self.blocks.get(kept).map_or(0, |block| block.start);
-        let is_same = self
-            .source
-            .get(..start)
-            .is_some_and(|before| text.starts_with(before));
-        let start = if is_same { start } else { 0 };
-        self.blocks.truncate(if is_same { kept } else { 0 });
+        let start = self.stable(text);
+        let kept = self.blocks.partition_point(|block| block.range.start < start);
+        let mut old = self.blocks.split_off(kept);
+        // What says the same as before is not drawn again, whether it is read again or not.
+        old.retain(|block| {
+            let same = self.source.get(block.range.clone());
+            !block.is_waiting && !block.is_guess && same.is_some() && same == text.get(block.range.clone())
+        });
         let rest = text.get(start..).unwrap_or_default();
         let closed = if is_open { inline::closed(rest) } else { None };
-        self.read(closed.as_deref().unwrap_or(rest), start, look);
-        // What was kept is the same; only the rest is copied.
+        self.read(closed.as_deref().unwrap_or(rest), start, &old, look);
+        if let (Some(last), true) = (self.blocks.last_mut(), closed.is_some()) {
+            last.is_guess = true;
+        }
         self.source.truncate(start);
         self.source.push_str(rest);
     }
 
-    fn read(&mut self, text: &str, start: usize, look: Look) {
+    /// Where the text begins that may be read otherwise than before. The last two blocks may still become one, and
+    /// so may those that no free line sets apart.
+    fn stable(&self, text: &str) -> usize {
+        let waiting = self.blocks.iter().position(|block| block.is_waiting);
+        let last = self.blocks.len().saturating_sub(2);
+        for block in self
+            .blocks
+            .iter()
+            .take(waiting.unwrap_or(last).min(last) + 1)
+            .rev()
+        {
+            let before = self.source.get(..block.range.start).unwrap_or_default();
+            let is_apart = before.trim_end_matches([' ', '\t', '\n']).len() + 2
+                <= before.trim_end_matches([' ', '\t']).len();
+            if is_apart && text.starts_with(before) {
+                return block.range.start;
+            }
+        }
+        0
+    }
+
+    fn read(&mut self, text: &str, start: usize, old: &[Block], look: Look) {
         let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
         let mut block = Vec::new();
         let mut depth = 0_usize;
@@ -90,17 +114,25 @@ impl Document {
                 _ => {}
             }
             block.push((event, range));
-            if depth == 0 {
-                let first = block.first().map_or(0, |(_, range)| range.start);
+            if depth > 0 {
+                continue;
+            }
+            let range = block
+                .first()
+                .map_or(0..0, |(_, range)| start + range.start..start + range.end);
+            let known = old.iter().find(|known| known.range == range);
+            let drawn = known.cloned().unwrap_or_else(|| {
                 let drawn = render::block(&block, text, look);
-                block.clear();
-                self.blocks.push(Block {
+                Block {
                     rows: Rc::new(drawn.rows),
                     is_close: drawn.is_close && !self.blocks.is_empty(),
                     is_waiting: drawn.is_waiting,
-                    start: start + first,
-                });
-            }
+                    range,
+                    is_guess: false,
+                }
+            });
+            self.blocks.push(drawn);
+            block.clear();
         }
     }
 }

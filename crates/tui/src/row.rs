@@ -103,7 +103,8 @@ impl Row {
         for span in &self.spans {
             for (letter, cells) in safe::graphemes(&span.text) {
                 let after = column.saturating_add(u16::try_from(cells).unwrap_or(u16::MAX));
-                if cells == 0 {
+                // What was not made safe does nothing all the same.
+                if cells == 0 || letter.contains(char::is_control) {
                     continue;
                 }
                 if after > end {

@@ -51,8 +51,8 @@ struct Renderer<'a> {
     drawn: Drawn,
     /// What stands before each row: bars of quotations and indents of lists, one for each level.
     before: Vec<Span>,
-    /// What stands in the place of the innermost of these in the next row: the mark of a list's item.
-    marker: Option<Span>,
+    /// What stands in the place of one of these in the next row: the mark of a list's item.
+    marker: Option<(usize, Span)>,
     line: Vec<Span>,
     styles: Vec<Style>,
     /// The lists that are open: the next number, and whether items stand apart.
@@ -357,7 +357,7 @@ impl Renderer<'_> {
         let style = Style::new().fg(self.look.theme.markdown_list_item);
         self.before
             .push(Span::frame(" ".repeat(mark.len()), Style::new()));
-        self.marker = Some(Span::new(mark, style));
+        self.marker = Some((self.before.len() - 1, Span::new(mark, style)));
     }
 
     fn start_table_row(&mut self) {
@@ -415,14 +415,12 @@ impl Renderer<'_> {
     }
 
     fn push_row(&mut self, mut row: Row) {
-        let marker = self.marker.take();
-        let levels = self.before.len().min(NESTING);
-        let mut before: Vec<Span> = self.before.iter().take(levels).cloned().collect();
-        if let Some(marker) = marker {
-            // Where lists begin within items, the marks of both stand in the same row.
-            match before.last_mut() {
-                Some(last) if levels == self.before.len() => *last = marker,
-                _ => before.push(marker),
+        let mut before: Vec<Span> = self.before.iter().take(NESTING).cloned().collect();
+        if let Some((level, marker)) = self.marker.take() {
+            match before.get_mut(level) {
+                Some(place) => *place = marker,
+                // Deeper than anything is moved to the right.
+                None => before.push(marker),
             }
         }
         row.spans.splice(0..0, before);

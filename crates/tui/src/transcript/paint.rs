@@ -8,7 +8,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::piece::{Kind, Look, Piece, Room, Target};
 use super::scene::Scene;
-use crate::row::{Row, Span, paragraph, wrap};
+use crate::row::{Row, Span, paragraph};
 use crate::safe;
 
 /// Frames of what turns, each for two ticks of forty milliseconds.
@@ -98,10 +98,7 @@ impl Paint<'_> {
 
     /// The line of a tool: a sign, and a text that goes on below itself.
     pub(crate) fn line(&self, sign: &str, text: &str, style: Style) -> Vec<Row> {
-        let rows = wrap(
-            vec![Span::new(text, style)],
-            self.room.text().saturating_sub(2).max(1),
-        );
+        let rows = paragraph(text, style, self.room.text().saturating_sub(2).max(1));
         let head = |index: usize| match index {
             0 => Span::new(format!("{sign} "), style.remove_modifier(Modifier::CROSSED_OUT)),
             _ => Span::frame("  ", Style::new()),
@@ -116,10 +113,7 @@ impl Paint<'_> {
 
     /// A line below that of a tool, which tells more of it.
     pub(crate) fn below(&self, text: &str, style: Style) -> Vec<Row> {
-        let rows = wrap(
-            vec![Span::new(text, style)],
-            self.room.text().saturating_sub(2).max(1),
-        );
+        let rows = paragraph(text, style, self.room.text().saturating_sub(2).max(1));
         let rows = rows
             .into_iter()
             .map(|row| row.after(Span::frame("  ", Style::new())))

@@ -239,14 +239,29 @@ fn contains(message: &MessageWithParts, query: &[char]) -> Option<Vec<PartId>> {
             PartBody::Reasoning(reasoning) => has(&reasoning.text),
             PartBody::File(file) => file.filename.as_deref().is_some_and(has),
             PartBody::Tool(call) => {
-                let (input, output) = match &call.state {
-                    ToolState::Pending { .. } => (None, None),
-                    ToolState::Running { input, .. } => (Some(input), None),
-                    ToolState::Completed { input, output, .. } => (Some(input), Some(output)),
-                    ToolState::Error { input, error, .. } => (Some(input), Some(error)),
+                let (input, output, metadata) = match &call.state {
+                    ToolState::Pending { .. } => (None, None, None),
+                    ToolState::Running { input, metadata, .. } => (Some(input), None, metadata.as_ref()),
+                    ToolState::Completed {
+                        input,
+                        output,
+                        metadata,
+                        ..
+                    } => (Some(input), Some(output), Some(metadata)),
+                    ToolState::Error {
+                        input,
+                        error,
+                        metadata,
+                        ..
+                    } => (Some(input), Some(error), metadata.as_ref()),
                 };
+                // What a command printed so far stands beside its result.
+                let printed = metadata
+                    .and_then(|metadata| metadata.get("output"))
+                    .and_then(Value::as_str);
                 has(&call.tool)
                     || output.is_some_and(|text| has(text))
+                    || printed.is_some_and(has)
                     || input.is_some_and(|input| in_value(input, query))
             }
             _ => false,

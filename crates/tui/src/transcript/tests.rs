@@ -110,7 +110,9 @@ impl Messages for Stage {
     }
 
     fn index(&self, id: &opencode_schema::MessageId) -> Option<usize> {
-        Messages::index(self.messages.as_slice(), id)
+        self.messages
+            .binary_search_by(|(message, _)| message.info.id.cmp(id))
+            .ok()
     }
 
     fn has_older(&self) -> bool {

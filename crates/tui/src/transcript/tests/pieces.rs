@@ -8,8 +8,8 @@ use super::*;
 use crate::transcript::piece::Target;
 
 /// The rows of one answer with some parts, without the rows around them.
-fn rows(parts: Value) -> String {
-    Stage::new(vec![open(2, &parts)]).rows()
+fn rows(parts: &Value) -> String {
+    Stage::new(vec![open(2, parts)]).rows()
 }
 
 impl Stage {
@@ -164,7 +164,7 @@ fn tools_of_one_line() {
         ),
     ];
     for (name, part, expected) in table {
-        assert_eq!(rows(json!([part])), expected, "{name}");
+        assert_eq!(rows(&json!([part])), expected, "{name}");
     }
 }
 
@@ -194,7 +194,7 @@ fn tools_with_blocks() {
         done("write", &write, "", &broken),
         done("apply_patch", &json!({}), "", &patch),
     ]);
-    insta::assert_snapshot!(rows(parts), @r"
+    insta::assert_snapshot!(rows(&parts), @r"
     ┃
     ┃  # Running in src
     ┃
@@ -398,7 +398,7 @@ fn calls_stand_together_where_they_are_lines() {
         read("c"),
         said("More.")
     ]);
-    insta::assert_snapshot!(rows(parts), @r"
+    insta::assert_snapshot!(rows(&parts), @r"
     Text.
 
     → Read a
