@@ -484,12 +484,17 @@ impl Prompt {
         is_taken
     }
 
-    /// Takes what is written away with the screen.
-    pub(crate) fn take_draft(&mut self) -> Draft {
-        let draft = Draft {
+    /// What is written.
+    pub(crate) fn draft(&self) -> Draft {
+        Draft {
             entry: self.entry(),
             cursor: self.editor.cursor(),
-        };
+        }
+    }
+
+    /// Takes what is written away with the screen.
+    pub(crate) fn take_draft(&mut self) -> Draft {
+        let draft = self.draft();
         self.empty();
         self.mode = Mode::Normal;
         draft

@@ -16,6 +16,8 @@ use super::frecency::Frecency;
 
 /// Rows that are shown.
 const ROWS: usize = 10;
+/// Bytes before the cursor in which the beginning of its word is looked for.
+const LONGEST: usize = 4096;
 
 /// What the list is made of.
 #[derive(Debug, Clone, Default)]
@@ -35,9 +37,9 @@ pub(crate) struct Sources {
 /// A command behind `/`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Slash {
-    /// How it is shown, without the slash.
+    /// How it is shown, with the slash.
     pub(crate) label: String,
-    /// Other names.
+    /// Other names, with their slashes.
     pub(crate) aliases: Vec<String>,
     /// What it does.
     pub(crate) description: String,
@@ -250,15 +252,17 @@ impl Autocomplete {
 
 /// The sign that the word at the cursor begins with.
 fn trigger(place: Place<'_>) -> Option<(Trigger, usize)> {
-    let before = place.text.get(..place.cursor)?;
-    if place.has_commands && before.starts_with('/') && !before.contains(char::is_whitespace) {
+    let start = place
+        .text
+        .floor_char_boundary(place.cursor.saturating_sub(LONGEST));
+    let before = place.text.get(start..place.cursor)?;
+    let is_word = !before.contains(char::is_whitespace);
+    if start == 0 && is_word && place.has_commands && before.starts_with('/') {
         return Some((Trigger::Slash, 0));
     }
     let at = before.rfind(|letter: char| letter == '@' || letter.is_whitespace())?;
-    let begins = before
-        .get(..at)?
-        .chars()
-        .next_back()
-        .is_none_or(char::is_whitespace);
-    (before.get(at..)?.starts_with('@') && begins).then_some((Trigger::At, at))
+    let is_first = start + at == 0;
+    let follows_space = before.get(..at)?.ends_with(char::is_whitespace);
+    let begins = before.get(at..)?.starts_with('@') && (is_first || follows_space);
+    begins.then_some((Trigger::At, start + at))
 }

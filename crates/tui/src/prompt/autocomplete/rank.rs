@@ -17,19 +17,14 @@ pub(super) fn commands(sources: &Sources, query: &str) -> Vec<Row> {
         .iter()
         .map(|command| Candidate {
             row: Row {
-                label: format!("/{}", command.label),
+                label: command.label.clone(),
                 description: Some(command.description.clone()).filter(|text| !text.is_empty()),
                 pick: Pick::Slash(command.action.clone()),
             },
             fields: vec![
-                format!("/{}", command.label),
+                command.label.clone(),
                 command.description.clone(),
-                command
-                    .aliases
-                    .iter()
-                    .map(|alias| format!("/{alias}"))
-                    .collect::<Vec<_>>()
-                    .join(" "),
+                command.aliases.join(" "),
             ],
             frecency: 0.0,
         })
