@@ -74,7 +74,7 @@ fn the_lists_look_as_on_the_screens() {
             "\u{202e}x\u{1b}",
         ],
     );
-    insta::assert_snapshot!(drawn(&prompt, 44, 10, &info()).0, @"
+    insta::assert_snapshot!(drawn(&prompt, 44, 8, &info()).0, @"
     ┃ src/lib.rs                               ┃
     ┃ src/a/very/long/path…rs/to/a/file/main.rs┃
     ┃ x                                        ┃
