@@ -118,17 +118,16 @@ impl<T> Editor<T> {
 }
 
 fn put(buffer: &mut Buffer, x: u16, y: u16, grapheme: Grapheme<'_>, style: Style) {
-    let is_control = grapheme.text.chars().any(char::is_control);
-    let symbol = match grapheme.text {
-        "\t" => " ",
-        _ if is_control => "\u{fffd}",
-        text => text,
+    let shown = if grapheme.text == "\t" {
+        " ".into()
+    } else {
+        rows::shown(grapheme.text)
     };
     for cell in 0..grapheme.width as u16 {
         if let Some(target) = buffer.cell_mut((x + cell, y)) {
             // What stands behind a wide letter is part of it.
             target
-                .set_symbol(if cell == 0 { symbol } else { " " })
+                .set_symbol(if cell == 0 { &shown } else { " " })
                 .set_style(style);
         }
     }

@@ -3,13 +3,18 @@
 //! Where a row ends depends on nothing but the text from its beginning, so an edit folds anew only from a
 //! little before it to the first row that begins where one began before. That keeps a text of megabytes quick.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Cells from one stop of a tabulator to the next.
-const TABULATOR: usize = 4;
+use crate::safe;
+
+/// Cells of a tabulator. Parity: wherever it stands.
+const TABULATOR: usize = 2;
+/// Bytes up to which a letter is shown as it is, if it consists of letters.
+const SHORT: usize = 16;
 
 /// Where rows begin.
 #[derive(Debug, Clone)]
@@ -154,7 +159,7 @@ pub(super) struct Grapheme<'a> {
 pub(super) fn graphemes(row: &str, start: usize) -> impl Iterator<Item = Grapheme<'_>> {
     let mut column = 0;
     row.grapheme_indices(true).map(move |(at, text)| {
-        let width = width(text, column);
+        let width = width(text);
         let grapheme = Grapheme {
             text,
             start: start + at,
@@ -173,22 +178,31 @@ pub(super) fn cells(line: &str) -> usize {
         .map_or(0, |last| last.column + last.width)
 }
 
-/// Cells that a letter takes at a column.
-fn width(grapheme: &str, column: usize) -> usize {
+/// Cells that a letter takes.
+fn width(grapheme: &str) -> usize {
     match grapheme.as_bytes() {
-        [b'\t'] => TABULATOR - column % TABULATOR,
+        [b'\t'] => TABULATOR,
         [_] => 1,
-        _ if is_hidden(grapheme) => 0,
-        _ => grapheme.width().min(2),
+        _ => shown(grapheme).width().min(2),
     }
 }
 
-/// Signs that steer how others are shown, and themselves show nothing.
-pub(super) fn is_hidden(grapheme: &str) -> bool {
-    grapheme.chars().next().is_some_and(|sign| {
-        matches!(sign,
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    })
+/// A letter as it may be shown: nothing in it steers the terminal or the direction of what stands beside it.
+pub(super) fn shown(grapheme: &str) -> Cow<'_, str> {
+    if grapheme.len() <= SHORT
+        && grapheme
+            .chars()
+            .all(|letter| letter.is_alphanumeric() || letter == ' ')
+    {
+        return grapheme.into();
+    }
+    if grapheme
+        .chars()
+        .any(|letter| letter.is_control() && letter != '\t')
+    {
+        return "\u{fffd}".into();
+    }
+    safe::line(grapheme)
 }
 
 /// Where the next row begins; `None` when the text ends in this one.
@@ -207,7 +221,7 @@ fn fold(text: &str, start: usize, width: usize) -> Option<usize> {
         } else {
             text.get(at..)?.graphemes(true).next()?
         };
-        let cells = self::width(grapheme, column);
+        let cells = self::width(grapheme);
         if column + cells > width && at > start {
             return Some(word.unwrap_or(at));
         }

@@ -3,12 +3,11 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
-use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
 
 #[cfg(test)]
 use super::Row;
 use super::{Autocomplete, ROWS, Trigger};
+use crate::safe;
 use crate::theme::Theme;
 use crate::words::Words;
 
@@ -31,7 +30,12 @@ impl Autocomplete {
             .get()
             .clamp((list.selected + 1).saturating_sub(shown), list.selected);
         list.top.set(top);
-        let names = list.rows.iter().map(|row| row.label.width()).max().unwrap_or(0);
+        let names = list
+            .rows
+            .iter()
+            .map(|row| safe::width(&safe::line(&row.label)))
+            .max()
+            .unwrap_or(0);
         let pad = if list.trigger == Trigger::Slash {
             names + 2
         } else {
@@ -62,14 +66,14 @@ impl Autocomplete {
                     } else {
                         (Style::new().fg(theme.text), Style::new().fg(theme.text_muted))
                     };
-                    let text = fit(&safe(&row.label), inside);
-                    let cells = text.width();
+                    let text = fit(&safe::line(&row.label), inside);
+                    let cells = safe::width(&text);
                     buffer.set_string(line.x + 2, line.y, text, label);
                     let used = cells.max(pad).saturating_add(1);
                     if let Some(told) = &row.description
                         && used < inside
                     {
-                        let told = safe(told.lines().next().unwrap_or_default());
+                        let told = safe::line(told.lines().next().unwrap_or_default());
                         let x = line.x + 2 + used as u16;
                         buffer.set_stringn(x, line.y, told, inside - used, description);
                     }
@@ -110,39 +114,30 @@ impl Autocomplete {
     }
 }
 
-/// A name without signs that steer the terminal or the direction of text.
-fn safe(text: &str) -> String {
-    let steers = |sign: char| {
-        sign.is_control()
-            || matches!(sign, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.chars().filter(|sign| !steers(*sign)).collect()
-}
-
 /// A text that is too long loses its middle.
 fn fit(text: &str, width: usize) -> String {
-    if text.width() <= width {
+    if safe::width(text) <= width {
         return text.to_owned();
     }
-    let graphemes: Vec<&str> = text.graphemes(true).collect();
-    let half = width.saturating_sub(1);
-    let take = |graphemes: &mut dyn Iterator<Item = &&str>, room: usize| {
-        let mut used = 0;
-        let mut taken: Vec<String> = Vec::new();
-        for grapheme in graphemes {
-            used += grapheme.width();
-            if used > room {
-                break;
-            }
-            taken.push((*grapheme).to_owned());
-        }
-        taken
-    };
-    let front = take(&mut graphemes.iter(), half.div_ceil(2));
-    let mut back = take(&mut graphemes.iter().rev(), half / 2);
-    back.reverse();
     if width == 0 {
         return String::new();
     }
+    let letters: Vec<_> = safe::graphemes(text).collect();
+    let room = width - 1;
+    let front = fitting(letters.iter(), room.div_ceil(2));
+    let mut back = fitting(letters.iter().rev(), room / 2);
+    back.reverse();
     format!("{}…{}", front.concat(), back.concat())
+}
+
+/// The first letters that there is room for.
+fn fitting<'a>(letters: impl Iterator<Item = &'a (&'a str, usize)>, room: usize) -> Vec<&'a str> {
+    let mut used = 0;
+    letters
+        .take_while(|(_, cells)| {
+            used += cells;
+            used <= room
+        })
+        .map(|(letter, _)| *letter)
+        .collect()
 }

@@ -77,7 +77,7 @@ fn the_lists_look_as_on_the_screens() {
     insta::assert_snapshot!(drawn(&prompt, 44, 8, &info()).0, @"
     ┃ src/lib.rs                               ┃
     ┃ src/a/very/long/path…rs/to/a/file/main.rs┃
-    ┃ x                                        ┃
+    ┃ �x                                       ┃
     ┃
     ┃  look at @lib
     ┃
