@@ -382,3 +382,120 @@ fn megabytes_are_pasted_and_sent() {
         Some(text.len() + 20)
     );
 }
+
+#[test]
+fn no_order_of_inputs_breaks_the_prompt() {
+    let ids = [
+        "input.move.left",
+        "input.move.right",
+        "input.move.up",
+        "input.move.down",
+        "input.select.left",
+        "input.select.right",
+        "input.select.up",
+        "input.select.down",
+        "input.line.home",
+        "input.line.end",
+        "input.visual.line.home",
+        "input.visual.line.end",
+        "input.buffer.home",
+        "input.buffer.end",
+        "input.delete.line",
+        "input.delete.to.line.end",
+        "input.delete.to.line.start",
+        "input.backspace",
+        "input.delete",
+        "input.undo",
+        "input.undo",
+        "input.redo",
+        "input.word.forward",
+        "input.word.backward",
+        "input.delete.word.forward",
+        "input.delete.word.backward",
+        "input.select.all",
+        "input.newline",
+        "prompt.history.previous",
+        "prompt.history.next",
+        "prompt.stash",
+        "prompt.stash.pop",
+        "prompt.clear",
+        "prompt.autocomplete.prev",
+        "prompt.autocomplete.select",
+        "prompt.autocomplete.complete",
+        "session.interrupt",
+        "input.submit",
+    ];
+    let texts = [
+        "a",
+        " ",
+        "@",
+        "/",
+        "!",
+        "#12-3",
+        "日",
+        "e\u{301}",
+        "\u{301}",
+        "👨‍👩‍👧",
+        "\u{202e}",
+        "\t",
+        "word word ",
+        "1\n2\n3",
+        "x.png",
+    ];
+    let mut seed = 11_u32;
+    let mut next = |bound: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) as usize % bound
+    };
+    let mut prompt = prompt();
+    for step in 0..6_000 {
+        let place = Position::new(next(30) as u16, next(12) as u16);
+        match next(8) {
+            0 | 1 => type_in(&mut prompt, texts[next(texts.len())]),
+            2 => prompt.paste(texts[next(texts.len())]),
+            3 => {
+                prompt.mouse(Pointer::Drag, place);
+            }
+            4 => {
+                prompt.mouse(Pointer::Press, place);
+            }
+            _ => {
+                prompt.command(ids[next(ids.len())]);
+            }
+        }
+        for outcome in outcomes(&mut prompt) {
+            match outcome {
+                Outcome::FindFiles { query } => find(&mut prompt, &query, &["src/", "a b.rs"]),
+                Outcome::ReadFile { ticket, .. } => {
+                    let content = (next(2) == 0).then_some(b"x".as_slice());
+                    prompt.file_read(ticket, content);
+                }
+                Outcome::OpenEditor { text } => prompt.edited(&text),
+                _ => {}
+            }
+        }
+        if next(3) == 0 {
+            drawn(&prompt, [1, 9, 24][next(3)], [2, 6, 12][next(3)], &info());
+        }
+        let (text, cursor) = (prompt.editor.text(), prompt.editor.cursor());
+        assert!(text.is_char_boundary(cursor), "step {step}: {cursor} in {text:?}");
+        let mut end = 0;
+        for mark in prompt.editor.marks() {
+            assert!(
+                mark.range.start >= end && text.get(mark.range.clone()).is_some(),
+                "step {step}: {text:?}"
+            );
+            assert!(
+                !(mark.range.start < cursor && cursor < mark.range.end),
+                "step {step}: {text:?}"
+            );
+            end = mark.range.end;
+        }
+        let entry = prompt.entry();
+        assert_eq!(
+            marks(&entry.input, &entry.parts).len(),
+            entry.parts.len(),
+            "step {step}: {text:?}"
+        );
+    }
+}
