@@ -234,28 +234,17 @@ fn fold(text: &str, start: usize, width: usize) -> Option<usize> {
     None
 }
 
-/// Whether a row may end after this letter.
+/// Whether a row may end after this letter. Parity: these and no others (reference `tui.md` §9).
 pub(super) fn may_fold_after(grapheme: &str) -> bool {
-    match grapheme.as_bytes() {
-        [byte] => matches!(
-            byte,
-            b' ' | b'\t'
-                | b'-'
-                | b'/'
-                | b'\\'
-                | b','
-                | b';'
-                | b':'
-                | b'.'
-                | b'!'
-                | b'?'
-                | b'('
-                | b')'
-                | b'['
-                | b']'
-                | b'{'
-                | b'}'
-        ),
-        _ => grapheme.chars().all(char::is_whitespace) || grapheme.width() == 2,
+    let mut letters = grapheme.chars();
+    let (Some(letter), None) = (letters.next(), letters.next()) else {
+        return false;
+    };
+    match letter {
+        ' ' | '\t' | '-' | '/' | '\\' | '.' | ',' | ';' | ':' | '!' | '?' | '(' | ')' | '[' | ']' | '{'
+        | '}' => true,
+        _ if letter.is_ascii() => false,
+        '\u{ad}' | '‐' | '、' | '。' | '！' | '，' | '：' | '？' => true,
+        _ => letter.is_whitespace(),
     }
 }
