@@ -65,11 +65,11 @@ pub(super) fn mentions(
     });
     let resources = sources.resources.iter().map(|resource| Candidate {
         row: Row {
-            label: format!("{} ({})", resource.name, resource.uri),
+            label: resource.name.clone(),
             description: resource.description.clone(),
             pick: Pick::Resource(resource.clone()),
         },
-        fields: vec![format!("{} {}", resource.name, resource.uri)],
+        fields: vec![resource.name.clone()],
         frecency: 0.0,
     });
     let named: Vec<_> = references.chain(agents).chain(resources).collect();

@@ -75,8 +75,7 @@ fn what_can_be_named_is_listed() {
             find(&mut prompt, query, &files);
         }
         let labels: Vec<_> = prompt.autocomplete.labels();
-        let labels = labels.join(" ").replace(" (db://schema)", "");
-        assert_eq!(labels, wanted, "{typed}");
+        assert_eq!(labels.join(" "), wanted, "{typed}");
     }
 }
 
