@@ -5,7 +5,7 @@ mod screens;
 use pretty_assertions::assert_eq;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Color;
+use ratatui::style::{Color, Modifier};
 use serde_json::json;
 
 use super::*;
@@ -157,18 +157,53 @@ fn rich() -> Prompt {
 const RICH: &str =
     "日本 look @README.md and @explore @handbook [Pasted ~4 lines] [Image 1] [PDF 1] [SVG: a pic.svg] ";
 
+/// A theme whose colours can be told apart by their numbers.
 fn theme() -> Theme {
     let mut theme = Theme::plain();
-    theme.primary = Color::Red;
-    theme.secondary = Color::Blue;
-    theme.text = Color::White;
+    for (number, (_, color)) in theme.colors_mut().into_iter().enumerate() {
+        *color = Color::Indexed(u8::try_from(number).unwrap());
+    }
     theme
+}
+
+/// The name of a colour of that theme.
+fn color_name(color: Color) -> String {
+    let mut theme = theme();
+    let names = theme.colors_mut();
+    let named = names.into_iter().find(|(_, known)| **known == color);
+    named.map_or_else(|| "-".to_owned(), |(name, _)| name.to_owned())
+}
+
+/// The pieces of a row that look alike.
+fn looks(buffer: &Buffer, y: u16) -> Vec<String> {
+    let mut pieces: Vec<(String, String)> = Vec::new();
+    for x in 0..buffer.area.width {
+        let cell = &buffer[(x, y)];
+        let bold = if cell.modifier.contains(Modifier::BOLD) {
+            " bold"
+        } else {
+            ""
+        };
+        let look = format!("{} on {}{bold}", color_name(cell.fg), color_name(cell.bg));
+        match pieces.last_mut() {
+            Some((text, last))
+                if *last == look || cell.symbol() == " " && last.ends_with(&color_name(cell.bg)) =>
+            {
+                text.push_str(cell.symbol());
+            }
+            _ => pieces.push((cell.symbol().to_owned(), look)),
+        }
+    }
+    let pieces = pieces.into_iter().filter(|(text, _)| !text.trim().is_empty());
+    pieces
+        .map(|(text, look)| format!("{} | {look}", text.trim()))
+        .collect()
 }
 
 fn info() -> Info<'static> {
     Info {
         agent: "Build",
-        color: Color::Blue,
+        color: theme().secondary,
         model: Some("Thinker"),
         provider: "Scripted",
         variant: None,

@@ -162,3 +162,66 @@ fn the_mouse_works_on_text_and_list() {
     prompt.mouse(Pointer::Press, Position::new(5, 6));
     assert_eq!(outcomes(&mut prompt), [Outcome::Run("model.list")]);
 }
+
+#[test]
+fn colours_say_what_things_are() {
+    let look = |prompt: &Prompt, y: u16, info: &Info<'_>| {
+        let screen = Rect::new(0, 0, 120, 6);
+        let mut buffer = Buffer::empty(screen);
+        let area = Rect::new(0, 1, 120, 5);
+        prompt.view(area, &mut buffer, &theme(), &Words::english(), info);
+        prompt.view_list(area, &mut buffer, &theme(), &Words::english());
+        looks(&buffer, y).join("\n")
+    };
+    let mut full = info();
+    full.variant = Some("low");
+    insta::assert_snapshot!(look(&rich(), 2, &full), @"
+    ┃ | secondary on background
+    日 本  look | text on backgroundElement
+    @README.md | warning on backgroundElement bold
+    and | text on backgroundElement
+    @explore | secondary on backgroundElement bold
+    @handbook | warning on backgroundElement bold
+    [Pasted ~4 lines] | background on warning bold
+    [Image 1] | background on warning bold
+    [PDF 1] | background on warning bold
+    [SVG: a pic.svg] | background on warning bold
+    ");
+    insta::assert_snapshot!(look(&rich(), 4, &full), @"
+    ┃ | secondary on background
+    Build | secondary on backgroundElement
+    · | textMuted on backgroundElement
+    Thinker | text on backgroundElement
+    Scripted · | textMuted on backgroundElement
+    low | warning on backgroundElement bold
+    ");
+    insta::assert_snapshot!(look(&rich(), 5, &full), @"
+    ╹ | secondary on background
+    ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ | backgroundElement on background
+    ");
+    let mut prompt = prompt();
+    insta::assert_snapshot!(look(&prompt, 2, &full), @r#"
+    ┃ | secondary on background
+    Ask anything… "Fix broken tests" | textMuted on backgroundElement
+    "#);
+    type_in(&mut prompt, "!");
+    insta::assert_snapshot!(look(&prompt, 4, &full), @"
+    ┃ | primary on background
+    Shell | primary on backgroundElement
+    ");
+    prompt.clear_for_tests();
+    prompt.leave_shell();
+    type_in(&mut prompt, "/");
+    insta::assert_snapshot!(look(&prompt, 0, &full), @"
+    ┃ | border on background
+    /agents       Switch agent | selectedListItemText on primary
+    ┃ | border on background
+    ");
+    prompt.clear_for_tests();
+    type_in(&mut prompt, "select");
+    prompt.command("input.select.word.backward");
+    insta::assert_snapshot!(look(&prompt, 2, &full), @"
+    ┃ | secondary on background
+    select | backgroundElement on text
+    ");
+}
