@@ -14,6 +14,8 @@ pub mod variable {
     pub const CONFIG: &str = "OPENCODE_CONFIG";
     /// One more configuration folder, after all others.
     pub const CONFIG_DIR: &str = "OPENCODE_CONFIG_DIR";
+    /// A further `tui.json`.
+    pub const TUI_CONFIG: &str = "OPENCODE_TUI_CONFIG";
     /// Configuration as text, after all files.
     pub const CONFIG_CONTENT: &str = "OPENCODE_CONFIG_CONTENT";
     /// The profile that is merged over the configuration.

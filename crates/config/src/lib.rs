@@ -36,6 +36,7 @@ pub mod skill;
 pub mod source;
 pub mod text;
 mod toml;
+pub mod tui;
 
 pub use document::schema_document;
 pub use environment::Environment;

@@ -101,6 +101,16 @@ pub(crate) fn agent_keys() -> impl Iterator<Item = &'static str> {
     properties.into_iter().flat_map(Map::keys).map(String::as_str)
 }
 
+/// What another document's schema makes of a value.
+pub(crate) fn fit(schema: &'static Value, value: Value) -> Result<Value, Vec<Issue>> {
+    let mut fit = Fit::default();
+    let fitted = fit.any(schema, value);
+    match fit.issues.is_empty() {
+        true => Ok(fitted),
+        false => Err(fit.issues),
+    }
+}
+
 fn fit_to(name: &str, value: Value) -> Result<Value, Vec<Issue>> {
     let mut fit = Fit::default();
     let fitted = fit.any(definition(name), value);
