@@ -16,6 +16,7 @@ pub(crate) mod screen;
 pub(crate) mod sequence;
 #[cfg(unix)]
 pub(crate) mod signals;
+pub(crate) mod sound;
 
 #[cfg(unix)]
 #[cfg(test)]

@@ -1,7 +1,27 @@
 //! Notifications of the system, by the terminal that shows them (reference `tui.md` §14).
 
+use opencode_config::tui::Attention;
+
 use super::features::{Features, Notifications};
 use super::sequence::plain;
+
+/// What is done so that the user sees that something waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// A notification of the system.
+    pub(crate) notification: bool,
+    /// A sound.
+    pub(crate) sound: bool,
+}
+
+/// How the user is called, as configuration says. Whether the terminal has the keyboard is known once it has told
+/// so; until then it is taken to be looked at. Sessions of subagents are heard and not shown.
+pub(crate) fn call(attention: &Attention, focused: Option<bool>, is_child: bool) -> Call {
+    Call {
+        notification: attention.enabled && attention.notifications && focused == Some(false) && !is_child,
+        sound: attention.enabled && attention.sound,
+    }
+}
 
 /// The longest message and title, in characters.
 const MESSAGE_LIMIT: usize = 240;
@@ -32,6 +52,60 @@ pub(crate) fn sequence(features: Features, title: &str, message: &str) -> String
 mod tests {
     use super::*;
     use crate::terminal::features::Multiplexer;
+
+    #[test]
+    fn the_user_is_called_as_configured() {
+        let of = |enabled, notifications, sound| Attention {
+            enabled,
+            notifications,
+            sound,
+            ..Attention::default()
+        };
+        let call = |attention, focused, is_child| {
+            let Call { notification, sound } = call(&attention, focused, is_child);
+            (notification, sound)
+        };
+        let cases = [
+            (
+                "off",
+                call(of(false, true, true), Some(false), false),
+                (false, false),
+            ),
+            (
+                "looked away",
+                call(of(true, true, true), Some(false), false),
+                (true, true),
+            ),
+            (
+                "looked at",
+                call(of(true, true, true), Some(true), false),
+                (false, true),
+            ),
+            (
+                "not known",
+                call(of(true, true, true), None, false),
+                (false, true),
+            ),
+            (
+                "a subagent",
+                call(of(true, true, true), Some(false), true),
+                (false, true),
+            ),
+            (
+                "sounds only",
+                call(of(true, false, true), Some(false), false),
+                (false, true),
+            ),
+            (
+                "notifications only",
+                call(of(true, true, false), Some(false), false),
+                (true, false),
+            ),
+        ];
+        for (name, called, expected) in cases {
+            assert_eq!(called, expected, "{name}");
+        }
+    }
 
     #[test]
     fn every_terminal_gets_its_own() {

@@ -178,9 +178,8 @@ fn every_death_gives_the_terminal_back() {
             let process = i32::try_from(child.process_id().unwrap()).unwrap();
             nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), signal).unwrap();
         }
-        let after = until(&mut *seen, "\x1b[?1049l");
+        let after = format!("{before}{}", rest(&mut *seen));
         assert!(after.contains("\x1b[?1049l"), "{name}: {after:?}");
-        let after = format!("{after}{}", rest(&mut *seen));
         let (_, last) = after.split_once("\x1b[?1049l").unwrap();
         assert!(
             last.contains(said),
