@@ -43,6 +43,8 @@ pub(crate) enum Effect {
         message: String,
         /// The sound of what happened.
         sound: Sound,
+        /// Whether it is heard only, because it happened to a subagent.
+        is_child: bool,
     },
     /// Calls back after a time.
     After(Duration, Then<()>),
@@ -85,6 +87,19 @@ pub(crate) enum Sound {
     SubagentDone,
 }
 
+impl Sound {
+    /// Its name in configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Question => "question",
+            Self::Permission => "permission",
+            Self::Error => "error",
+            Self::Done => "done",
+            Self::SubagentDone => "subagent_done",
+        }
+    }
+}
+
 /// How the program ends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Exit {
@@ -121,6 +136,7 @@ impl std::fmt::Debug for Effect {
                 title,
                 message,
                 sound,
+                ..
             } => write!(f, "Notify {sound:?} {title:?} {message:?}"),
             Self::After(time, _) => write!(f, "After {time:?}"),
             Self::Suspend => write!(f, "Suspend"),

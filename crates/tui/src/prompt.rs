@@ -288,14 +288,6 @@ impl Prompt {
         mem::take(&mut self.mode) == Mode::Shell
     }
 
-    /// What it says, to be put back later.
-    pub(crate) fn draft(&self) -> Draft {
-        Draft {
-            entry: self.entry(),
-            cursor: self.editor.cursor(),
-        }
-    }
-
     /// Types a letter.
     pub(crate) fn insert_char(&mut self, letter: char) {
         if letter == '!' && self.editor.cursor() == 0 && self.mode == Mode::Normal {

@@ -4,21 +4,21 @@ mod models;
 mod pins;
 mod switches;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use opencode_config::environment::variable;
-use opencode_config::{Environment, Paths};
-use serde_json::{Map, Value};
+use opencode_config::tui::{self, Auto, CursorStyle, DiffStyle, Tui, Width};
+use opencode_config::{Environment, Paths, Place};
 
-use crate::keymap::{Keymap, LEADER_TIMEOUT};
+use crate::keymap::Keymap;
 use crate::prompt::{Prompt, StateFile};
 use crate::terminal::event::{Mode, Rgb, Slot};
 use crate::terminal::sequence::{CursorShape, Modes};
 use crate::theme::system::Palette;
 use crate::theme::{self, Theme, builtin, folder};
-use crate::words::Words;
+use crate::words::{Language, Words};
 
 pub(crate) use models::{ModelRef, Models};
 pub(crate) use pins::Pins;
@@ -40,7 +40,10 @@ pub struct Settings {
     home: String,
     version: String,
     terminal: String,
-    configured: Map<String, Value>,
+    /// What `tui.json` says.
+    pub(crate) tui: Tui,
+    /// What is wrong with it.
+    pub(crate) problems: Vec<String>,
     zone: TimeZone,
     seed: u64,
     /// What the terminal says of itself.
@@ -54,6 +57,13 @@ impl Settings {
     /// Reads what is kept; what cannot be read is as if it were not there.
     pub fn read(environment: &Environment, paths: &Paths, directory: String, version: String) -> Self {
         let state = |name: &str| fs_err::read_to_string(paths.state.join(name)).unwrap_or_default();
+        let folder = Path::new(&directory);
+        let worktree = folder.ancestors().find(|folder| folder.join(".git").exists());
+        let place = Place {
+            directory: folder,
+            worktree: worktree.unwrap_or(Path::new("/")),
+        };
+        let loaded = tui::load(place, paths, environment);
         let seed = std::time::UNIX_EPOCH
             .elapsed()
             .map_or(0, |time| u64::from(time.subsec_millis()));
@@ -67,7 +77,8 @@ impl Settings {
             home: paths.home.display().to_string(),
             version,
             terminal: environment.get("TERM").unwrap_or_default().to_owned(),
-            configured: Map::new(),
+            tui: loaded.config,
+            problems: loaded.errors.iter().map(ToString::to_string).collect(),
             zone: TimeZone::system(),
             seed,
             terminal_mode: None,
@@ -78,11 +89,12 @@ impl Settings {
 
     /// The keys.
     pub(crate) fn keymap(&self) -> Keymap {
-        let empty = Map::new();
-        let keybinds = self.configured.get("keybinds").and_then(Value::as_object);
-        let timeout = self.configured.get("leader_timeout").and_then(Value::as_u64);
-        let timeout = timeout.map_or(LEADER_TIMEOUT, Duration::from_millis);
-        Keymap::new(keybinds.unwrap_or(&empty), timeout).0
+        let timeout = Duration::from_millis(self.tui.leader_timeout);
+        let (keymap, problems) = Keymap::new(&self.tui.keybinds, timeout);
+        for problem in problems {
+            tracing::warn!(?problem, "a key is not bound as it is configured");
+        }
+        keymap
     }
 
     /// The colours; a theme that cannot be read is the default one.
@@ -104,10 +116,9 @@ impl Settings {
 
     /// The name of the theme in force.
     pub(crate) fn theme_name(&self) -> &str {
-        let configured = self.configured.get("theme").and_then(Value::as_str);
         self.tried
             .as_deref()
-            .or(configured)
+            .or(self.tui.theme.as_deref())
             .or(self.switches.theme.as_deref())
             .unwrap_or(builtin::DEFAULT)
     }
@@ -160,17 +171,22 @@ impl Settings {
 
     /// What is asked of the terminal.
     pub(crate) fn modes(&self) -> Modes {
-        let is_off = self.configured.get("mouse") == Some(&Value::Bool(false));
+        let shape = self.tui.cursor.map(|cursor| (cursor.style, cursor.blinking));
         Modes {
-            mouse: !is_off && !self.environment.is_on(variable::DISABLE_MOUSE),
+            mouse: self.tui.mouse && !self.environment.is_on(variable::DISABLE_MOUSE),
             releases: false,
-            cursor: CursorShape::default(),
+            cursor: match shape {
+                None | Some((CursorStyle::Default, _)) => CursorShape::default(),
+                Some((CursorStyle::Block, blinking)) => CursorShape::Block { blinking },
+                Some((CursorStyle::Underline, blinking)) => CursorShape::Underline { blinking },
+                Some((CursorStyle::Line, blinking)) => CursorShape::Line { blinking },
+            },
         }
     }
 
     /// Whether both sides of a difference always stand one below the other.
     pub(crate) fn is_diff_stacked(&self) -> bool {
-        self.configured.get("diff_style").and_then(Value::as_str) == Some("stacked")
+        self.tui.diff_style == DiffStyle::Stacked
     }
 
     /// Whether what is selected is copied when the button goes up.
@@ -195,7 +211,8 @@ impl Settings {
 
     /// The texts.
     pub(crate) fn words(&self) -> Words {
-        Words::english()
+        let language = Language::chosen(self.tui.language.as_deref(), &self.environment);
+        Words::of(language)
     }
 
     /// The user's home.
@@ -235,17 +252,15 @@ impl Settings {
 
     /// Columns of the prompt at the start, if configuration says how many.
     pub(crate) fn prompt_width(&self, screen: u16) -> Option<u16> {
-        match self.configured.get("prompt")?.get("max_width")? {
-            Value::String(text) if text == "auto" => Some((screen / 10 * 7).max(75)),
-            Value::Number(number) => number.as_u64().and_then(|width| u16::try_from(width).ok()),
-            _ => None,
-        }
+        self.tui.prompt.max_width.map(|width| match width {
+            Width::Columns(columns) => columns,
+            Width::Auto(Auto::Auto) => (screen / 10 * 7).max(75),
+        })
     }
 
     /// Rows of the prompt's text at most, if configuration says how many.
     pub(crate) fn prompt_rows(&self) -> Option<u16> {
-        let rows = self.configured.get("prompt")?.get("max_height")?.as_u64()?;
-        u16::try_from(rows).ok()
+        self.tui.prompt.max_height
     }
 
     /// Whether the terminal gets a name.
@@ -255,14 +270,14 @@ impl Settings {
 
     /// Whether the user wants to be called.
     pub(crate) fn calls_for_attention(&self) -> bool {
-        let attention = self.configured.get("attention");
-        attention.and_then(|attention| attention.get("enabled")) == Some(&Value::Bool(true))
+        self.tui.attention.enabled
     }
 
     /// Lines that a step of the wheel scrolls.
     pub(crate) fn scroll_lines(&self) -> i32 {
-        let speed = self.configured.get("scroll_speed").and_then(Value::as_f64);
         #[expect(clippy::cast_possible_truncation, reason = "it is clamped")]
-        speed.map_or(3, |speed| speed.round().clamp(1.0, 100.0) as i32)
+        {
+            self.tui.scroll_speed.round().clamp(1.0, 100.0) as i32
+        }
     }
 }

@@ -105,15 +105,12 @@ impl App {
         if !self.settings.calls_for_attention() {
             return;
         }
-        let is_child = |id: &SessionId| {
-            let known = self.store.sessions.get(id);
-            known.is_some_and(|session| session.parent_id.is_some())
-        };
+        let known = self.store.sessions.get(session);
+        let is_child = known.is_some_and(|session| session.parent_id.is_some());
         let sound = match sound {
-            Sound::Done if is_child(session) => Sound::SubagentDone,
+            Sound::Done if is_child => Sound::SubagentDone,
             sound => sound,
         };
-        let known = self.store.sessions.get(session);
         let title = known.map_or_else(String::new, |session| safe::line(&session.title).into_owned());
         let message = match sound {
             Sound::Question => "hear.question",
@@ -127,6 +124,7 @@ impl App {
             title,
             message,
             sound,
+            is_child,
         });
     }
 }

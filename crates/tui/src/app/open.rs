@@ -47,6 +47,9 @@ impl App {
         } else {
             self.begin_prompt();
         }
+        if let Some(problem) = self.settings.problems.first().cloned() {
+            self.toast(Variant::Warning, problem);
+        }
         if self.store.providers.is_empty() && self.dialogs.is_empty() {
             self.run("provider.connect");
         }

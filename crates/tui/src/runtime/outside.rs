@@ -11,7 +11,7 @@ use super::{Runtime, ask};
 use crate::app::Input;
 use crate::effect::{Clipping, Effect, Then};
 use crate::terminal::clipboard::{self, Content};
-use crate::terminal::{notification, sequence};
+use crate::terminal::{notification, sequence, sound};
 use crate::toast::Variant;
 
 /// Most bytes of a file that is attached.
@@ -68,13 +68,24 @@ impl Runtime {
             Effect::Notify {
                 title,
                 message,
-                sound: _,
+                sound,
+                is_child,
             } => {
-                if self.app.has_focus != Some(true) {
+                let settings = &self.app.settings;
+                let call = notification::call(&settings.tui.attention, self.app.has_focus, is_child);
+                if call.notification {
                     let told = notification::sequence(self.screen.features(), &title, &message);
                     if let Err(error) = self.screen.send(&told) {
                         tracing::warn!(%error, "a notification was not shown");
                     }
+                }
+                if call.sound {
+                    let attention = settings.tui.attention.clone();
+                    let (environment, paths) = (settings.environment.clone(), settings.paths.clone());
+                    self.work.push(Box::pin(async move {
+                        sound::play(sound.name(), &attention, &environment, &paths.cache).await;
+                        Input::Answer(Box::new(|_| {}))
+                    }));
                 }
             }
             Effect::After(time, then) => self.work.push(Box::pin(async move {
