@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use opencode_schema::Object;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// Characters that tell definitions apart.
+const MARK: usize = 8;
 
 /// A tool of a server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +104,15 @@ impl Tool {
             output: object("outputSchema"),
             needs_task: crate::wire::needs_task(value),
         })
+    }
+
+    /// A short text that is another one when what models are told of the tool is.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        let told = json!([self.name, self.description, self.input]).to_string();
+        let mut mark = hex::encode(Sha256::digest(told));
+        mark.truncate(MARK);
+        mark
     }
 }
 

@@ -315,6 +315,10 @@ pub struct Experimental {
     /// Milliseconds that MCP servers may take for a call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mcp_timeout: Option<std::num::NonZeroU64>,
+    /// Percent of a model's context that definitions of MCP tools may take before it has to search for them; 0 for
+    /// always, 100 for never (beyond the reference).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mcp_tools_percent: Option<u64>,
     /// Seconds without work after which a language server is ended; 0 for never (beyond the reference).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lsp_idle_seconds: Option<u64>,

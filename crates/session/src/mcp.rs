@@ -10,13 +10,15 @@ use std::time::Duration;
 use opencode_config::environment::variable;
 use opencode_mcp::oauth::{self, OAuth};
 use opencode_mcp::{Notice, Servers, Settings};
-use opencode_schema::EventBody;
 use opencode_schema::config::Config;
 use opencode_schema::event::ToastVariant;
 use opencode_schema::mcp::Status;
 use opencode_schema::permission::Rule;
+use opencode_schema::{EventBody, MessageWithParts};
 use opencode_store::Store;
+use opencode_tool::mcp::{Deferred, deferred, dispatch, search};
 use opencode_tool::registry::Registry;
+use opencode_tool::{Scope, Tool};
 
 pub use login::ServerLoginError;
 
@@ -111,6 +113,23 @@ impl Location {
     pub(crate) fn registry(&self, is_durable: bool) -> Arc<Registry> {
         let own = self.tools_of(is_durable);
         let both = self.tools.names().chain(self.durable_tools.names());
-        Arc::new(own.with(&self.server_tools.tools(is_durable, both)))
+        let taken = both.chain([search::NAME, dispatch::NAME]);
+        Arc::new(own.with(&self.server_tools.tools(is_durable, taken)))
+    }
+
+    /// Those of `visible` tools that a model with this context has to look for, if any.
+    pub(crate) fn deferred_tools(
+        &self,
+        visible: &[&Arc<dyn Tool>],
+        scope: &Scope,
+        context: u64,
+        history: &[MessageWithParts],
+    ) -> Option<Arc<Deferred>> {
+        let experimental = self.config.experimental.as_ref();
+        let percent = experimental.and_then(|experimental| experimental.mcp_tools_percent);
+        let share = (context, percent.unwrap_or(deferred::SHARE));
+        self.server_tools
+            .deferred(visible, scope, share, history)
+            .map(Arc::new)
     }
 }

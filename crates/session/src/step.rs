@@ -5,6 +5,7 @@ mod billed;
 mod calls;
 mod conclude;
 mod draft;
+mod meant;
 #[cfg(test)]
 mod prefix;
 pub(crate) mod request;
@@ -30,6 +31,7 @@ use opencode_schema::{
     UserMessage,
 };
 use opencode_store::{Attempt, Store};
+use opencode_tool::mcp::Deferred;
 use opencode_tool::registry::Registry;
 use opencode_tool::{Scope, Tool};
 use serde_json::Value;
@@ -141,6 +143,8 @@ pub(crate) struct Step<'a> {
     tools: Arc<Registry>,
     /// Tools that the model was told of.
     pub(crate) offered: Arc<[String]>,
+    /// Tools that it has to look for.
+    deferred: Option<Arc<Deferred>>,
     pub(crate) user_named_agent: bool,
     pub(crate) seen_rules: Arc<Mutex<Vec<PathBuf>>>,
     pub(crate) cancel: CancellationToken,
@@ -262,6 +266,7 @@ impl<'a> Step<'a> {
             scope: prepared.scope,
             tools: prepared.tools,
             offered: prepared.offered,
+            deferred: prepared.deferred,
             user_named_agent: input.user_named_agent,
             seen_rules: prepared.seen_rules,
             cancel: input.cancel,

@@ -72,6 +72,11 @@ pub(crate) fn of_server(tool: Arc<dyn Tool>) -> Arc<dyn Tool> {
     bounded(Shared(tool))
 }
 
+/// A tool that others have, too, and that only looks.
+pub(crate) fn looking(tool: Arc<dyn Tool>) -> Arc<dyn Tool> {
+    idempotent(Shared(tool))
+}
+
 fn bounded(tool: impl Tool + 'static) -> Arc<dyn Tool> {
     Arc::new(Bounded {
         tool,

@@ -5,7 +5,10 @@
 
 mod answers;
 mod content;
+pub mod deferred;
+pub mod dispatch;
 mod resources;
+pub mod search;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +26,7 @@ use crate::contract::{Ask, Call, Definition, Failure, Output, Scope, Tool};
 use crate::durable;
 
 pub use content::{Described, described};
+pub use deferred::Deferred;
 pub use resources::{LIST, READ, TEMPLATES};
 
 /// Reports of progress that may wait to be shown.
@@ -86,6 +90,13 @@ impl Toolbox {
             .collect();
         (!blocks.is_empty())
             .then(|| format!("<mcp_instructions>\n{}\n</mcp_instructions>", blocks.join("\n")))
+    }
+
+    /// The server that a tool comes from, and what tells its definition from any other.
+    fn origin(&self, tool: &str) -> Option<(String, String)> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = made.as_ref()?.tools.iter().find(|known| known.name == tool)?;
+        Some((found.server.clone(), found.tool.mark()))
     }
 
     fn make(&self, offered: Arc<[Offered]>, known: Option<Made>, mut taken: HashSet<String>) -> Made {

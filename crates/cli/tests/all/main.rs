@@ -33,6 +33,7 @@ mod looking;
 mod lsp;
 mod mcp;
 mod mcp_auth;
+mod mcp_deferred;
 mod mcp_login;
 mod mcp_real;
 mod mcp_serve;

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use super::Step;
 use super::draft::stored_metadata;
+use super::meant::repaired;
 use crate::host::{Progress, Slot, StepHost};
 use crate::{Error, attachment, image};
 
@@ -163,6 +164,7 @@ impl Step<'_> {
                 serde_json::from_str(&call.input).unwrap_or_else(|_| json!({})),
             )
         } else {
+            let call = self.directed(&call);
             repaired(&call, &self.offered, self.tools().names())
         };
         let state = ToolState::Running {
@@ -200,28 +202,6 @@ impl Step<'_> {
         self.check_doom(&name, &input).await?;
         self.start(call.id, &name, input);
         Ok(())
-    }
-
-    /// Whether a call of a durable session can be run, else why not. One of a tool that was taken away or registered
-    /// anew since the model was told of it cannot: what it says may mean something else by now.
-    fn callable(&self, call: &ToolCall) -> Result<(), String> {
-        let name = &call.name;
-        if !self.offered.contains(name) {
-            return Err(format!("Unknown tool: {name}"));
-        }
-        let latest = self.location.ground().latest();
-        let told = self.tools().get(name);
-        if let (Some(told), Some(latest)) = (told, latest)
-            && !latest.registry(true).holds(told)
-        {
-            return Err(format!(
-                "Stale tool call: {name}. The tool was changed or taken away while you answered, and nothing was run. \
-                 The tools that you are told of now count."
-            ));
-        }
-        serde_json::from_str::<Object>(&call.input)
-            .map(drop)
-            .map_err(|error| format!("The arguments of {name} are no JSON object: {error}"))
     }
 
     /// The arguments of a call grow.
@@ -504,34 +484,6 @@ impl From<Refusal> for CallError {
     }
 }
 
-/// The tool and the arguments that a call really means: a name in other letters is understood, an unknown
-/// name and arguments that are no JSON go to the tool `invalid`, which tells the model.
-fn repaired<'a>(call: &ToolCall, offered: &[String], all: impl Iterator<Item = &'a str>) -> (String, Value) {
-    let invalid = |error: String| ("invalid".to_owned(), json!({ "tool": call.name, "error": error }));
-    let lower = call.name.to_lowercase();
-    let known = [&call.name, &lower]
-        .into_iter()
-        .find(|name| offered.contains(name));
-    let Some(name) = known else {
-        let mut names: Vec<&str> = all
-            .filter(|name| *name == "invalid" || offered.iter().any(|one| one == name))
-            .collect();
-        names.sort_unstable();
-        return invalid(format!(
-            "There is no tool by the name '{}' here. Available tools: {}.",
-            call.name,
-            names.join(", ")
-        ));
-    };
-    match serde_json::from_str(&call.input) {
-        Ok(input) => (name.clone(), input),
-        Err(error) => invalid(format!(
-            "The arguments of {name} are not valid JSON.\nText: {}\nError message: {error}",
-            call.input
-        )),
-    }
-}
-
 fn started(state: &ToolState) -> i64 {
     match state {
         ToolState::Running { time, .. } => time.start,
@@ -558,46 +510,5 @@ fn interrupted(state: &ToolState) -> ToolState {
             start: started(state),
             end: Some(now()),
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use pretty_assertions::assert_eq;
-
-    use super::*;
-
-    fn call(name: &str, input: &str) -> ToolCall {
-        ToolCall {
-            id: "c".into(),
-            name: name.into(),
-            input: input.into(),
-            provider_executed: false,
-            metadata: Default::default(),
-        }
-    }
-
-    #[test]
-    fn names_and_arguments_are_repaired() {
-        let offered = ["bash".to_owned(), "read".to_owned()];
-        let all = ["invalid", "read", "bash", "edit"];
-        for (name, input, wanted) in [
-            ("read", r#"{"a":1}"#, ("read", json!({ "a": 1 }))),
-            ("Read", "{}", ("read", json!({}))),
-            (
-                "edit",
-                "{}",
-                (
-                    "invalid",
-                    json!({ "tool": "edit", "error": "There is no tool by the name 'edit' here. Available tools: bash, invalid, read." }),
-                ),
-            ),
-            ("read", "[1]", ("read", json!([1]))),
-        ] {
-            let (tool, arguments) = repaired(&call(name, input), &offered, all.into_iter());
-            assert_eq!((tool.as_str(), arguments), wanted, "{name} {input}");
-        }
-        let (tool, arguments) = repaired(&call("read", "{\"a\": "), &offered, all.into_iter());
-        assert_eq!((tool.as_str(), &arguments["tool"]), ("invalid", &json!("read")));
     }
 }

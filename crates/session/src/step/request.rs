@@ -16,6 +16,7 @@ use opencode_schema::permission::{Action, Rule};
 use opencode_schema::{MessageWithParts, PartBody, SessionId, ToolState};
 use opencode_tool::Scope;
 use opencode_tool::contract::Subagent;
+use opencode_tool::mcp::Deferred;
 use opencode_tool::registry::{Audience, Registry};
 use serde_json::Value;
 
@@ -31,6 +32,8 @@ pub(super) struct Prepared {
     pub(super) tools: Arc<Registry>,
     /// Names of the tools in the request.
     pub(super) offered: Arc<[String]>,
+    /// Tools that the model has to look for.
+    pub(super) deferred: Option<Arc<Deferred>>,
     /// Rules files that the model sees with this request.
     pub(super) seen_rules: Arc<Mutex<Vec<PathBuf>>>,
 }
@@ -51,9 +54,10 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
     let rules: [&[Rule]; 2] = [&input.agent.permission, own];
     let scope = Arc::new(location.scope(&subagents(location, &rules)));
     // What a durable session may not call any more is not in its request (reference `v2.md` §6).
-    let mut tools = match input.is_last && input.durable.is_some() {
-        true => Vec::new(),
-        false => offered_tools(input, &registry, &rules, &scope),
+    let may_call = !(input.is_last && input.durable.is_some());
+    let (registry, deferred, mut tools) = match may_call {
+        true => offered_tools(input, registry, &rules, &scope),
+        false => (registry, None, Vec::new()),
     };
     let offered = tools
         .iter()
@@ -98,6 +102,7 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
         scope,
         tools: registry,
         offered,
+        deferred,
         seen_rules: Arc::new(Mutex::new(seen)),
     }
 }
@@ -117,6 +122,7 @@ async fn for_summary(input: &StepInput<'_>, question: &str, registry: Arc<Regist
         scope: Arc::new(location.scope(&[])),
         tools: registry,
         offered: Arc::default(),
+        deferred: None,
         seen_rules: Arc::default(),
     }
 }
@@ -221,10 +227,16 @@ pub(crate) fn subagents(location: &Location, rules: &[&[Rule]]) -> Vec<Subagent>
     all
 }
 
-/// The tools that the model is told of: none when it cannot call any.
-fn offered_tools(input: &StepInput<'_>, registry: &Registry, rules: &[&[Rule]], scope: &Scope) -> Vec<Tool> {
+/// The tools that the model is told of: none when it cannot call any. Where there are too many of servers, it has to
+/// look for these, and what it looks and calls with is in the registry that is given back.
+fn offered_tools(
+    input: &StepInput<'_>,
+    registry: Arc<Registry>,
+    rules: &[&[Rule]],
+    scope: &Scope,
+) -> (Arc<Registry>, Option<Arc<Deferred>>, Vec<Tool>) {
     if !input.model.capabilities.toolcall {
-        return Vec::new();
+        return (registry, None, Vec::new());
     }
     let switched_off =
         |name: &str| input.user.tools.as_ref().and_then(|tools| tools.get(name)) == Some(&false);
@@ -233,23 +245,35 @@ fn offered_tools(input: &StepInput<'_>, registry: &Registry, rules: &[&[Rule]], 
         api_id: &input.model.api.id,
     };
     let audience = Some(audience).filter(|_| input.durable.is_none());
-    let visible = registry.visible(rules, audience);
-    let visible = visible.into_iter().filter(|tool| !switched_off(tool.name()));
-    input
-        .answer_tool
-        .iter()
-        .chain(visible)
-        .map(|tool| {
-            let definition = tool.definition(scope);
-            Tool::Function {
-                name: tool.name().to_owned(),
-                description: Some(definition.description),
-                input_schema: definition.parameters,
-                strict: None,
-                provider_options: ProviderOptions::new(),
-            }
-        })
-        .collect()
+    let mut visible = registry.visible(rules, audience);
+    visible.retain(|tool| !switched_off(tool.name()));
+    let deferred = input
+        .location
+        .deferred_tools(&visible, scope, input.model.limit.context, input.history);
+    let instead = deferred
+        .as_ref()
+        .map(|deferred| deferred.tools(input.durable.is_some()));
+    if let Some(deferred) = &deferred {
+        visible.retain(|tool| !deferred.holds(tool.name()));
+        visible.extend(instead.iter().flatten());
+        visible.sort_by(|a, b| a.name().cmp(b.name()));
+    }
+    let told = input.answer_tool.iter().chain(visible).map(|tool| {
+        let definition = tool.definition(scope);
+        Tool::Function {
+            name: tool.name().to_owned(),
+            description: Some(definition.description),
+            input_schema: definition.parameters,
+            strict: None,
+            provider_options: ProviderOptions::new(),
+        }
+    });
+    let told = told.collect();
+    let registry = match &instead {
+        Some(instead) => Arc::new(registry.with(instead)),
+        None => registry,
+    };
+    (registry, deferred, told)
 }
 
 /// Rules files that earlier reads brought along and that are still part of the conversation.
