@@ -15,7 +15,7 @@ use opencode_schema::permission::{Action, Ruleset};
 use opencode_schema::session::{Session, Todo};
 use opencode_schema::{EventBody, MessageId, Object, SessionId, question};
 use opencode_tool::contract::{Background, Delegated, JobInfo, Subagent, Task};
-use opencode_tool::{Ask, Call, Definition, Failure, Host, Output, schema};
+use opencode_tool::{Ask, Call, Definition, Failure, Host, Output, formatter, schema};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -92,6 +92,14 @@ impl Engine {
             permission: rules::evaluate(tool.permission(), "*", &[&agent.permission]),
         });
         Ok(offered.collect())
+    }
+
+    /// Lets the formatters of a location have a file that a client wrote, and shows it to the language servers, which
+    /// nobody waits for. Gives what the file holds, if formatters changed it. It goes on when nobody waits any more.
+    pub async fn written_by_hand(&self, location: &Arc<Location>, path: PathBuf) -> Option<Arc<Vec<u8>>> {
+        let (scope, cancel) = (location.scope(&[]), self.inner.ending.child_token());
+        let work = async move { formatter::after_writing(&scope, &cancel, &path).await };
+        self.inner.tasks.spawn(work).await.ok().flatten()
     }
 
     /// Runs a tool. A future that is dropped stops it.

@@ -16,6 +16,7 @@ use opencode_lsp::Packages;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use run::after_writing;
 use table::{BUILT_IN, BuiltIn, Need};
 
 /// A formatter as lists show it.

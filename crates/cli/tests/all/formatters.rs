@@ -47,6 +47,25 @@ async fn what_a_model_writes_is_formatted_and_the_model_hears_nothing_of_it() {
 }
 
 #[tokio::test]
+async fn what_a_client_writes_is_formatted_and_the_client_told_what_it_is_then() {
+    let home = home();
+    home.write("opencode.json", json!({ "formatter": own() }).to_string());
+    let server = home.serve().await;
+    let write = json!({ "path": "a.own", "content": "one\n" });
+    let answer = server.send("POST", "/api/files/write", Some(write)).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let told = answer.json();
+    let text = fs_err::read_to_string(home.project().join("a.own")).unwrap();
+    assert_eq!((text.as_str(), &told["bytes"]), ("one\nend\n", &json!(8)));
+    // What was told is what has to be there for the next change.
+    let more = json!({ "path": "a.own", "content": "two\n", "mode": "append", "if_match": told["sha256"] });
+    let answer = server.send("POST", "/api/files/write", Some(more)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let text = fs_err::read_to_string(home.project().join("a.own")).unwrap();
+    assert_eq!(text, "one\nend\ntwo\nend\n");
+}
+
+#[tokio::test]
 async fn durable_sessions_format_too() {
     let model = ScriptedModel::start([
         Step::tool("write", json!({ "path": "a.own", "content": "one\n" })),

@@ -85,6 +85,26 @@ async fn errors_are_told_where_files_are_changed() {
 }
 
 #[tokio::test]
+async fn servers_see_what_a_client_writes() {
+    let model = ScriptedModel::start([]).await;
+    let home = with_server(&model, &LanguageServer::new());
+    let server = home.serve().await;
+    let write = || async {
+        let body = json!({ "path": "a.own", "content": "def one\n" });
+        let answer = server.send("POST", "/api/files/write", Some(body)).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    };
+    server
+        .events("/event", write, |event| event["type"] == "lsp.updated")
+        .await;
+    let known = server.send("GET", "/lsp", None).await.json();
+    assert_eq!(
+        (&known[0]["id"], &known[0]["status"]),
+        (&json!("own"), &json!("connected"))
+    );
+}
+
+#[tokio::test]
 async fn errors_are_told_after_a_patch_and_in_durable_sessions() {
     let patch = "*** Begin Patch\n*** Add File: a.own\n+BAD line\n*** Add File: b.own\n+good\n*** End Patch";
     let model = ScriptedModel::start([

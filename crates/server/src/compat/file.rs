@@ -1,5 +1,6 @@
 //! Files of the location's folder (reference `seed-http.md` §5).
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Json;
@@ -242,6 +243,7 @@ pub(super) async fn write(
         mode,
         make_folders: wanted.create_dirs,
         condition,
+        is_settled: true,
     };
     let written = put.into_tree(&app, &actor, &location, "file.write").await?;
     let status = if written.created {
@@ -262,6 +264,8 @@ pub(super) struct Put {
     pub(super) mode: Mode,
     pub(super) make_folders: bool,
     pub(super) condition: Option<Condition>,
+    /// Formatters get it, and language servers see it.
+    pub(super) is_settled: bool,
 }
 
 impl Put {
@@ -270,11 +274,11 @@ impl Put {
         self,
         app: &App,
         actor: &Actor,
-        location: &Location,
+        location: &Arc<Location>,
         action: &'static str,
     ) -> Result<Written, ApiError> {
         let mut detail = json!({ "path": self.path });
-        let done = self.written(location).await;
+        let done = self.written(app, location).await;
         let outcome = match &done {
             Ok(written) => {
                 detail["bytes"] = written.bytes.into();
@@ -291,7 +295,7 @@ impl Put {
         done
     }
 
-    async fn written(self, location: &Location) -> Result<Written, ApiError> {
+    async fn written(self, app: &App, location: &Arc<Location>) -> Result<Written, ApiError> {
         let root = location.directory.clone();
         let (place_root, path) = (root.clone(), self.path.clone());
         let place = beside(move || files::write::place(&place_root, &path)).await?;
@@ -304,6 +308,7 @@ impl Put {
                 format!("The rules do not allow to edit {pattern} without asking"),
             ));
         }
+        let is_settled = self.is_settled;
         let writing = move || {
             files::write::write(
                 &root,
@@ -314,7 +319,14 @@ impl Put {
                 self.condition.as_ref(),
             )
         };
-        let written = beside(writing).await?;
+        let mut written = beside(writing).await?;
+        if is_settled {
+            let formatted = app.engine.written_by_hand(location, written.path.clone()).await;
+            if let Some(bytes) = formatted {
+                written.bytes = bytes.len() as u64;
+                written.hash = hash_of(&bytes);
+            }
+        }
         let file = written.path.to_string_lossy().into_owned();
         let event = if written.created {
             FileChange::Add

@@ -129,6 +129,7 @@ pub(super) async fn take(
                     Mode::Create
                 },
                 make_folders: true,
+                is_settled: false,
                 condition: None,
             };
             put.into_tree(&app, &actor, &location, "file.upload").await?;

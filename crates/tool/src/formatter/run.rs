@@ -12,11 +12,12 @@ use std::time::Duration;
 use opencode_lsp::edits;
 use opencode_process::program::Program;
 use opencode_project::place::Place;
+use tokio_util::sync::CancellationToken;
 
 use super::{Command, Formatter, Formatters};
-use crate::contract::Call;
+use crate::contract::{Call, Scope};
 use crate::write::text::{Decoded, join_mark};
-use crate::write::{Existing, blocking, load, save};
+use crate::write::{Existing, blocking, load, lock, save};
 
 /// How long one formatter may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -28,22 +29,53 @@ const FILE: &str = "$FILE";
 /// Lets the formatters of the place have a file that was just written, and gives what it holds then. Its byte order
 /// mark stays as it was written.
 pub(crate) async fn format(call: &Call, path: &Path, place: &Place, written: Arc<Vec<u8>>) -> Arc<Vec<u8>> {
-    let formatters = Arc::clone(&call.scope.formatters);
+    format_in(&call.scope, &call.cancel, path, place, written).await
+}
+
+/// The same for a file that somebody else wrote, who is not told what is wrong with it; language servers see it then.
+/// Gives what the file holds, if formatters changed it.
+pub async fn after_writing(scope: &Scope, cancel: &CancellationToken, path: &Path) -> Option<Arc<Vec<u8>>> {
+    let formatted = async {
+        if !scope.formatters.are_for(path) {
+            return None;
+        }
+        let path = path.to_owned();
+        let place = blocking(move || Place::of(&path)).await.ok()?.ok()?;
+        let _lock = lock::lock(place.target(), cancel).await.ok()?;
+        let Ok(Existing::File(written)) = load(&place).await else {
+            return None;
+        };
+        let now = format_in(scope, cancel, place.target(), &place, Arc::clone(&written)).await;
+        (now != written).then_some(now)
+    };
+    let formatted = formatted.await;
+    scope.languages.warm(path);
+    formatted
+}
+
+async fn format_in(
+    scope: &Scope,
+    cancel: &CancellationToken,
+    path: &Path,
+    place: &Place,
+    written: Arc<Vec<u8>>,
+) -> Arc<Vec<u8>> {
+    let formatters = Arc::clone(&scope.formatters);
     let mut now = Arc::clone(&written);
     let mut is_formatted = false;
     for one in formatters.all.iter().filter(|one| one.is_for(path)) {
-        if call.cancel.is_cancelled() {
+        if cancel.is_cancelled() {
             break;
         }
         if formatters.is_enabled(one).await {
             is_formatted = true;
-            let ending = formatters.run(one, path, call).await;
+            let ending = formatters.run(one, path, cancel).await;
             now = settle(one, ending, path, place, now).await;
         }
     }
     if !is_formatted
         && formatters.are_servers_for(path)
-        && let Some(text) = by_server(call, path, &now).await
+        && let Some(text) = by_server(scope, cancel, path, &now).await
     {
         match save(path, place, Arc::clone(&text)).await {
             Ok(()) => now = text,
@@ -59,11 +91,16 @@ pub(crate) async fn format(call: &Call, path: &Path, place: &Place, written: Arc
 }
 
 /// What a language server makes of a file, if it is something else.
-async fn by_server(call: &Call, path: &Path, now: &[u8]) -> Option<Arc<Vec<u8>>> {
-    let asking = tokio::time::timeout(LIMIT, call.scope.languages.format(path));
+async fn by_server(
+    scope: &Scope,
+    cancel: &CancellationToken,
+    path: &Path,
+    now: &[u8],
+) -> Option<Arc<Vec<u8>>> {
+    let asking = tokio::time::timeout(LIMIT, scope.languages.format(path));
     let answer = tokio::select! {
         answer = asking => answer.ok()?,
-        () = call.cancel.cancelled() => return None,
+        () = cancel.cancelled() => return None,
     };
     let proposal = answer
         .inspect_err(|error| tracing::info!(file = %path.display(), %error, "no language server formats it"))
@@ -90,7 +127,7 @@ enum Ending {
 }
 
 impl Formatters {
-    async fn run(&self, one: &Formatter, path: &Path, call: &Call) -> Ending {
+    async fn run(&self, one: &Formatter, path: &Path, cancel: &CancellationToken) -> Ending {
         let name = one.name.as_str();
         let file = path.to_string_lossy();
         let with_file = |argument: &str| argument.replace(FILE, &file);
@@ -109,7 +146,7 @@ impl Formatters {
         };
         let program = tokio::select! {
             program = tokio::time::timeout(LIMIT, program) => program.ok().flatten(),
-            () = call.cancel.cancelled() => None,
+            () = cancel.cancelled() => None,
         };
         let Some(mut program) = program else {
             tracing::warn!(name, "no program for a formatter");
@@ -122,7 +159,7 @@ impl Formatters {
             .directory(&self.ground.directory)
             .timeout(LIMIT)
             .limit(SAID)
-            .run_until(call.cancel.cancelled());
+            .run_until(cancel.cancelled());
         match run.await {
             Ok(finished) if finished.success() || (one.complains() && finished.code == Some(1)) => {
                 Ending::Well
