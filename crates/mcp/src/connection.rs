@@ -68,6 +68,8 @@ pub(crate) struct Recipe<'a> {
     pub(crate) facts: &'a Arc<Facts>,
     /// Whether somebody may answer when the server asks.
     pub(crate) may_ask: bool,
+    /// Whether the model may be asked when the server wants to.
+    pub(crate) may_sample: bool,
 }
 
 /// A connection.
@@ -136,7 +138,9 @@ impl Connection {
             root: recipe.root.to_owned(),
             watchers: watchers.clone(),
             changes: changed,
-            answerers: recipe.may_ask.then(|| answerers.clone()),
+            answerers: answerers.clone(),
+            may_ask: recipe.may_ask,
+            may_sample: recipe.may_sample,
         };
         let (end, ended) = (CancellationToken::new(), CancellationToken::new());
         let limit = recipe.timeouts.start;

@@ -7,6 +7,8 @@ use futures_util::future::BoxFuture;
 use opencode_schema::Object;
 use serde_json::{Map, Number, Value};
 
+use crate::sampling::{Sampled, Sampling, Unsampled};
+
 /// Fields of a form.
 const FIELDS: usize = 20;
 
@@ -14,6 +16,9 @@ const FIELDS: usize = 20;
 pub trait Answerer: Send + Sync {
     /// Has a form filled in.
     fn fill_in(&self, form: Form) -> BoxFuture<'_, Filled>;
+
+    /// Has the model asked. A future that is dropped stops it.
+    fn sample(&self, asked: Sampling) -> BoxFuture<'_, Result<Sampled, Unsampled>>;
 }
 
 /// What a server wants to know.
@@ -228,16 +233,26 @@ impl Answerers {
     }
 
     pub(crate) async fn fill_in(&self, form: Form) -> Filled {
-        let (answerer, _waiting) = {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some((_, answerer)) = state.all.last() else {
-                return Filled::Declined;
-            };
-            let answerer = Arc::clone(answerer);
-            state.waiting += 1;
-            (answerer, Waiting(self.clone()))
-        };
-        answerer.fill_in(form).await
+        match self.newest() {
+            Some((answerer, _waiting)) => answerer.fill_in(form).await,
+            None => Filled::Declined,
+        }
+    }
+
+    pub(crate) async fn sample(&self, asked: Sampling) -> Result<Sampled, Unsampled> {
+        match self.newest() {
+            Some((answerer, _waiting)) => answerer.sample(asked).await,
+            None => Err(Unsampled::Refused(
+                "The model is asked only while a tool of the server runs".to_owned(),
+            )),
+        }
+    }
+
+    fn newest(&self) -> Option<(Arc<dyn Answerer>, Waiting)> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answerer = Arc::clone(&state.all.last()?.1);
+        state.waiting += 1;
+        Some((answerer, Waiting(self.clone())))
     }
 }
 

@@ -10,15 +10,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rmcp::ClientHandler;
 use rmcp::RoleClient;
 use rmcp::model::{
-    ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
-    ElicitationCapability, ErrorCode, ErrorData, FormElicitationCapability, Implementation, ListRootsResult,
-    LoggingLevel, LoggingMessageNotificationParam, ProgressNotificationParam, ProgressToken, ProtocolVersion,
-    Root, RootsCapabilities,
+    ClientCapabilities, ClientConfig, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams,
+    ElicitResult, ElicitationAction, ElicitationCapability, ErrorCode, ErrorData, FormElicitationCapability,
+    Implementation, ListRootsResult, LoggingLevel, LoggingMessageNotificationParam,
+    ProgressNotificationParam, ProgressToken, ProtocolVersion, Root, RootsCapabilities, SamplingCapability,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use tokio::sync::{mpsc, watch};
 
 use crate::elicitation::{Answerers, Filled, Form};
+use crate::sampling::{self, Sampling, Unsampled};
 
 /// How far a call is.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,15 +76,22 @@ pub(crate) struct Handler {
     pub(crate) root: String,
     pub(crate) watchers: Watchers,
     pub(crate) changes: watch::Sender<Changes>,
-    /// Who answers; none when nobody ever does.
-    pub(crate) answerers: Option<Answerers>,
+    /// Who answers.
+    pub(crate) answerers: Answerers,
+    /// Somebody may fill in forms.
+    pub(crate) may_ask: bool,
+    /// The model may be asked.
+    pub(crate) may_sample: bool,
 }
 
 impl ClientHandler for Handler {
     fn get_info(&self) -> ClientConfig {
         let mut capabilities = ClientCapabilities::default();
         capabilities.roots = Some(RootsCapabilities::default());
-        if self.answerers.is_some() {
+        if self.may_sample {
+            capabilities.sampling = Some(SamplingCapability::default());
+        }
+        if self.may_ask {
             let form = FormElicitationCapability::default();
             capabilities.elicitation = Some(ElicitationCapability::new().with_form(form));
         }
@@ -101,16 +109,9 @@ impl ClientHandler for Handler {
         asked: ElicitRequestParams,
         _: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
-        let refused = |method: &str| {
-            Err(ErrorData::new(
-                ErrorCode::METHOD_NOT_FOUND,
-                method.to_owned(),
-                None,
-            ))
-        };
-        let Some(answerers) = &self.answerers else {
-            return refused("elicitation/create");
-        };
+        if !self.may_ask {
+            return Err(not_found("elicitation/create"));
+        }
         let ElicitRequestParams::FormElicitationParams {
             message,
             requested_schema,
@@ -129,12 +130,27 @@ impl ClientHandler for Handler {
                 None,
             ));
         };
-        Ok(match answerers.fill_in(form).await {
+        Ok(match self.answerers.fill_in(form).await {
             Filled::Accepted(values) => {
                 ElicitResult::new(ElicitationAction::Accept).with_content(values.into())
             }
             Filled::Declined => ElicitResult::new(ElicitationAction::Decline),
             Filled::Cancelled => ElicitResult::new(ElicitationAction::Cancel),
+        })
+    }
+
+    async fn create_message(
+        &self,
+        asked: CreateMessageRequestParams,
+        context: RequestContext<RoleClient>,
+    ) -> Result<CreateMessageResult, ErrorData> {
+        if !self.may_sample {
+            return Err(not_found("sampling/createMessage"));
+        }
+        let asked = Sampling::read(&self.name, asked)?;
+        sampling::result(tokio::select! {
+            sampled = self.answerers.sample(asked) => sampled,
+            () = context.ct.cancelled() => Err(Unsampled::Cancelled),
         })
     }
 
@@ -176,4 +192,8 @@ impl ClientHandler for Handler {
     async fn on_resource_list_changed(&self, _: NotificationContext<RoleClient>) {
         self.changes.send_modify(|changes| changes.resources += 1);
     }
+}
+
+fn not_found(method: &'static str) -> ErrorData {
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None)
 }

@@ -76,6 +76,9 @@ pub struct Offered {
     pub is_live: bool,
 }
 
+/// Whether a server may ask the model, by its name.
+pub type MaySample = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// The servers of a place. Clones are the same servers.
 #[derive(Clone)]
 pub struct Servers {
@@ -107,6 +110,8 @@ struct State {
     servers: IndexMap<String, Server>,
     /// For calls, as configuration has it for all servers.
     call: Option<Duration>,
+    /// None may when there is none.
+    may_sample: Option<MaySample>,
     /// Counts servers that were begun with.
     generation: u64,
     snapshot: Option<Arc<[Offered]>>,
@@ -119,6 +124,7 @@ pub(crate) struct Server {
     is_added: bool,
     /// It is to be connected.
     is_wanted: bool,
+    may_sample: bool,
     pub(crate) status: Status,
     /// The attempt that is going on, or the last one, has an outcome.
     pub(crate) is_settled: bool,
@@ -132,11 +138,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn new(config: ServerConfig, is_added: bool) -> Self {
+    fn new(config: ServerConfig, is_added: bool, may_sample: bool) -> Self {
         Self {
             is_wanted: config.is_enabled(),
             config: Arc::new(config),
             is_added,
+            may_sample,
             status: Status::Disabled,
             is_settled: false,
             connection: None,
@@ -158,6 +165,14 @@ impl Server {
     pub(crate) fn drop_connection(&mut self) -> bool {
         self.connection = None;
         self.offer.take().is_some()
+    }
+}
+
+impl State {
+    fn may_sample(&self, name: &str) -> bool {
+        self.may_sample
+            .as_ref()
+            .is_some_and(|may_sample| may_sample(name))
     }
 }
 
@@ -185,6 +200,12 @@ impl Servers {
         }
     }
 
+    /// Takes over which servers may ask the model; it counts for connections that are made from now on, and with the
+    /// next [`Servers::configure`] also for those that there are.
+    pub fn let_sample(&self, may_sample: MaySample) {
+        self.inner.state().may_sample = Some(may_sample);
+    }
+
     /// Takes over what configuration says now. What it says otherwise than before is connected anew, what it does
     /// not say any more is ended; nothing is started before somebody needs a server.
     pub fn configure(&self, entries: &IndexMap<String, Entry>, call: Option<Duration>) {
@@ -200,7 +221,11 @@ impl Servers {
             let gone: Vec<String> = state
                 .servers
                 .iter()
-                .filter(|(name, server)| !server.is_added && wanted(name) != Some(&*server.config))
+                .filter(|(name, server)| {
+                    let is_same = wanted(name) == Some(&*server.config);
+                    let may_the_same = state.may_sample(name) == server.may_sample;
+                    !(server.is_added || (is_same && may_the_same))
+                })
                 .map(|(name, _)| name.clone())
                 .collect();
             for name in gone {
@@ -214,9 +239,9 @@ impl Servers {
             for (name, entry) in entries {
                 match entry {
                     Entry::Server(config) if !state.servers.contains_key(name) => {
-                        state
-                            .servers
-                            .insert(name.clone(), Server::new((**config).clone(), false));
+                        let may_sample = state.may_sample(name);
+                        let server = Server::new((**config).clone(), false, may_sample);
+                        state.servers.insert(name.clone(), server);
                         started.push(name.clone());
                     }
                     Entry::Server(_) => {}
@@ -392,7 +417,8 @@ impl Servers {
     pub async fn add(&self, name: &str, config: ServerConfig) {
         let had_tools = {
             let mut state = self.inner.state();
-            let before = state.servers.insert(name.to_owned(), Server::new(config, true));
+            let server = Server::new(config, true, state.may_sample(name));
+            let before = state.servers.insert(name.to_owned(), server);
             state.snapshot = None;
             before.is_some_and(|mut before| {
                 before.stop.cancel();
@@ -442,6 +468,7 @@ impl Servers {
     fn restart(&self, name: &str, is_wanted: bool) -> Result<(), Error> {
         let had_tools = {
             let mut state = self.inner.state();
+            let may_sample = state.may_sample(name);
             let server = state
                 .servers
                 .get_mut(name)
@@ -452,7 +479,7 @@ impl Servers {
             *server = Server {
                 is_wanted,
                 config,
-                ..Server::new((*server.config).clone(), is_added)
+                ..Server::new((*server.config).clone(), is_added, may_sample)
             };
             state.snapshot = None;
             had_tools

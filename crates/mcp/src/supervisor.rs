@@ -32,6 +32,8 @@ pub(crate) struct Task {
     pub(crate) inner: Arc<Inner>,
     pub(crate) name: String,
     pub(crate) config: Arc<ServerConfig>,
+    /// The server may ask the model.
+    pub(crate) may_sample: bool,
     pub(crate) generation: u64,
     /// Ends it.
     pub(crate) stop: CancellationToken,
@@ -120,6 +122,7 @@ impl Task {
             tracker: &self.inner.tracker,
             facts: &self.facts,
             may_ask: self.inner.may_ask,
+            may_sample: self.may_sample,
         };
         let connection = match &*self.config {
             ServerConfig::Local(server) => Connection::local(&recipe, server).await?,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use opencode_mcp::{Sampled, Sampling};
 use opencode_permission::{Dismissed, Question, Refusal};
 use opencode_schema::permission::{Ruleset, ToolReference};
 use opencode_schema::session::Todo;
@@ -15,6 +16,7 @@ use opencode_tool::{Ask, Call, Failure, Host, Output};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::mcp::sampling::Sampler;
 use crate::step::Step;
 use crate::{Engine, Hit, IndexQuestion, Location, background, plan, subagent, todos};
 
@@ -43,6 +45,8 @@ pub(crate) struct StepHost {
     /// Rules files that the model has seen.
     seen: Arc<Mutex<Vec<PathBuf>>>,
     caller: subagent::Caller,
+    /// Asks the model for servers.
+    sampler: Arc<Sampler>,
     /// The session is a durable one.
     is_durable: bool,
     slot: Arc<Slot>,
@@ -89,6 +93,7 @@ impl StepHost {
             offered: Arc::clone(&step.offered),
             seen: Arc::clone(&step.seen_rules),
             caller: step.caller(),
+            sampler: Arc::clone(step.sampler()),
             is_durable: step.is_durable(),
             slot,
         }
@@ -215,6 +220,14 @@ impl Host for StepHost {
                 Dismissed::ByUser => Failure::Rejected("The user dismissed this question".to_owned()),
                 Dismissed::Cancelled => Failure::Aborted,
             })
+        }
+        .boxed()
+    }
+
+    fn sample<'a>(&'a self, call: &'a Call, asked: Sampling) -> BoxFuture<'a, Result<Sampled, Failure>> {
+        async move {
+            self.sampler.ask(&self.rules, call, &asked).await?;
+            self.sampler.answer(call, asked).await
         }
         .boxed()
     }

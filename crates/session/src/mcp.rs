@@ -3,13 +3,16 @@
 
 mod login;
 mod prompts;
+pub(crate) mod sampling;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use opencode_config::environment::variable;
 use opencode_mcp::oauth::{self, OAuth};
 use opencode_mcp::{Notice, Servers, Settings};
+use opencode_schema::agent::Agent;
 use opencode_schema::config::Config;
 use opencode_schema::event::ToastVariant;
 use opencode_schema::mcp::Status;
@@ -83,10 +86,12 @@ fn tell(store: &Store, notice: Notice) {
 
 impl Ground {
     /// Takes over what configuration says of servers now.
-    pub(crate) fn configure_servers(&self, config: &Config) {
+    pub(crate) fn configure_servers(&self, config: &Config, agents: &IndexMap<String, Agent>) {
+        self.mcp
+            .let_sample(sampling::offered(agents.values().map(|agent| &agent.permission)));
         let experimental = config.experimental.as_ref();
         let call = experimental.and_then(|experimental| experimental.mcp_timeout);
-        let none = indexmap::IndexMap::new();
+        let none = IndexMap::new();
         self.mcp.configure(
             config.mcp.as_ref().unwrap_or(&none),
             call.map(|time| Duration::from_millis(time.get())),

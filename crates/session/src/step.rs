@@ -44,6 +44,7 @@ use self::draft::{Draft, Kind};
 use self::request::Prepared;
 pub(crate) use self::request::{Tools, build};
 use self::snapshot::StartSnapshot;
+use crate::mcp::sampling::Sampler;
 use crate::spending::Held;
 use crate::{Engine, Error, Location, failure, subagent};
 
@@ -159,6 +160,8 @@ pub(crate) struct Step<'a> {
     /// How often the request failed in a way that may pass.
     retries: u32,
     billed: Billed,
+    /// Asks the model for MCP servers.
+    sampler: Arc<Sampler>,
     /// What the answer cost, until that is stored.
     held: Option<Held>,
     answer_tool: Option<Arc<dyn Tool>>,
@@ -257,6 +260,7 @@ impl<'a> Step<'a> {
             &input.engine.inner.tasks,
             input.known_tree.clone(),
         );
+        let sampler = Arc::new(Sampler::of(&input));
         let step = Self {
             engine: input.engine,
             location: input.location,
@@ -279,6 +283,7 @@ impl<'a> Step<'a> {
             is_durable: input.durable.is_some(),
             retries: input.durable.map_or(0, |durable| durable.retries),
             billed: input.billed,
+            sampler,
             held: None,
             answer_tool: input.answer_tool,
             structured: None,
@@ -317,6 +322,11 @@ impl Step<'_> {
     /// Whether its session is a durable one, which is told in words of its own.
     pub(crate) fn is_durable(&self) -> bool {
         self.is_durable
+    }
+
+    /// Asks its model for MCP servers.
+    pub(crate) fn sampler(&self) -> &Arc<Sampler> {
+        &self.sampler
     }
 
     /// The tools of its session.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use opencode_lsp::Languages;
+use opencode_mcp::{Sampled, Sampling};
 use opencode_process::Sandbox;
 use opencode_project::place::Place;
 use opencode_schema::event::EventBody;
@@ -195,6 +196,14 @@ pub trait Host: Send + Sync {
         call: &'a Call,
         questions: Vec<Question>,
     ) -> BoxFuture<'a, Result<Vec<Answer>, Failure>>;
+
+    /// Lets the session's model answer what an MCP server asks it, if that is allowed. A future that is dropped stops
+    /// it. Without a model that works nobody is asked.
+    fn sample<'a>(&'a self, _: &'a Call, _: Sampling) -> BoxFuture<'a, Result<Sampled, Failure>> {
+        Box::pin(std::future::ready(Err(Failure::told(
+            "The model is asked only while it works",
+        ))))
+    }
 
     /// Gives a task to another agent, and waits for its answer unless it goes on in the background.
     fn delegate<'a>(&'a self, call: &'a Call, task: Task) -> BoxFuture<'a, Result<Delegated, Failure>>;

@@ -164,7 +164,11 @@ impl ServerTool {
 
     async fn call(&self, call: &Call, input: Value) -> Result<Value, Failure> {
         let (reporter, mut reports) = mpsc::channel(REPORTS);
-        let answerer = Arc::new(answers::Answers(call.clone()));
+        // What is asked because of the call ends with it.
+        let (mut asker, end) = (call.clone(), call.cancel.child_token());
+        asker.cancel = end.clone();
+        let _end = end.drop_guard();
+        let answerer = Arc::new(answers::Answers::about(asker));
         let (server, tool) = (&self.server, &self.tool.name);
         let calling = self
             .servers

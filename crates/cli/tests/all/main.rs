@@ -36,6 +36,7 @@ mod mcp_auth;
 mod mcp_deferred;
 mod mcp_login;
 mod mcp_real;
+mod mcp_sampling;
 mod mcp_serve;
 mod permissions;
 mod places;

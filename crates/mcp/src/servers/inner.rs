@@ -48,6 +48,7 @@ impl Inner {
                 inner: Arc::clone(self),
                 name: name.to_owned(),
                 config: Arc::clone(&server.config),
+                may_sample: server.may_sample,
                 generation,
                 stop: server.stop.clone(),
                 wake: Arc::clone(&server.wake),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use opencode_mcp::{Answerer, Error, Filled, Form, Progress};
+use opencode_mcp::{Answerer, Error, Filled, Form, Progress, Sampled, Sampling, Unsampled};
 use opencode_schema::mcp::Status;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
@@ -424,6 +424,10 @@ impl Answerer for Filler {
             filled
         })
     }
+
+    fn sample(&self, _: Sampling) -> BoxFuture<'_, Result<Sampled, Unsampled>> {
+        Box::pin(std::future::ready(Err(Unsampled::Cancelled)))
+    }
 }
 
 #[tokio::test]
@@ -461,5 +465,42 @@ async fn a_server_asks_the_user_while_a_tool_of_it_runs() {
     let said = call(&place, "ask", json!({})).await.unwrap();
     let answer: Value = serde_json::from_str(said["content"][0]["text"].as_str().unwrap()).unwrap();
     assert_eq!(answer["result"], json!({ "action": "decline" }));
+    place.servers.close().await;
+}
+
+#[tokio::test]
+async fn a_server_may_ask_the_model_only_where_that_is_allowed_and_a_tool_runs() {
+    let text = json!({ "type": "text", "text": "Which colour?" });
+    let asked = json!({ "messages": [{ "role": "user", "content": text }], "maxTokens": 10 });
+    let ask = json!({ "do": "ask", "method": "sampling/createMessage", "params": asked });
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let config = peer(&json!({ "tools": [], "results": { "ask": ask }, "log": log }));
+    let servers = json!({ "s": config });
+    let place = Place::asked(&servers);
+    let offered = || {
+        let text = fs_err::read_to_string(&log).unwrap();
+        let mut messages = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let hello = messages
+            .rfind(|message| message["method"] == "initialize")
+            .unwrap();
+        !hello["params"]["capabilities"]["sampling"].is_null()
+    };
+    let answer = async || {
+        let said = call(&place, "ask", json!({})).await.unwrap();
+        let answer: Value = serde_json::from_str(said["content"][0]["text"].as_str().unwrap()).unwrap();
+        answer["error"].clone()
+    };
+    assert_eq!(answer().await["code"], -32601);
+    assert!(!offered());
+    place
+        .servers
+        .let_sample(std::sync::Arc::new(|server| server == "s"));
+    place.servers.configure(&crate::place::entries(&servers), None);
+    let refused = answer().await;
+    assert!(offered());
+    assert_eq!(refused["code"], -1, "nobody runs a tool for a model: {refused}");
     place.servers.close().await;
 }

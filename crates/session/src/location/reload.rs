@@ -92,7 +92,7 @@ impl Location {
 
     fn of(ground: Arc<Ground>, files: Files, before: Option<&Self>) -> Self {
         let config = Arc::new(files.loaded.config);
-        ground.configure_servers(&config);
+        ground.configure_servers(&config, &files.agents);
         let environment = &ground.environment;
         let sources = Sources {
             paths: ground.paths.clone(),

@@ -27,6 +27,12 @@ impl Billed {
         self.cost += cost.0;
     }
 
+    /// Adds what was added elsewhere.
+    pub(crate) fn join(&mut self, other: Self) {
+        let (cost, tokens) = other.into_parts();
+        self.add(&tokens, cost);
+    }
+
     /// The cost and the tokens, as messages hold them.
     pub(crate) fn into_parts(self) -> (Cost, Tokens) {
         (Cost(self.cost), self.tokens)

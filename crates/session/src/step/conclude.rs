@@ -80,17 +80,21 @@ impl Step<'_> {
         let used = tokens.clone();
         let mut all = std::mem::take(&mut self.billed);
         all.add(&tokens, price);
-        let (price, tokens) = all.into_parts();
+        // What servers asked counts for the session, but is no part of the conversation that fills the context.
+        let (_, tokens) = all.clone().into_parts();
+        all.join(self.sampler.billed());
+        let (price, tokens_of_all) = all.into_parts();
         let finish_part = StepFinishPart {
             reason: reason.clone(),
             snapshot: after.clone(),
             cost: price,
-            tokens: tokens.clone(),
+            tokens: tokens_of_all,
         };
         let broke_off = reason == UNKNOWN;
         let filtered = reason == FinishReason::ContentFilter.as_str();
         self.draft.add(PartBody::StepFinish(finish_part)).await?;
         self.held = None;
+        self.sampler.is_stored();
         self.draft
             .change(|message| {
                 message.finish = Some(reason);
@@ -190,7 +194,10 @@ impl Step<'_> {
         self.stop_calls(STOP_LIMIT).await?;
         let after = self.tree_after(before.clone()).await;
         self.add_patch(before.as_deref(), after.as_deref()).await?;
-        self.draft.bill(std::mem::take(&mut self.billed)).await?;
+        let mut billed = std::mem::take(&mut self.billed);
+        billed.join(self.sampler.billed());
+        self.draft.bill(billed).await?;
+        self.sampler.is_stored();
         let finish = (is_overflow && self.is_summary).then(|| FinishReason::Error.as_str().to_owned());
         self.draft
             .change(|message| {

@@ -1,8 +1,11 @@
-//! The user fills in what a server asks for while a tool of it runs: its forms become questions.
+//! What a server asks for while a tool of it runs: its forms become questions to the user, the model is asked by the
+//! engine.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use opencode_mcp::{Answerer, Field, Filled, Form, Kind};
+use opencode_mcp::{Answerer, Field, Filled, Form, Kind, Sampled, Sampling, Unsampled};
 use opencode_schema::Object;
 use opencode_schema::question::{Choice, Question};
 
@@ -11,15 +14,33 @@ use crate::contract::{Call, Failure};
 /// How often is asked again when an answer makes no sense.
 const ATTEMPTS: usize = 3;
 
+/// How often the model is asked within one call.
+const SAMPLES: usize = 32;
+
 /// Whoever can be asked about a call.
-pub(super) struct Answers(pub(super) Call);
+pub(super) struct Answers {
+    call: Call,
+    sampled: AtomicUsize,
+}
+
+impl Answers {
+    pub(super) fn about(call: Call) -> Self {
+        Self {
+            call,
+            sampled: AtomicUsize::new(0),
+        }
+    }
+}
 
 impl Answerer for Answers {
     fn fill_in(&self, form: Form) -> BoxFuture<'_, Filled> {
         async move {
             let mut wrong = None;
             for _ in 0..ATTEMPTS {
-                let asked = self.0.host.question(&self.0, questions(&form, wrong.as_deref()));
+                let asked = self
+                    .call
+                    .host
+                    .question(&self.call, questions(&form, wrong.as_deref()));
                 let answers = match asked.await {
                     Ok(answers) => answers,
                     Err(Failure::Rejected(_)) => return Filled::Declined,
@@ -41,6 +62,23 @@ impl Answerer for Answers {
                 }
             }
             Filled::Cancelled
+        }
+        .boxed()
+    }
+
+    fn sample(&self, asked: Sampling) -> BoxFuture<'_, Result<Sampled, Unsampled>> {
+        async move {
+            if self.sampled.fetch_add(1, Ordering::Relaxed) >= SAMPLES {
+                return Err(Unsampled::Refused(format!(
+                    "The model was asked {SAMPLES} times within this call already"
+                )));
+            }
+            let answer = self.call.host.sample(&self.call, asked).await;
+            answer.map_err(|failure| match failure {
+                Failure::Told(reason) => Unsampled::Failed(reason),
+                Failure::Rejected(reason) => Unsampled::Refused(reason),
+                Failure::Aborted => Unsampled::Cancelled,
+            })
         }
         .boxed()
     }
