@@ -1,8 +1,8 @@
 // A model that calls one tool once, if it is told which, and then says that it is done.
 import { createServer } from "node:http";
 
-/** Starts it; `close` ends it. */
-export async function startModel(tool, input) {
+/** Starts it; `close` ends it. `complain` hears that it was not told of the tool. */
+export async function startModel(tool, input, complain = console.log) {
   const server = createServer(async (request, response) => {
     let text = "";
     for await (const piece of request) text += piece;
@@ -10,7 +10,7 @@ export async function startModel(tool, input) {
     const names = (asked.tools ?? []).map((tool) => tool.function?.name);
     const isAnswered = (asked.messages ?? []).some((message) => message.role === "tool");
     const calls = names.includes(tool) && !isAnswered;
-    if (tool && names.length > 0 && !names.includes(tool)) console.log(`the model has no ${tool}`);
+    if (tool && names.length > 0 && !names.includes(tool)) complain(`the model has no ${tool}`);
     response.writeHead(200, { "content-type": "text/event-stream" });
     const send = (delta, finish) => {
       const chunk = { id: "c", object: "chat.completion.chunk", created: 1, model: "scripted" };

@@ -83,7 +83,8 @@ for (const made of [home, project, bin]) mkdirSync(made);
 const opener = join(bin, "xdg-open");
 writeFileSync(opener, `#!/bin/sh\nexec '${process.execPath}' '${join(here, "login.mjs")}' "$1"\n`);
 chmodSync(opener, 0o755);
-const model = await startModel("t_look", {});
+const missing = [];
+const model = await startModel("t_look", {}, (line) => missing.push(line));
 const options = { baseURL: model.url, apiKey: "test-key" };
 const models = { scripted: { name: "Scripted", limit: { context: 128000, output: 8192 } } };
 writeFileSync(join(project, "opencode.json"), JSON.stringify({
@@ -123,6 +124,7 @@ try {
   const turn = await run("run", "go");
   assert.equal(turn.code, 0, turn.told);
   assert.ok(asked.includes("tools/call"), turn.told);
+  assert.deepEqual(missing, []);
   const renewals = events.slice(before);
   assert.ok(renewals.length > 0 && renewals.every((event) => event === "grant.success refresh_token"), renewals.join("\n"));
   assert.notEqual(stored().tokens.refreshToken, first.tokens.refreshToken, "each renewal brings another token");
@@ -133,6 +135,7 @@ try {
   await provider.AccessToken.revokeByGrantId(token.grantId);
   const last = await run("run", "go");
   assert.equal(last.code, 0, last.told);
+  assert.notEqual(missing.length, 0, "the tools of the server are gone");
   assert.equal(stored().tokens, undefined, "what is good for nothing is gone");
   const list = await run("mcp", "auth", "list");
   assert.match(list.told, /✗ t not authenticated/);
