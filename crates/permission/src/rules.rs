@@ -4,6 +4,17 @@ use opencode_schema::permission::{Action, Rule};
 
 use crate::wildcard::matches;
 
+/// Lets MCP servers ask the model: they spend the user's money, so that only a rule that names it allows this.
+pub const MCP_SAMPLING: &str = "mcp_sampling";
+
+/// Whether a rule is about this permission for this object. What allows everything allows no [`MCP_SAMPLING`].
+#[must_use]
+pub fn fits(permission: &str, pattern: &str, rule: &Rule) -> bool {
+    let is_meant =
+        permission != MCP_SAMPLING || rule.action != Action::Allow || !rule.permission.contains('*');
+    is_meant && matches(permission, &rule.permission) && matches(pattern, &rule.pattern)
+}
+
 /// The last rule that fits decides; without one the user is asked.
 #[must_use]
 pub fn evaluate(permission: &str, pattern: &str, rules: &[&[Rule]]) -> Action {
@@ -17,7 +28,7 @@ pub fn deciding<'a>(permission: &str, pattern: &str, rules: &[&'a [Rule]]) -> Op
         .iter()
         .rev()
         .flat_map(|set| set.iter().rev())
-        .find(|rule| matches(permission, &rule.permission) && matches(pattern, &rule.pattern))
+        .find(|rule| fits(permission, pattern, rule))
 }
 
 /// Whether a tool with this permission is kept from the model altogether: the last rule for the
@@ -77,6 +88,37 @@ mod tests {
             );
         }
         assert_eq!(evaluate("anything", "at all", &[]), Ask);
+    }
+
+    #[test]
+    fn only_a_rule_that_names_it_lets_servers_ask_the_model() {
+        use Action::{Allow, Ask, Deny};
+        let all = || rule("*", "*", Allow);
+        for (about, rules, wanted) in [
+            ("nothing is said", vec![], Ask),
+            ("everything is allowed", vec![all()], Ask),
+            ("everything of a kind is", vec![rule("mcp_*", "*", Allow)], Ask),
+            ("allowed", vec![all(), rule(MCP_SAMPLING, "*", Allow)], Allow),
+            (
+                "allowed to this server",
+                vec![rule(MCP_SAMPLING, "s", Allow)],
+                Allow,
+            ),
+            (
+                "allowed to another one",
+                vec![rule(MCP_SAMPLING, "t", Allow)],
+                Ask,
+            ),
+            ("forbidden", vec![all(), rule(MCP_SAMPLING, "*", Deny)], Deny),
+            ("everything is forbidden", vec![rule("*", "*", Deny)], Deny),
+            (
+                "everything but this",
+                vec![rule("*", "*", Deny), rule(MCP_SAMPLING, "*", Allow)],
+                Allow,
+            ),
+        ] {
+            assert_eq!(evaluate(MCP_SAMPLING, "s", &[&rules]), wanted, "{about}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use opencode_config::environment::variable;
 use opencode_config::rule_origin::{self, Origin};
 use opencode_config::{Environment, Paths};
-use opencode_permission::{Ground, changes_nothing, matches};
+use opencode_permission::{Ground, changes_nothing, rules};
 use opencode_schema::SessionId;
 use opencode_schema::permission::{Action, Rule, Saved};
 use serde::Serialize;
@@ -102,9 +102,7 @@ impl Engine {
             Some(name) => location.agent(name)?,
             None => location.default_agent()?,
         };
-        let fits = |rule: &Rule| {
-            matches(&matter.permission, &rule.permission) && matches(&matter.pattern, &rule.pattern)
-        };
+        let fits = |rule: &Rule| rules::fits(&matter.permission, &matter.pattern, rule);
         let mut because = Vec::new();
         if location.permissions.is_read_only() && !changes_nothing(&matter.permission) {
             because.push((
@@ -146,8 +144,8 @@ impl Engine {
             .map_err(|error| Error::Broken(error.to_string()))?
             .unwrap_or_default();
         let origins = rule_origin::of_rules(agent, key, &location.config, &location.paths);
-        let rules = agent.permission.iter().zip(origins).rev();
-        for (rule, from) in rules.filter(|(rule, _)| fits(rule)) {
+        let own = agent.permission.iter().zip(origins).rev();
+        for (rule, from) in own.filter(|(rule, _)| fits(rule)) {
             let file = |agent| rule_origin::declared(&loaded, &location.paths, agent, rule);
             let source = match from {
                 Origin::Default => Source::Default,

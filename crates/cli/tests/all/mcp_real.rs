@@ -76,6 +76,38 @@ async fn everything(server: &Value) {
 }
 
 #[tokio::test]
+async fn everything_asks_the_model() {
+    let Some(program) = program("server-everything") else {
+        return;
+    };
+    let model = ScriptedModel::start([
+        // It has the tool only once it knows that it may ask.
+        Step::tool("bash", json!({ "command": "sleep 1" })),
+        Step::tool(
+            "every_trigger-sampling-request",
+            json!({ "prompt": "Which colour?", "maxTokens": 50 }),
+        ),
+        Step::text("blue"),
+        Step::text("done"),
+    ])
+    .await;
+    let home = home().with("OPENCODE_MCP_WAIT", "60000");
+    let server = json!({ "type": "local", "command": ["node", program] });
+    let more = json!({ "mcp": { "every": server }, "permission": { "mcp_sampling": "allow" } });
+    home.configure(&model.url(), more);
+    let run = home.run(["run", "--format", "json", "go"]).await.success();
+    let asked = &model.requests()[2].body;
+    assert_eq!(asked["max_tokens"], 50);
+    assert!(asked["messages"].to_string().contains("Which colour?"), "{asked}");
+    let calls = stored_calls(&home, &run.session());
+    assert!(
+        calls[1]["state"]["output"].to_string().contains("blue"),
+        "{}",
+        calls[1]
+    );
+}
+
+#[tokio::test]
 async fn everything_over_standard_input_and_output() {
     let Some(program) = program("server-everything") else {
         return;

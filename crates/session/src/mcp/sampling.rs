@@ -10,7 +10,8 @@ use opencode_catalog::{cost, transform};
 use opencode_llm::request::{Content, Message, ProviderOptions};
 use opencode_llm::stream::{Finish, FinishReason};
 use opencode_mcp::{MaySample, Piece, Said, Sampled, Sampling};
-use opencode_permission::{Question, Refusal, rules};
+use opencode_permission::rules::{self, MCP_SAMPLING};
+use opencode_permission::{Question, Refusal};
 use opencode_schema::model::Model;
 use opencode_schema::permission::{Action, Rule, Ruleset, ToolReference};
 use opencode_schema::session::Session;
@@ -23,8 +24,6 @@ use crate::step::{Billed, StepInput, Tools, build, tokens_of};
 use crate::title::collect;
 use crate::{Engine, Location};
 
-/// The permission; its patterns are names of servers.
-const PERMISSION: &str = "mcp_sampling";
 /// Tokens of an answer at most, whatever a server wants.
 const TOKENS: u64 = 8192;
 /// How long an answer may take.
@@ -32,22 +31,11 @@ const LIMIT: Duration = Duration::from_mins(5);
 /// Characters of a question that whoever is asked for permission sees.
 const SHOWN: usize = 1000;
 
-/// What rules say of servers that ask the model. What allows everything does not allow this: servers spend the user's
-/// money, so that a rule has to name it, else somebody is asked.
-fn rules_of(all: &[Rule]) -> Ruleset {
-    let own = all
-        .iter()
-        .filter(|rule| rule.action != Action::Allow || !rule.permission.contains('*'));
-    std::iter::once(Rule::new(PERMISSION, "*", Action::Ask))
-        .chain(own.cloned())
-        .collect()
-}
-
 /// Which servers are told that they may ask: those that at least one agent does not forbid it.
 pub(crate) fn offered<'a>(agents: impl Iterator<Item = &'a Ruleset>) -> MaySample {
-    let all: Vec<Ruleset> = agents.map(|own| rules_of(own)).collect();
+    let all: Vec<Ruleset> = agents.cloned().collect();
     Arc::new(move |server| {
-        let may = |own: &Ruleset| rules::evaluate(PERMISSION, server, &[own]) != Action::Deny;
+        let may = |own: &Ruleset| rules::evaluate(MCP_SAMPLING, server, &[own]) != Action::Deny;
         all.iter().any(may)
     })
 }
@@ -105,7 +93,7 @@ impl Sampler {
         let metadata = json!({ "server": asked.server, "prompt": shown, "maxTokens": limit(asked) });
         let question = Question {
             session_id: self.session.id.clone(),
-            permission: PERMISSION.to_owned(),
+            permission: MCP_SAMPLING.to_owned(),
             patterns: vec![asked.server.clone()],
             always: vec![asked.server.clone()],
             metadata: metadata.as_object().cloned().unwrap_or_default(),
@@ -115,12 +103,8 @@ impl Sampler {
             }),
             is_durable: self.is_durable,
         };
-        let own = rules_of(all);
-        let answer = self
-            .location
-            .permissions
-            .ask(question, &[&own], &call.cancel)
-            .await;
+        let permissions = &self.location.permissions;
+        let answer = permissions.ask(question, &[all], &call.cancel).await;
         answer.map_err(|refusal| match refusal {
             Refusal::Cancelled => Failure::Aborted,
             refusal => Failure::Rejected(refusal.to_string()),
@@ -241,46 +225,5 @@ fn message(said: &Said) -> Message {
             content,
             provider_options,
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use pretty_assertions::assert_eq;
-
-    use super::*;
-
-    #[test]
-    fn only_a_rule_that_names_it_lets_servers_ask_the_model() {
-        use Action::{Allow, Ask, Deny};
-        let rule = |permission: &str, pattern: &str, action| Rule::new(permission, pattern, action);
-        let all = || rule("*", "*", Allow);
-        for (about, own, wanted) in [
-            ("nothing is said", vec![], Ask),
-            ("everything is allowed", vec![all()], Ask),
-            ("allowed", vec![all(), rule(PERMISSION, "*", Allow)], Allow),
-            (
-                "allowed to this server",
-                vec![rule(PERMISSION, "s", Allow)],
-                Allow,
-            ),
-            ("allowed to another one", vec![rule(PERMISSION, "t", Allow)], Ask),
-            ("forbidden", vec![all(), rule(PERMISSION, "*", Deny)], Deny),
-            ("everything is forbidden", vec![rule("*", "*", Deny)], Deny),
-            (
-                "everything but this",
-                vec![rule("*", "*", Deny), rule(PERMISSION, "*", Allow)],
-                Allow,
-            ),
-        ] {
-            let decided = rules::evaluate(PERMISSION, "s", &[&rules_of(&own)]);
-            assert_eq!(decided, wanted, "{about}");
-            let others = vec![rule("*", "*", Deny)];
-            assert_eq!(
-                offered([&own, &others].into_iter())("s"),
-                wanted != Deny,
-                "{about}"
-            );
-        }
     }
 }
