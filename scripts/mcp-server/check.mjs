@@ -26,7 +26,11 @@ writeFileSync(join(project, "a.txt"), "one\n");
 writeFileSync(join(project, "opencode.json"), JSON.stringify({
   model: "scripted/scripted", small_model: "scripted/scripted", enabled_providers: ["scripted"],
   permission: { edit: "ask" },
-  command: { hello: { description: "Says hello", template: "Hello $ARGUMENTS" } },
+  command: {
+    hello: { description: "Says hello", template: "Hello $ARGUMENTS" },
+    // The suite asks for a prompt by this name.
+    test_simple_prompt: { description: "Takes nothing", template: "Say hello." },
+  },
   provider: { scripted: {
     npm: "@ai-sdk/openai-compatible", name: "Scripted", options: { baseURL: model.url, apiKey: "k" },
     models: { scripted: { name: "Scripted", limit: { context: 128000, output: 8192 } } },
