@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
+use axum::http::request::Parts;
 use opencode_client::{Client, Error};
 use rmcp::RoleServer;
 use rmcp::handler::server::ServerHandler;
@@ -22,7 +24,7 @@ use crate::argument;
 use crate::call::Call;
 use crate::catalogue::{self, PROMPT, SESSION_LIST, SESSION_READ};
 use crate::tool::failed;
-use crate::{Options, command, session, tool, turn};
+use crate::{Deed, Listener, Options, command, session, tool, turn};
 
 /// Requests of one client that are worked on at once.
 const PLACES: usize = 64;
@@ -35,6 +37,7 @@ const INSTRUCTIONS: &str = "A coding agent that works in a project on this machi
 pub(crate) struct Face {
     client: Client,
     version: &'static str,
+    listener: Option<Listener>,
     places: Arc<Semaphore>,
     /// The client has gone.
     pub(crate) gone: CancellationToken,
@@ -51,6 +54,7 @@ impl Face {
         Self {
             client: options.client,
             version: options.version,
+            listener: options.listener,
             places: Arc::new(Semaphore::new(PLACES)),
             gone,
             calls,
@@ -119,10 +123,29 @@ impl ServerHandler for Face {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let _place = self.place()?;
+        let (tool, began) = (request.name.to_string(), Instant::now());
+        // Who asks is known of requests over HTTP.
+        let asked = context.extensions.get::<Parts>().cloned();
         let call = Call::new(self.client.clone(), context, self.gone.clone());
         let working = Box::pin(self.call(request, call));
-        let result = self.calls.track_future(working).await?;
-        Ok(CallToolResponse::Complete(result))
+        let result = self.calls.track_future(working).await;
+        if let (Some(listener), Some(asked)) = (&self.listener, asked) {
+            let structured = result
+                .as_ref()
+                .ok()
+                .and_then(|result| result.structured_content.as_ref());
+            let session = structured.and_then(|value| value.get("sessionID")?.as_str());
+            let deed = Deed {
+                tool,
+                session: session.map(str::to_owned),
+                failed: result
+                    .as_ref()
+                    .map_or(true, |result| result.is_error == Some(true)),
+                took: began.elapsed(),
+            };
+            listener(&asked.extensions, &deed);
+        }
+        Ok(CallToolResponse::Complete(result?))
     }
 
     async fn list_resources(

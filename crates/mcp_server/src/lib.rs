@@ -22,9 +22,11 @@ mod turn;
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::http::Extensions;
 use opencode_client::Client;
 use rmcp::service::{ServerInitializeError, serve_server_with_ct};
 use rmcp::transport::async_rw::AsyncRwTransport;
@@ -40,13 +42,31 @@ const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 /// How long what a client began may take to end after the client has gone.
 const AFTERMATH: Duration = Duration::from_secs(40);
 
+/// Hears of calls of tools over HTTP: what came with the request, and the call.
+pub type Listener = Arc<dyn Fn(&Extensions, &Deed) + Send + Sync>;
+
+/// A call of a tool that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// The name of the tool.
+    pub tool: String,
+    /// The session that a prompt went to.
+    pub session: Option<String>,
+    /// It failed, or there is no such tool.
+    pub failed: bool,
+    /// How long it took.
+    pub took: Duration,
+}
+
 /// What is served.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// The engine, in the folder that is worked in.
     pub client: Client,
     /// Version of the program.
     pub version: &'static str,
+    /// Hears of calls, if somebody wants to.
+    pub listener: Option<Listener>,
 }
 
 /// Why a client was not served to its end.

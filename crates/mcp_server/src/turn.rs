@@ -8,7 +8,7 @@ use std::time::Duration;
 use opencode_client::{Client, CommandRun, Error, NewSession, Prompt, PromptModel};
 use opencode_schema::input::PartInput;
 use opencode_schema::part::ToolPart;
-use opencode_schema::session::Tokens;
+use opencode_schema::session::{Session, Tokens};
 use opencode_schema::{EventBody, MessageWithParts, PartBody, PartId, SessionId, ToolState};
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
@@ -42,7 +42,14 @@ async fn perform(call: &mut Call, wanted: argument::Prompt) -> Result<CallToolRe
         return Ok(failed("The argument `text` is empty".to_owned()));
     }
     let session = match &wanted.session_id {
-        None => call.client.create_session(&NewSession::default()).await?,
+        None => {
+            let session = call.client.create_session(&NewSession::default()).await?;
+            let result = in_session(call, &session, wanted).await;
+            if !result.as_ref().is_ok_and(|result| result.is_error == Some(false)) {
+                forget_if_unanswered(&call.client, &session.id).await;
+            }
+            return result;
+        }
         Some(text) => {
             let unknown = || failed(format!("There is no session {text}"));
             let Ok(id) = SessionId::parse(text.as_str()) else {
@@ -54,6 +61,32 @@ async fn perform(call: &mut Call, wanted: argument::Prompt) -> Result<CallToolRe
             }
         }
     };
+    in_session(call, &session, wanted).await
+}
+
+/// Takes back a session that was made for a turn which was refused before the model said anything: the client is not
+/// told of it, so it could not go on with it.
+async fn forget_if_unanswered(client: &Client, id: &SessionId) {
+    let is_unanswered = match client.messages(id, NEWEST, None).await {
+        Ok(page) => page
+            .messages
+            .iter()
+            .all(|message| message.info.as_assistant().is_none()),
+        Err(error) => {
+            tracing::info!(%error, "it is not known whether a session that was made for a turn has an answer");
+            false
+        }
+    };
+    if is_unanswered && let Err(error) = client.delete_session(id).await {
+        tracing::info!(%error, "a session that was made for a refused turn stays");
+    }
+}
+
+async fn in_session(
+    call: &mut Call,
+    session: &Session,
+    wanted: argument::Prompt,
+) -> Result<CallToolResult, Error> {
     // A session works in its own folder, and is heard there.
     call.client.set_directory(Some(session.directory.clone()));
     let client = call.client.clone();

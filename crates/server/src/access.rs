@@ -21,7 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::attempts::Attempts;
-use crate::audit::{Actor, Audit, Auth, Outcome, Record};
+use crate::audit::{Actor, Audit, Auth, Deeds, Outcome, Record};
 use crate::connections::Peer;
 use crate::error::ApiError;
 use crate::execution;
@@ -90,7 +90,9 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, mut request: Reques
                 forbidden()
             }
             Ok(actor) => {
+                let deeds = Deeds::of(&access.audit, &actor);
                 request.extensions_mut().insert(actor);
+                request.extensions_mut().insert(deeds);
                 next.run(request).await
             }
         }

@@ -29,6 +29,8 @@ use crate::secrets;
 const QUEUE: usize = 4096;
 /// How long the end of the server waits for the last records.
 const ENDING_LIMIT: Duration = Duration::from_secs(2);
+/// Characters of a tool's name that are recorded.
+const NAME_LIMIT: usize = 256;
 /// Bytes of a command that are recorded.
 const COMMAND_LIMIT: usize = 8 << 10;
 
@@ -152,6 +154,37 @@ impl Record {
     pub(crate) fn took(mut self, duration: Duration) -> Self {
         self.duration_ms = u64::try_from(duration.as_millis()).ok();
         self
+    }
+}
+
+/// The way into the log for routes that are not of this server; it comes with each request that was let in.
+#[derive(Clone, Debug)]
+pub struct Deeds {
+    audit: Audit,
+    actor: Actor,
+}
+
+impl Deeds {
+    pub(crate) fn of(audit: &Audit, actor: &Actor) -> Self {
+        Self {
+            audit: audit.clone(),
+            actor: actor.clone(),
+        }
+    }
+
+    /// Records that an MCP client called a tool. Never waits.
+    pub fn mcp_call(&self, tool: &str, directory: &str, session: Option<&str>, failed: bool, took: Duration) {
+        let outcome = if failed { Outcome::Error } else { Outcome::Ok };
+        // A client may say anything; what it says is not endless.
+        let tool: String = tool.chars().take(NAME_LIMIT).collect();
+        let record = Record::new(&self.actor, "mcp.call", json!({ "tool": tool }))
+            .in_folder(directory.to_owned())
+            .with(outcome, None)
+            .took(took);
+        self.audit.record(&match session {
+            Some(session) => record.of_session(session),
+            None => record,
+        });
     }
 }
 

@@ -27,5 +27,6 @@ mod secrets;
 mod socket;
 mod ticket;
 
+pub use audit::Deeds;
 pub use inside::serve_inside;
 pub use listen::{Error, Options, Password, Server, Token};

@@ -1,10 +1,12 @@
 //! `opencode mcp serve`: the engine as an MCP server, for one client over standard input and output, or for any
 //! number of them over HTTP. The server that does the work runs in this program.
 
+use std::sync::Arc;
+
 use opencode_client::{Client, DOOR_BOUND};
 use opencode_config::environment::variable;
-use opencode_mcp_server::{Endpoint, Options, PATH};
-use opencode_server::{Server, serve_inside};
+use opencode_mcp_server::{Endpoint, Listener, Options, PATH};
+use opencode_server::{Deeds, Server, serve_inside};
 use opencode_session::Engine;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -39,8 +41,9 @@ pub(crate) async fn run(context: &Context, arguments: McpServe) -> Result<(), Fa
     let inside = tokio::spawn(inside);
     let folder = directory.to_string_lossy().into_owned();
     let options = Options {
-        client: Client::in_process(door, Some(folder))?,
+        client: Client::in_process(door, Some(folder.clone()))?,
         version,
+        listener: arguments.http.then(|| recorder(folder)),
     };
     let result = if arguments.http {
         listen(context, &engine, arguments, options, stop).await
@@ -57,6 +60,21 @@ pub(crate) async fn run(context: &Context, arguments: McpServe) -> Result<(), Fa
     engine.shutdown().await;
     signals.abort();
     result
+}
+
+/// Writes calls of tools into the audit log of the server that let their requests in.
+fn recorder(folder: String) -> Listener {
+    Arc::new(move |request, deed| {
+        if let Some(deeds) = request.get::<Deeds>() {
+            deeds.mcp_call(
+                &deed.tool,
+                &folder,
+                deed.session.as_deref(),
+                deed.failed,
+                deed.took,
+            );
+        }
+    })
 }
 
 async fn listen(

@@ -1,5 +1,7 @@
 //! `opencode mcp serve`: other programs use the engine over MCP.
 
+mod kept;
+
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
