@@ -106,6 +106,14 @@ impl Tool {
         })
     }
 
+    /// Characters of what models are told of the tool, about.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        // An object can always be written.
+        let input = serde_json::to_string(&self.input).unwrap_or_default();
+        self.description.len() + input.len()
+    }
+
     /// A short text that is another one when what models are told of the tool is.
     #[must_use]
     pub fn mark(&self) -> String {

@@ -10,7 +10,7 @@ pub mod dispatch;
 mod resources;
 pub mod search;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
@@ -42,6 +42,8 @@ pub struct Toolbox {
 struct Made {
     offered: Arc<[Offered]>,
     tools: Vec<Arc<ServerTool>>,
+    /// Places of tools by their names.
+    places: HashMap<String, usize>,
     all: Arc<[Arc<dyn Tool>]>,
     durable: Arc<[Arc<dyn Tool>]>,
 }
@@ -92,11 +94,14 @@ impl Toolbox {
             .then(|| format!("<mcp_instructions>\n{}\n</mcp_instructions>", blocks.join("\n")))
     }
 
-    /// The server that a tool comes from, and what tells its definition from any other.
-    fn origin(&self, tool: &str) -> Option<(String, String)> {
+    /// The tool of a server behind each of these, if there is one.
+    fn origins(&self, tools: &[&Arc<dyn Tool>]) -> Vec<Option<Arc<ServerTool>>> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = made.as_ref()?.tools.iter().find(|known| known.name == tool)?;
-        Some((found.server.clone(), found.tool.mark()))
+        let find = |tool: &&Arc<dyn Tool>| {
+            let made = made.as_ref()?;
+            made.tools.get(*made.places.get(tool.name())?).cloned()
+        };
+        tools.iter().map(find).collect()
     }
 
     fn make(&self, offered: Arc<[Offered]>, known: Option<Made>, mut taken: HashSet<String>) -> Made {
@@ -114,6 +119,7 @@ impl Toolbox {
                 tools.push(same.cloned().unwrap_or_else(|| {
                     durable_known.retain(|known| known.name() != name);
                     Arc::new(ServerTool {
+                        size: name.len() + tool.size(),
                         name,
                         server: one.server.clone(),
                         tool: tool.clone(),
@@ -133,10 +139,13 @@ impl Toolbox {
             let known = durable_known.iter().find(|known| known.name() == tool.name());
             known.map_or_else(|| durable::of_server(Arc::clone(tool)), Arc::clone)
         });
+        let places = tools.iter().enumerate();
+        let places = places.map(|(at, tool)| (tool.name.clone(), at)).collect();
         Made {
             durable: durable.collect(),
             all: all.into(),
             tools,
+            places,
             offered,
         }
     }
@@ -154,6 +163,8 @@ struct ServerTool {
     name: String,
     server: String,
     tool: opencode_mcp::Tool,
+    /// Characters of its definition, about.
+    size: usize,
     servers: Servers,
 }
 

@@ -4,7 +4,7 @@ use opencode_testkit::{Home, McpPeer, ScriptedModel, Step};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use crate::{home, new_session, stored_calls};
+use crate::{durable, home, new_session, stored_calls};
 
 /// A server whose tool `ask` gives back what the model answered.
 fn with_server(model: &ScriptedModel, more: Value) -> Home {
@@ -160,4 +160,31 @@ async fn who_stops_the_turn_stops_the_question() {
     let call = stored_calls(&home, &session)[0].clone();
     assert_eq!(call["state"]["error"], "Tool execution aborted", "{call}");
     gate.open();
+}
+
+#[tokio::test]
+async fn durable_sessions_answer_and_pay_too() {
+    let model = ScriptedModel::start([
+        Step::tool("s_ask", json!({})).usage(used(100, 10)),
+        Step::text("blue").usage(used(7, 3)),
+        Step::text("done").usage(used(200, 20)),
+    ])
+    .await;
+    let home = with_server(&model, json!({ "permission": { "mcp_sampling": "allow" } }));
+    let server = home.serve().await;
+    let session = durable::session(&server).await;
+    durable::say(&server, &session, "go").await;
+    durable::settle(&server, &session).await;
+    let messages = Value::Array(durable::messages(&server, &session).await).to_string();
+    assert!(messages.contains("blue"), "{messages}");
+    let known = server
+        .send("GET", &format!("/api/session/{session}"), None)
+        .await
+        .json();
+    let tokens = &known["data"]["tokens"];
+    assert_eq!(
+        (&tokens["input"], &tokens["output"]),
+        (&json!(307), &json!(33)),
+        "{known}"
+    );
 }

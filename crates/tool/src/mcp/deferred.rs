@@ -70,21 +70,8 @@ impl Toolbox {
         (context, percent): (u64, u64),
         history: &[MessageWithParts],
     ) -> Option<Deferred> {
-        let entries: Vec<Entry> = visible
-            .iter()
-            .filter_map(|tool| {
-                let (server, mark) = self.origin(tool.name())?;
-                let definition = tool.definition(scope);
-                Some(Entry {
-                    tool: Arc::clone(tool),
-                    server,
-                    description: definition.description,
-                    parameters: definition.parameters,
-                    mark,
-                })
-            })
-            .collect();
-        let size: usize = entries.iter().map(|entry| entry.line().len()).sum();
+        let origins = self.origins(visible);
+        let size: usize = origins.iter().flatten().map(|tool| tool.size).sum();
         let tokens = size as u64 / TOKEN;
         let is_too_much = match percent {
             0 => true,
@@ -93,9 +80,24 @@ impl Toolbox {
         };
         // What was said of the two tools makes sense only as long as they are there.
         let is_begun = || calls(history).next().is_some();
-        if entries.is_empty() || !(is_too_much || is_begun()) {
+        if size == 0 || !(is_too_much || is_begun()) {
             return None;
         }
+        let entries: Vec<Entry> = visible
+            .iter()
+            .zip(origins)
+            .filter_map(|(tool, origin)| {
+                let origin = origin?;
+                let definition = tool.definition(scope);
+                Some(Entry {
+                    tool: Arc::clone(tool),
+                    server: origin.server.clone(),
+                    description: definition.description,
+                    parameters: definition.parameters,
+                    mark: origin.tool.mark(),
+                })
+            })
+            .collect();
         let texts: Vec<&str> = calls(history).filter_map(told).collect();
         let is_seen = |stamp: &String| {
             let written = stamp.replace('"', "\\\"");
