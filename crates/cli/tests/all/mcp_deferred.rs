@@ -24,7 +24,7 @@ fn tool(name: &str, description: &str) -> Value {
         "type": "object", "properties": { "amount": { "type": "number" } } } })
 }
 
-fn with_server(model: &ScriptedModel, peer: &Value, more: Value) -> Home {
+fn with_server(model: &ScriptedModel, peer: &Value, more: &Value) -> Home {
     let home = home().with("OPENCODE_MCP_WAIT", "30000");
     let mut config = json!({ "mcp": { "s": McpPeer::config("mcp::peer", peer) } });
     config
@@ -50,7 +50,7 @@ async fn many_tools_are_searched_for_and_few_are_told() {
         ("always", 1, json!({ "mcp_tools_percent": 0 }), true),
     ] {
         let model = ScriptedModel::start([Step::text("done")]).await;
-        let home = with_server(&model, &library(tools, &[]), json!({ "experimental": more }));
+        let home = with_server(&model, &library(tools, &[]), &json!({ "experimental": more }));
         home.run(["run", "go"]).await.success();
         let told = model.requests()[0].tools();
         let searches = told.iter().any(|name| name == "tool_search");
@@ -61,7 +61,7 @@ async fn many_tools_are_searched_for_and_few_are_told() {
     let home = with_server(
         &model,
         &library(0, &[]),
-        json!({ "experimental": { "mcp_tools_percent": 101 } }),
+        &json!({ "experimental": { "mcp_tools_percent": 101 } }),
     );
     let wrong = home.run(["run", "go"]).await;
     assert!(wrong.stderr.contains("mcp_tools_percent"), "{}", wrong.stderr);
@@ -109,7 +109,7 @@ async fn what_is_found_is_called_and_nothing_before_it_changes() {
         Step::text("enough"),
     ])
     .await;
-    let home = with_server(&model, &peer, json!({}));
+    let home = with_server(&model, &peer, &json!({}));
     let server = home.serve().await;
     let session = new_session(&server).await;
     for words in ["go", "again", "change"] {
@@ -171,7 +171,7 @@ async fn rules_count_for_what_is_searched_and_called() {
     let home = with_server(
         &model,
         &peer,
-        json!({ "permission": { "s_burn": "deny", "s_spend": "ask" } }),
+        &json!({ "permission": { "s_burn": "deny", "s_spend": "ask" } }),
     );
     let server = home.serve().await;
     let session = new_session(&server).await;
@@ -213,7 +213,7 @@ async fn gap_6_a_tool_that_is_gone_while_a_durable_session_is_answered_is_stale(
         Step::text("I see."),
     ])
     .await;
-    let home = with_server(&model, &peer, json!({}));
+    let home = with_server(&model, &peer, &json!({}));
     let server = home.serve().await;
     let session = durable::session(&server).await;
     durable::say(&server, &session, "go").await;

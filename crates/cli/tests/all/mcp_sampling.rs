@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{durable, home, new_session, stored_calls};
 
 /// A server whose tool `ask` gives back what the model answered.
-fn with_server(model: &ScriptedModel, more: Value) -> Home {
+fn with_server(model: &ScriptedModel, more: &Value) -> Home {
     let text = json!({ "type": "text", "text": "Which colour?" });
     let asked = json!({ "messages": [{ "role": "user", "content": text }], "systemPrompt": "Be brief.",
         "maxTokens": 100_000, "stopSequences": ["."] });
@@ -44,7 +44,7 @@ async fn the_model_answers_and_the_session_pays() {
     .await;
     let home = with_server(
         &model,
-        json!({ "permission": { "mcp_sampling": { "s": "allow" } } }),
+        &json!({ "permission": { "mcp_sampling": { "s": "allow" } } }),
     );
     let server = home.serve().await;
     let session = new_session(&server).await;
@@ -94,7 +94,7 @@ async fn the_model_answers_and_the_session_pays() {
 async fn the_user_is_asked_and_may_say_no() {
     let model = ScriptedModel::start([Step::tool("s_ask", json!({})), Step::text("done")]).await;
     // What allows everything does not allow this.
-    let home = with_server(&model, json!({ "permission": "allow" }));
+    let home = with_server(&model, &json!({ "permission": "allow" }));
     let server = home.serve().await;
     let session = new_session(&server).await;
     let begin = || async {
@@ -132,7 +132,7 @@ async fn the_user_is_asked_and_may_say_no() {
 #[tokio::test]
 async fn who_may_not_is_not_told_of_it() {
     let model = ScriptedModel::start([Step::tool("s_ask", json!({})), Step::text("done")]).await;
-    let home = with_server(&model, json!({ "permission": { "mcp_sampling": "deny" } }));
+    let home = with_server(&model, &json!({ "permission": { "mcp_sampling": "deny" } }));
     let run = home.run(["run", "--format", "json", "go"]).await.success();
     assert_eq!(told(&home, &run.session())["error"]["code"], -32601);
 }
@@ -141,7 +141,7 @@ async fn who_may_not_is_not_told_of_it() {
 async fn who_stops_the_turn_stops_the_question() {
     let (held, gate) = Step::text("blue").held();
     let model = ScriptedModel::start([Step::tool("s_ask", json!({})), held]).await;
-    let home = with_server(&model, json!({ "permission": { "mcp_sampling": "allow" } }));
+    let home = with_server(&model, &json!({ "permission": { "mcp_sampling": "allow" } }));
     let server = home.serve().await;
     let session = new_session(&server).await;
     let prompt = json!({ "parts": [{ "type": "text", "text": "go" }] });
@@ -170,7 +170,7 @@ async fn durable_sessions_answer_and_pay_too() {
         Step::text("done").usage(used(200, 20)),
     ])
     .await;
-    let home = with_server(&model, json!({ "permission": { "mcp_sampling": "allow" } }));
+    let home = with_server(&model, &json!({ "permission": { "mcp_sampling": "allow" } }));
     let server = home.serve().await;
     let session = durable::session(&server).await;
     durable::say(&server, &session, "go").await;

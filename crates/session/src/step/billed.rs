@@ -29,6 +29,10 @@ impl Billed {
 
     /// Adds what was added elsewhere.
     pub(crate) fn join(&mut self, other: Self) {
+        // Where nothing was used, no total was told either, and that of the rest stays good.
+        if other.spent() == Spent::default() {
+            return;
+        }
         let (cost, tokens) = other.into_parts();
         self.add(&tokens, cost);
     }
@@ -52,5 +56,27 @@ impl Billed {
             cost: self.cost,
             tokens: all.into_iter().fold(0, u64::saturating_add),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_took_nothing_changes_nothing() {
+        let tokens = |input, total| Tokens {
+            input,
+            total,
+            ..Tokens::default()
+        };
+        let mut all = Billed::default();
+        all.add(&tokens(5, Some(5)), Cost(1.0));
+        all.join(Billed::default());
+        assert_eq!(all.clone().into_parts(), (Cost(1.0), tokens(5, Some(5))));
+        let mut more = Billed::default();
+        more.add(&tokens(2, Some(2)), Cost(0.5));
+        all.join(more);
+        assert_eq!(all.into_parts(), (Cost(1.5), tokens(7, Some(7))));
     }
 }
