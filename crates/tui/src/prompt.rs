@@ -32,7 +32,7 @@ use attach::Pending;
 use autocomplete::{Autocomplete, Place};
 use frecency::Frecency;
 use history::{History, Stash};
-use part::{Part, Placed, marks, placed};
+use part::{FilePart, Part, Placed, marks, placed};
 
 /// Letters from which a text that is thrown away is kept in the history.
 const WORTH_KEEPING: usize = 20;
@@ -506,11 +506,22 @@ impl Prompt {
             .filter(|part| is(part, "text") && part.get("synthetic").and_then(Value::as_bool) != Some(true));
         let input = texts.filter_map(|part| part.get("text")?.as_str()).collect();
         let attached = parts.iter().filter(|part| !is(part, "text"));
+        let (placed, unplaced): (Vec<_>, Vec<_>) =
+            attached.partition(|part| Placed::from_wire(part).is_some());
         self.put(&Entry {
             input,
-            parts: attached.filter_map(Placed::from_wire).collect(),
+            parts: placed.into_iter().filter_map(Placed::from_wire).collect(),
             ..Entry::default()
         });
+        // What other clients attach stands nowhere in the text.
+        for file in unplaced.into_iter().filter_map(FilePart::from_wire) {
+            if !self.is_empty() && !self.editor.text().ends_with(char::is_whitespace) {
+                self.editor.insert(" ");
+            }
+            let label = self.label(&file);
+            self.put_mark(&label, Part::File(file));
+        }
+        self.autocomplete.hide();
     }
 
     /// Takes what the user's editor made of the text. Marks are found again by what they show.

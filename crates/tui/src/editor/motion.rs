@@ -81,8 +81,15 @@ impl<T> Editor<T> {
         match motion {
             Motion::Left => self.outside_marks(self.previous(here), false),
             Motion::Right => self.outside_marks(self.next(here), true),
-            Motion::LineHome => self.line_home(here),
-            Motion::LineEnd => self.line_end(here),
+            // Parity: from the ends of a line to the lines beside it.
+            Motion::LineHome => match self.line_home(here) {
+                home if home == here => here.saturating_sub(1),
+                home => self.outside_marks(home, false),
+            },
+            Motion::LineEnd => match self.line_end(here) {
+                end if end == here => (here + 1).min(self.text.len()),
+                end => self.outside_marks(end, true),
+            },
             Motion::RowHome => {
                 let layout = self.layout.borrow();
                 let row = layout.rows.row_at(here);
@@ -126,13 +133,21 @@ impl<T> Editor<T> {
     /// none (reference `tui.md` §8).
     fn word_forward(&self, from: usize) -> usize {
         let start = self.next(from);
+        if self.text.get(from..start) == Some("\n") {
+            return start;
+        }
         let rest = self.text.get(start..).unwrap_or_default();
         let sign = rest.char_indices().find(|(_, letter)| ends_word(*letter));
         sign.map_or(self.text.len(), |(at, letter)| start + at + letter.len_utf8())
     }
 
+    /// The end of a line is a place of its own, so that a word at a line's beginning goes without its line.
     fn word_backward(&self, from: usize) -> usize {
-        let before = self.text.get(..self.previous(from)).unwrap_or_default();
+        let previous = self.previous(from);
+        if self.text.get(previous..from) == Some("\n") {
+            return previous;
+        }
+        let before = self.text.get(..previous).unwrap_or_default();
         before.rfind(ends_word).map_or(0, |at| self.next(at))
     }
 

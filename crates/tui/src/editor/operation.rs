@@ -116,11 +116,7 @@ impl<T> Editor<T> {
 
     fn delete(&mut self, motion: Motion) -> bool {
         let range = self.selection().unwrap_or_else(|| {
-            let target = match (motion, self.target(motion)) {
-                // At the end of a line its end goes.
-                (Motion::LineEnd, target) if target == self.cursor => self.target(Motion::Right),
-                (_, target) => target,
-            };
+            let target = self.target(motion);
             target.min(self.cursor)..target.max(self.cursor)
         });
         if range.is_empty() {

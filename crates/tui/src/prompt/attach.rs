@@ -138,30 +138,33 @@ impl Prompt {
     }
 
     fn put_attachment(&mut self, mime: &str, bytes: &[u8], filename: String, path: String) {
-        let is_pdf = mime == Kind::Pdf.mime();
-        let marks = self.editor.marks().iter();
-        let same = marks.filter(|mark| match &*mark.data {
-            Part::File(file) if is_pdf => file.mime == mime,
-            Part::File(file) => file.mime.starts_with("image/"),
-            _ => false,
-        });
-        let number = same.count() + 1;
-        let label = if is_pdf {
-            format!("[PDF {number}]")
-        } else {
-            format!("[Image {number}]")
-        };
-        let part = Part::File(FilePart {
+        let file = FilePart {
             mime: mime.to_owned(),
             filename: Some(filename),
             url: format!("data:{mime};base64,{}", STANDARD.encode(bytes)),
             source: Source::File { path },
-        });
-        self.put_mark(&label, part);
+        };
+        let label = self.label(&file);
+        self.put_mark(&label, Part::File(file));
+    }
+
+    /// What the mark of a file shows that is not named in the text: pictures and documents have numbers.
+    pub(super) fn label(&self, file: &FilePart) -> String {
+        let (name, kind) = if file.mime == Kind::Pdf.mime() {
+            ("PDF", "application/pdf")
+        } else if file.mime.starts_with("image/") {
+            ("Image", "image/")
+        } else {
+            return format!("@{}", file.filename.as_deref().unwrap_or(&file.url));
+        };
+        let marks = self.editor.marks().iter();
+        let same =
+            marks.filter(|mark| matches!(&*mark.data, Part::File(file) if file.mime.starts_with(kind)));
+        format!("[{name} {}]", same.count() + 1)
     }
 
     /// Writes a mark and a space behind it.
-    fn put_mark(&mut self, label: &str, part: Part) {
+    pub(super) fn put_mark(&mut self, label: &str, part: Part) {
         let cursor = self.editor.cursor();
         let range = self.editor.selection().unwrap_or(cursor..cursor);
         self.editor.insert_mark(range, label, part);
@@ -240,8 +243,12 @@ impl Prompt {
             self.outcomes
                 .push_back(Outcome::Write(StateFile::Frecency, write));
         }
+        let rest = self.editor.text().get(range.end..).unwrap_or_default();
+        let is_apart = rest.starts_with(' ');
         self.editor.insert_mark(range, &format!("@{label}"), part);
-        self.editor.insert(" ");
+        if !is_apart {
+            self.editor.insert(" ");
+        }
         self.autocomplete.hide();
     }
 }

@@ -81,12 +81,11 @@ pub(crate) enum Write {
     Replace(String),
 }
 
-/// The newest entries of a file.
+/// The newest entries of a file, oldest first.
 fn read(file: &str) -> VecDeque<Entry> {
-    let mut entries: VecDeque<_> = file.lines().filter_map(Entry::from_line).collect();
-    while entries.len() > LIMIT {
-        entries.pop_front();
-    }
+    let newest = file.lines().rev().filter_map(Entry::from_line).take(LIMIT);
+    let mut entries: VecDeque<_> = newest.collect();
+    entries.make_contiguous().reverse();
     entries
 }
 

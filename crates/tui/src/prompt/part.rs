@@ -55,6 +55,39 @@ pub(crate) enum Source {
     },
 }
 
+impl FilePart {
+    /// Reads a file of a message; `None` if it is none.
+    pub(crate) fn from_wire(wire: &Value) -> Option<Self> {
+        if wire.get("type").and_then(Value::as_str) != Some("file") {
+            return None;
+        }
+        let filename = text(wire, "filename");
+        let source = wire.get("source").unwrap_or(&Value::Null);
+        let source = match source.get("type").and_then(Value::as_str) {
+            Some("resource") => Source::Resource {
+                client: text(source, "clientName").unwrap_or_default(),
+                uri: text(source, "uri")?,
+            },
+            _ => Source::File {
+                path: text(source, "path")
+                    .or_else(|| filename.clone())
+                    .unwrap_or_default(),
+            },
+        };
+        Some(Self {
+            mime: text(wire, "mime")?,
+            filename,
+            url: text(wire, "url")?,
+            source,
+        })
+    }
+}
+
+/// A text of an object.
+fn text(value: &Value, key: &str) -> Option<String> {
+    value.get(key)?.as_str().map(str::to_owned)
+}
+
 /// A part with the mark that stands for it, in cells of the text as the reference counts them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Placed {
@@ -99,7 +132,6 @@ impl Placed {
 
     /// Reads the form of the files and of messages; `None` if it is none that a mark can stand for.
     pub(crate) fn from_wire(wire: &Value) -> Option<Self> {
-        let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let source = wire.get("source")?;
         let (part, place) = match wire.get("type")?.as_str()? {
             "text" => (
@@ -114,24 +146,7 @@ impl Placed {
                 },
                 source,
             ),
-            "file" => {
-                let from = match source.get("type").and_then(Value::as_str) {
-                    Some("resource") => Source::Resource {
-                        client: text(source, "clientName").unwrap_or_default(),
-                        uri: text(source, "uri")?,
-                    },
-                    _ => Source::File {
-                        path: text(source, "path").unwrap_or_default(),
-                    },
-                };
-                let file = FilePart {
-                    mime: text(wire, "mime")?,
-                    filename: text(wire, "filename"),
-                    url: text(wire, "url")?,
-                    source: from,
-                };
-                (Part::File(file), source.get("text")?)
-            }
+            "file" => (Part::File(FilePart::from_wire(wire)?), source.get("text")?),
             _ => return None,
         };
         let number = |key: &str| {

@@ -206,4 +206,10 @@ fn drafts_and_messages_come_back() {
     );
     prompt.begin_command("review");
     assert_eq!(prompt.entry().input, "/review ");
+    // What another client attached is not lost.
+    let foreign = |mime: &str| json!({"type": "file", "mime": mime, "filename": "a.x", "url": "data:,x"});
+    let parts = ["image/png", "image/gif", "application/pdf", "text/plain"].map(foreign);
+    prompt.put_message(&[&[json!({"type": "text", "text": "see"})], parts.as_slice()].concat());
+    assert_eq!(prompt.entry().input, "see [Image 1] [Image 2] [PDF 1] @a.x ");
+    assert_eq!(prompt.entry().parts.len(), 4);
 }

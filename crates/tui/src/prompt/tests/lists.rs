@@ -127,6 +127,17 @@ fn choosing_a_row_writes_what_it_stands_for() {
             assert_eq!(outcomes(&mut prompt).pop(), outcome, "{typed}");
         }
     }
+    // Before a blank there is none to be written.
+    let mut between = prompt();
+    type_in(&mut between, "a b");
+    between.command("input.move.left");
+    between.command("input.move.left");
+    type_in(&mut between, " @exp");
+    between.command("prompt.autocomplete.select");
+    assert_eq!(
+        (between.entry().input.as_str(), between.editor.cursor()),
+        ("a @explore b", 10)
+    );
     let mut prompt = prompt();
     type_in(&mut prompt, "@with#3-9");
     find(&mut prompt, "with", &["docs/with space.md"]);
