@@ -190,6 +190,25 @@ fn rows_end_between_words() {
         ("日", 1, &["日"]),
         ("ab 日本語", 6, &["ab ", "日本語"]),
         ("ab。日本語", 8, &["ab。", "日本語"]),
+        // As the reference shows it.
+        (
+            "The quick brown fox -- which, by the way, is (not) a dog/wolf hybrid -- jumps over the lazy dog's well-known state-of-the-art fence; then   three  spaces  follow    here and path/to/some/file.rs:120:33 ends with an_identifier_that_is_long_and_does_not_break_anywhere_at_all_because_there_are_only_underscores_in_it ok",
+            111,
+            &[
+                "The quick brown fox -- which, by the way, is (not) a dog/wolf hybrid -- jumps over the lazy dog's well-known ",
+                "state-of-the-art fence; then   three  spaces  follow    here and path/to/some/file.rs:120:33 ends with ",
+                "an_identifier_that_is_long_and_does_not_break_anywhere_at_all_because_there_are_only_underscores_in_it ok",
+            ],
+        ),
+        (
+            "short 日本語テキスト、次の文。さらに長い文がここに続きますので折り返しを確認できます（括弧も）「鉤括弧」・中黒もある　全角空白のあと word と混ざる文字列で最後に終わるまで書く",
+            111,
+            &[
+                "short 日本語テキスト、次の文。",
+                "さらに長い文がここに続きますので折り返しを確認できます（括弧も）「鉤括弧」・中黒もある　全角空白のあと word ",
+                "と混ざる文字列で最後に終わるまで書く",
+            ],
+        ),
         ("a\n\nb", 4, &["a", "", "b"]),
         ("a\n", 4, &["a", ""]),
         ("\tab", 3, &["\t", "ab"]),
