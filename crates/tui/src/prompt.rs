@@ -142,6 +142,8 @@ pub(crate) struct Prompt {
     now: i64,
     is_locked: bool,
     shows_pastes: bool,
+    /// Whether the mouse went down on the text and is still down.
+    is_dragging: bool,
     /// Where the text was drawn.
     text_area: Cell<Rect>,
 }

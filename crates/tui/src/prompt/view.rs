@@ -194,9 +194,16 @@ impl Prompt {
         let column = i32::from(position.x) - i32::from(area.x);
         let row = i32::from(position.y) - i32::from(area.y);
         let is_inside = area.contains(position);
+        let is_drag = pointer == Pointer::Drag;
+        // What was begun elsewhere selects nothing here.
+        self.is_dragging = match pointer {
+            Pointer::Press => is_inside,
+            Pointer::Move => false,
+            Pointer::Drag | Pointer::Wheel(_) => self.is_dragging,
+        };
         match pointer {
-            Pointer::Press | Pointer::Drag if is_inside || pointer == Pointer::Drag => {
-                self.editor.point(column, row, pointer == Pointer::Drag);
+            Pointer::Press | Pointer::Drag if self.is_dragging => {
+                self.editor.point(column, row, is_drag);
                 self.follow(false);
                 Handled::Yes
             }

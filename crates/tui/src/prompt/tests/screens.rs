@@ -136,6 +136,7 @@ fn the_mouse_works_on_text_and_list() {
         (Pointer::Press, (4, 1), Handled::Yes, 1, None),
         (Pointer::Drag, (7, 1), Handled::Yes, 4, Some("ne ")),
         (Pointer::Press, (1, 0), Handled::No, 4, Some("ne ")),
+        (Pointer::Drag, (9, 1), Handled::No, 4, Some("ne ")),
         (Pointer::Move, (5, 1), Handled::No, 4, Some("ne ")),
         (Pointer::Press, (30, 1), Handled::Yes, 7, None),
     ] {
@@ -150,6 +151,7 @@ fn the_mouse_works_on_text_and_list() {
             "{pointer:?} {at:?}"
         );
     }
+    prompt.mouse(Pointer::Press, Position::new(6, 1));
     prompt.mouse(Pointer::Drag, Position::new(4, 1));
     assert!(prompt.unselect());
     assert!(!prompt.unselect());
