@@ -26,6 +26,8 @@ mod runtime;
 mod safe;
 mod session;
 mod settings;
+#[cfg(test)]
+mod stage;
 mod store;
 mod terminal;
 mod theme;

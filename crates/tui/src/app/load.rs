@@ -48,7 +48,7 @@ impl App {
     }
 
     /// Reads everything anew.
-    pub(super) fn load(&mut self) {
+    pub(crate) fn load(&mut self) {
         self.need(&["path"], |store, path: PathInfo| store.path = Some(path));
         self.need(&["config", "providers"], |store, providers: Providers| {
             store.set_providers(providers);

@@ -1,6 +1,6 @@
 //! Commands of agents, models, variants and providers.
 
-use super::{AGENT, Command};
+use super::{AGENT, Command, PROVIDER};
 use crate::app::App;
 use crate::choice::{self, DEFAULT};
 use crate::list;
@@ -22,6 +22,14 @@ pub(super) const COMMANDS: &[Command] = &[
         .slash(&["variants"])
         .when(has_variants),
     Command::listed("mcp.list", AGENT, |_| "command.mcp.list", list_mcp).slash(&["mcps"]),
+    Command::listed(
+        "provider.connect",
+        PROVIDER,
+        |_| "command.provider.connect",
+        connect,
+    )
+    .slash(&["connect"])
+    .suggested(has_only_free),
 ];
 
 fn list_models(app: &mut App) -> bool {
@@ -42,6 +50,16 @@ fn list_variants(app: &mut App) -> bool {
 fn list_mcp(app: &mut App) -> bool {
     list::mcp::open(app);
     true
+}
+
+fn connect(app: &mut App) -> bool {
+    list::providers::open(app);
+    true
+}
+
+/// Nothing but what is there without a key can be used.
+fn has_only_free(app: &App) -> bool {
+    list::models::has_only_free(&app.store)
 }
 
 fn cycle_agent(app: &mut App, by: isize) -> bool {

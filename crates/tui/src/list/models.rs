@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::choice::ModelRef;
 use crate::dialog::{Item, Outcome, Select};
 use crate::safe;
+use crate::store::Store;
 
 /// The provider that is there without a key.
 const BUILT_IN: &str = "opencode";
@@ -135,6 +136,12 @@ fn item(app: &App, entry: Entry, provider: &Provider, model: &Model) -> Item<Ent
         item = item.foot(app.words.get("models.free"));
     }
     item
+}
+
+/// Whether no model can be used that costs something.
+pub(crate) fn has_only_free(store: &Store) -> bool {
+    let mut providers = store.providers.iter();
+    providers.all(|provider| provider.models.values().all(|model| is_free(provider, model)))
 }
 
 fn is_free(provider: &Provider, model: &Model) -> bool {
