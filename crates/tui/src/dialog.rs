@@ -156,7 +156,7 @@ fn inner(frame: Rect) -> Rect {
         x: frame.x + side,
         y: frame.y + 1,
         width: frame.width.saturating_sub(2 * side),
-        height: frame.height.saturating_sub(1),
+        height: frame.height.saturating_sub(2),
     }
 }
 

@@ -96,13 +96,16 @@ impl PermissionPanel {
         }
         let body = self.body(app, width).len();
         let narrow = if width < NARROW { 2 } else { 0 };
-        // Above and below the heading, the body and the answers.
-        let wanted = u16::try_from(body).unwrap_or(ROWS).saturating_add(8 + narrow);
+        if self.stage == Stage::Answer && self.request.metadata.contains_key("diff") {
+            return ROWS.min(screen);
+        }
+        // A row above the heading, the heading, the body, two rows, the answers, a row below them.
+        let wanted = u16::try_from(body).unwrap_or(ROWS).saturating_add(6 + narrow);
         wanted.min(ROWS).min(screen)
     }
 
     fn body(&self, app: &App, width: u16) -> Vec<body::Row> {
-        let width = usize::from(width.saturating_sub(5)).max(1);
+        let width = usize::from(width.saturating_sub(6)).max(1);
         match self.stage {
             Stage::Answer => body::of(app, &self.request, width),
             Stage::Always => body::always(app, &self.request, width),
@@ -130,7 +133,7 @@ impl PermissionPanel {
         let inner = Rect {
             x: area.x + 3,
             y: area.y + 1,
-            width: area.width.saturating_sub(5),
+            width: area.width.saturating_sub(6),
             height: area.height.saturating_sub(2),
         };
         if inner.is_empty() {
@@ -153,7 +156,7 @@ impl PermissionPanel {
         let bottom = inner.bottom().saturating_sub(below);
         let content = Rect {
             y: inner.y + 1,
-            height: bottom.saturating_sub(inner.y + 2),
+            height: bottom.saturating_sub(inner.y + 1),
             ..inner
         };
         let rows = self.body(app, area.width);
@@ -206,7 +209,7 @@ impl PermissionPanel {
             app.words.get("hint.select"),
             app.words.get("hint.confirm")
         );
-        let y = if inner.width + 5 < NARROW { y + 1 } else { y };
+        let y = if inner.width + 6 < NARROW { y + 1 } else { y };
         let room = usize::from(inner.width);
         paint::text_right(
             buffer,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use opencode_client::Request;
 use opencode_schema::{Session, SessionId};
 
-use super::{day, hour};
+use super::day;
 use crate::app::App;
 use crate::command::sessions::ask_title;
 use crate::dialog::{Item, LARGE, Outcome, Select};
@@ -155,12 +155,11 @@ fn item(app: &App, session: &Session) -> Item<SessionId> {
         return item;
     }
     let here = app.store.path.as_ref().map(|path| path.directory.as_str());
-    let time = hour(app.settings.zone(), session.time.updated);
     let foot = if here.is_some_and(|here| here != session.directory) {
         let folder = session.directory.rsplit('/').next().unwrap_or_default();
-        format!("{} {time}", safe::line(folder))
+        safe::line(folder).into_owned()
     } else {
-        time
+        String::new()
     };
     let is_shown = app.shows(&session.id);
     let mut item = Item::new(session.id.clone(), safe::line(&session.title)).foot(foot);

@@ -27,7 +27,8 @@ impl Row {
                 let text = paint::cut(text, usize::from(area.width));
                 paint::text(buffer, area.x, y, &text, Style::new().fg(color(theme)));
             }
-            Self::Styled(row) => row.draw(buffer, area.x, y, area.width),
+            // Its rows have a free column before their numbers.
+            Self::Styled(row) => row.draw(buffer, area.x.saturating_sub(1), y, area.width),
         }
     }
 }

@@ -297,7 +297,7 @@ fn draw_footer(app: &App, inner: Rect, buffer: &mut Buffer) -> u16 {
     let place = paint::cut_left(&app.place_name(), usize::from(inner.width));
     let place = safe::line(&place).into_owned();
     let muted = Style::new().fg(theme.text_muted);
-    let y = inner.bottom().saturating_sub(2);
+    let y = inner.bottom().saturating_sub(3);
     let (head, tail) = place
         .rsplit_once('/')
         .map_or(("", place.as_str()), |(head, _)| place.split_at(head.len() + 1));
@@ -320,5 +320,5 @@ fn draw_footer(app: &App, inner: Rect, buffer: &mut Buffer) -> u16 {
         Style::new().fg(theme.text).add_modifier(Modifier::BOLD),
     );
     paint::text(buffer, x + 1, y, app.settings.version(), muted);
-    2
+    3
 }

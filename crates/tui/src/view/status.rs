@@ -30,9 +30,9 @@ pub(super) fn draw(app: &mut App, row: Rect, buffer: &mut Buffer) {
     match status {
         Status::Idle => draw_idle(app, row, buffer),
         Status::Busy => {
-            let x = row.x + 2;
+            let x = row.x + 1;
             let used = draw_moving(app, x, row.y, buffer);
-            draw_interrupt(app, x + used + 1, row, buffer);
+            draw_interrupt(app, x + used + 2, row, buffer);
             draw_hints(app, row, buffer);
         }
         Status::Retry {
@@ -53,15 +53,21 @@ pub(super) fn draw(app: &mut App, row: Rect, buffer: &mut Buffer) {
                 ],
             );
             let esc = format!("esc {}", app.words.get("status.interrupt"));
-            let room = usize::from(row.width).saturating_sub(paint::width(&esc) + 4);
+            let x = row.x + 1;
+            let used = draw_moving(app, x, row.y, buffer) + 1;
+            let room = usize::from(row.width.saturating_sub(used)).saturating_sub(paint::width(&esc) + 4);
             let text = paint::cut(&format!("{reason} [{waits}]"), room);
-            paint::text(buffer, row.x + 2, row.y, &text, Style::new().fg(app.theme.error));
+            paint::text(buffer, x + used, row.y, &text, Style::new().fg(app.theme.error));
             labels_right(app, row, row.y, &[(esc, "session.interrupt")], buffer);
         }
     }
 }
 
-fn draw_idle(app: &mut App, row: Rect, buffer: &mut Buffer) {
+fn draw_idle(app: &mut App, mut row: Rect, buffer: &mut Buffer) {
+    if app.session_id().is_some() {
+        // Parity: tui.md §3, the row of a session at rest ends a column further to the right.
+        row.width += 1;
+    }
     let used = draw_hints(app, row, buffer);
     if let Route::Session(_) = app.route {
         let directory = app
