@@ -39,7 +39,7 @@ fn words_of(message: &MessageWithParts) -> String {
 /// A time of the day.
 fn hour(zone: &TimeZone, time: Millis) -> String {
     match Timestamp::from_millisecond(time) {
-        Ok(time) => time.to_zoned(zone.clone()).strftime("%H:%M").to_string(),
+        Ok(time) => time.to_zoned(zone.clone()).strftime("%-I:%M %p").to_string(),
         Err(_) => String::new(),
     }
 }

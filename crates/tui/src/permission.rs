@@ -204,8 +204,12 @@ impl PermissionPanel {
         };
         let key = app.key_of("permission.prompt.fullscreen");
         let full = format!("{key} {}", app.words.get(full));
+        let full = match self.stage {
+            Stage::Answer => format!("{full}  "),
+            _ => String::new(),
+        };
         let hints = format!(
-            "{full}  ⇆ {}  enter {}",
+            "{full}⇆ {}  enter {}",
             app.words.get("hint.select"),
             app.words.get("hint.confirm")
         );

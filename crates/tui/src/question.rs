@@ -197,7 +197,9 @@ impl QuestionPanel {
                 (safe::line(&answers.join(", ")).into_owned(), TEXT)
             };
             rows.extend(wrap(&format!("{header}: {text}"), width, color, None));
+            rows.push((String::new(), TEXT, None));
         }
+        rows.pop();
         rows
     }
 

@@ -114,8 +114,8 @@ pub(crate) struct Select<T> {
     /// Which of those is selected.
     selected: usize,
     field: Field,
-    /// First row that is shown.
-    top: usize,
+    /// First row that is shown; none until it was drawn.
+    top: Option<usize>,
     /// What stands in the rows on the screen, and where they are.
     drawn: Vec<(u16, usize)>,
     drawn_actions: Vec<(Rect, usize)>,
@@ -152,7 +152,7 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
             selected: 0,
             items,
             field: Field::new(app.words.get("dialog.search")),
-            top: 0,
+            top: None,
             drawn: Vec::new(),
             drawn_actions: Vec::new(),
             list: Rect::ZERO,
@@ -255,7 +255,7 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
             searched(app, self.field.text());
         }
         self.selected = 0;
-        self.top = 0;
+        self.top = None;
         self.filter();
         if self.field.text().is_empty() {
             self.start();
@@ -518,14 +518,23 @@ impl<T: Clone + PartialEq + 'static> Dialog for Select<T> {
             .iter()
             .position(|row| matches!(row, Row::Entry(index) if *index == self.selected))
             .unwrap_or(0);
-        if selected < self.top {
+        let top = match self.top {
+            // A list begins with what is in force in its middle.
+            None => selected.saturating_sub(room / 2),
             // The heading above the first entry is seen with it.
-            self.top = if selected <= 1 { 0 } else { selected };
-        } else if selected >= self.top + room {
-            self.top = (selected + 1).saturating_sub(room);
-        }
-        self.top = self.top.min(rows.len().saturating_sub(room));
-        for (offset, row) in rows.iter().skip(self.top).take(room).enumerate() {
+            Some(top) if selected < top => {
+                if selected <= 1 {
+                    0
+                } else {
+                    selected
+                }
+            }
+            Some(top) if selected >= top + room => (selected + 1).saturating_sub(room),
+            Some(top) => top,
+        };
+        let top = top.min(rows.len().saturating_sub(room));
+        self.top = Some(top);
+        for (offset, row) in rows.iter().skip(top).take(room).enumerate() {
             let y = self.list.y + u16::try_from(offset).unwrap_or(0);
             let place = Rect {
                 y,

@@ -126,7 +126,8 @@ pub(super) fn always(app: &App, request: &Request, width: usize) -> Vec<Row> {
         let told = words.fill("permission.always.all", &[("permission", &request.permission)]);
         return text(&told, width, MUTED);
     }
-    let mut rows = text(words.get("permission.always.patterns"), width, MUTED);
+    let mut rows = vec![Row::Text(String::new(), TEXT)];
+    rows.extend(text(words.get("permission.always.patterns"), width, MUTED));
     rows.push(Row::Text(String::new(), TEXT));
     rows.extend(text(&list(&request.always), width, TEXT));
     rows

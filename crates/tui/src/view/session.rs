@@ -174,7 +174,7 @@ fn draw_child_footer(app: &mut App, id: &SessionId, area: Rect, buffer: &mut Buf
     let y = area.y + area.height / 2;
     let row = Rect {
         x: area.x + 3,
-        width: area.width.saturating_sub(5),
+        width: area.width.saturating_sub(4),
         y,
         height: 1,
     };

@@ -63,11 +63,7 @@ pub(super) fn draw(app: &mut App, row: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn draw_idle(app: &mut App, mut row: Rect, buffer: &mut Buffer) {
-    if app.session_id().is_some() {
-        // Parity: tui.md §3, the row of a session at rest ends a column further to the right.
-        row.width += 1;
-    }
+fn draw_idle(app: &mut App, row: Rect, buffer: &mut Buffer) {
     let used = draw_hints(app, row, buffer);
     if let Route::Session(_) = app.route {
         let directory = app
