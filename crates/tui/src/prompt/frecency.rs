@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::history::Write;
+use super::history::{Write, append, is_torn};
 
 /// Paths that are kept.
 const LIMIT: usize = 1_000;
@@ -20,6 +20,7 @@ struct Use {
 #[derive(Debug, Default)]
 pub(crate) struct Frecency {
     paths: HashMap<String, Use>,
+    is_torn: bool,
 }
 
 impl Frecency {
@@ -27,6 +28,7 @@ impl Frecency {
     /// is to be written anew.
     pub(crate) fn read(&mut self, file: &str) -> Option<Write> {
         self.paths.clear();
+        self.is_torn = is_torn(file);
         let mut count = 0;
         for line in file.lines() {
             count += 1;
@@ -70,7 +72,7 @@ impl Frecency {
         if self.paths.len() > LIMIT {
             return self.shorten();
         }
-        Write::Append(line(path, used))
+        append(&line(path, used), &mut self.is_torn)
     }
 
     /// Keeps the paths that were named last.
@@ -82,6 +84,7 @@ impl Frecency {
         paths.truncate(LIMIT);
         let file = paths.iter().map(|(path, used)| line(path, *used)).collect();
         self.paths = paths.into_iter().collect();
+        self.is_torn = false;
         Write::Replace(file)
     }
 }

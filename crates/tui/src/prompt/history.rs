@@ -2,6 +2,7 @@
 //! (reference `tui.md` §2 and §9). Reading and writing them is the application's business.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use serde_json::{Value, json};
 
@@ -81,6 +82,17 @@ pub(crate) enum Write {
     Replace(String),
 }
 
+/// Whether the last line of a file has no end: who wrote it was killed.
+pub(super) fn is_torn(file: &str) -> bool {
+    !file.is_empty() && !file.ends_with('\n')
+}
+
+/// A line, with its end, behind what a file has. A torn line before it is ended first.
+pub(super) fn append(line: &str, is_torn: &mut bool) -> Write {
+    let before = if mem::take(is_torn) { "\n" } else { "" };
+    Write::Append(format!("{before}{line}"))
+}
+
 /// The newest entries of a file, oldest first.
 fn read(file: &str) -> VecDeque<Entry> {
     let newest = file.lines().rev().filter_map(Entry::from_line).take(LIMIT);
@@ -94,13 +106,14 @@ fn lines<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> String {
 }
 
 /// Adds an entry and says what that makes of the file.
-fn push(entries: &mut VecDeque<Entry>, entry: Entry) -> Write {
+fn push(entries: &mut VecDeque<Entry>, entry: Entry, is_torn: &mut bool) -> Write {
     let line = entry.to_line() + "\n";
     entries.push_back(entry);
     if entries.len() <= LIMIT {
-        return Write::Append(line);
+        return append(&line, is_torn);
     }
     entries.pop_front();
+    *is_torn = false;
     Write::Replace(lines(entries.iter()))
 }
 
@@ -110,12 +123,14 @@ pub(crate) struct History {
     entries: VecDeque<Entry>,
     /// Steps back from what is being written; 0 when nothing of the past is shown.
     back: usize,
+    is_torn: bool,
 }
 
 impl History {
     /// Takes what the file has.
     pub(crate) fn read(&mut self, file: &str) {
         self.entries = read(file);
+        self.is_torn = is_torn(file);
         self.back = 0;
     }
 
@@ -125,7 +140,7 @@ impl History {
         if self.entries.back().is_some_and(|last| last.is_same(&entry)) {
             return None;
         }
-        Some(push(&mut self.entries, entry))
+        Some(push(&mut self.entries, entry, &mut self.is_torn))
     }
 
     /// The entry before or after the one that is shown; an empty one after the last. `None` when there is
@@ -157,12 +172,14 @@ impl History {
 #[derive(Debug, Default)]
 pub(crate) struct Stash {
     entries: VecDeque<Entry>,
+    is_torn: bool,
 }
 
 impl Stash {
     /// Takes what the file has.
     pub(crate) fn read(&mut self, file: &str) {
         self.entries = read(file);
+        self.is_torn = is_torn(file);
     }
 
     /// What there is, oldest first.
@@ -171,12 +188,13 @@ impl Stash {
     }
 
     pub(super) fn push(&mut self, entry: Entry) -> Write {
-        push(&mut self.entries, entry)
+        push(&mut self.entries, entry, &mut self.is_torn)
     }
 
     /// Takes one out.
     pub(super) fn take(&mut self, index: usize) -> Option<(Entry, Write)> {
         let entry = self.entries.remove(index)?;
+        self.is_torn = false;
         Some((entry, Write::Replace(lines(&self.entries))))
     }
 }

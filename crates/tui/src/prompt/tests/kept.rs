@@ -213,3 +213,25 @@ fn drafts_and_messages_come_back() {
     assert_eq!(prompt.entry().input, "see [Image 1] [Image 2] [PDF 1] @a.x ");
     assert_eq!(prompt.entry().parts.len(), 4);
 }
+
+#[test]
+fn a_torn_line_takes_no_other_with_it() {
+    let torn = "{\"input\":\"first\",\"parts\":[],\"mode\":\"normal\"}\n{\"input\":\"to";
+    let mut prompt = prompt();
+    prompt.read_state(StateFile::History, torn);
+    let mut file = torn.to_owned();
+    for text in ["second", "third"] {
+        type_in(&mut prompt, text);
+        prompt.command("input.submit");
+        for outcome in outcomes(&mut prompt) {
+            if let Outcome::Write(StateFile::History, Write::Append(line)) = outcome {
+                file += &line;
+            }
+        }
+    }
+    prompt.read_state(StateFile::History, &file);
+    for wanted in ["third", "second", "first"] {
+        prompt.command("prompt.history.previous");
+        assert_eq!(prompt.entry().input, wanted);
+    }
+}
