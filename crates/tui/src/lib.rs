@@ -12,6 +12,7 @@ mod dialog;
 mod diff;
 mod editor;
 mod effect;
+mod export;
 mod highlight;
 mod key;
 mod keymap;

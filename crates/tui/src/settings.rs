@@ -240,6 +240,13 @@ impl Settings {
         &self.zone
     }
 
+    /// The same everywhere, for tests.
+    #[cfg(test)]
+    pub(crate) fn in_utc(mut self) -> Self {
+        self.zone = TimeZone::UTC;
+        self
+    }
+
     /// A number that is another at every start.
     pub(crate) fn seed(&self) -> u64 {
         self.seed

@@ -1,6 +1,7 @@
 //! The whole face for tests: keys and answers go in, effects and pictures come out.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use opencode_client::{Error, Reply, Request, Signal};
@@ -19,6 +20,10 @@ use crate::view;
 
 /// A request that waits for its answer.
 type Asked = (Request, Then<Result<Reply, Error>>);
+/// A file that is to be written.
+type Writing = (PathBuf, String, Then<Result<(), String>>);
+/// A text that is to be edited.
+type Editing = (String, Then<Result<Option<String>, String>>);
 
 /// The face, and what it wants.
 pub(crate) struct Stage {
@@ -27,9 +32,9 @@ pub(crate) struct Stage {
     /// What it wants besides answers, as text.
     pub(crate) wants: Vec<String>,
     /// Files that it wants written, and what becomes of that.
-    pub(crate) writes: VecDeque<(std::path::PathBuf, String, Then<Result<(), String>>)>,
+    pub(crate) writes: VecDeque<Writing>,
     /// Texts that it wants edited.
-    pub(crate) edits: VecDeque<(String, Then<Result<Option<String>, String>>)>,
+    pub(crate) edits: VecDeque<Editing>,
     asked: VecDeque<Asked>,
     start: Instant,
 }
@@ -47,7 +52,7 @@ impl Stage {
     pub(crate) fn with(width: u16, height: u16, change: impl Fn(&str, &Value) -> Option<Value>) -> Self {
         let environment: Environment = [("HOME".to_owned(), "/home/me".to_owned())].into_iter().collect();
         let paths = Paths::new(&environment);
-        let settings = Settings::read(&environment, &paths, "/home/me/demo".into(), "1.0.0".into());
+        let settings = Settings::read(&environment, &paths, "/home/me/demo".into(), "1.0.0".into()).in_utc();
         let mut stage = Self {
             app: App::new(settings, Arguments::default(), (width, height)),
             wants: Vec::new(),
@@ -65,6 +70,24 @@ impl Stage {
         }
         stage.wants.clear();
         stage.app.settings.switches.tips_hidden = true;
+        stage
+    }
+
+    /// The same in a session without messages, and without windows.
+    pub(crate) fn in_session(width: u16, height: u16, id: &str, title: &str) -> Self {
+        let session = json!({
+            "id": id, "slug": "demo", "version": "1.0.0", "projectID": "global", "directory": "/home/me/demo",
+            "title": title, "time": { "created": CLOCK, "updated": CLOCK },
+        });
+        let session: opencode_schema::Session = serde_json::from_value(session).expect("a session");
+        let mut stage = Self::new(width, height);
+        stage.act(move |app| {
+            let id = session.id.clone();
+            app.store.sessions.insert(id.clone(), session);
+            app.open_session(id);
+        });
+        stage.asked.clear();
+        stage.wants.clear();
         stage
     }
 
@@ -137,7 +160,7 @@ impl Stage {
     }
 
     /// Something happens at the server.
-    pub(crate) fn hear(&mut self, kind: &str, properties: Value) {
+    pub(crate) fn hear(&mut self, kind: &str, properties: &Value) {
         let told = json!({ "id": "evt_1", "type": kind, "properties": properties });
         let event: Told = serde_json::from_value(told).expect("an event");
         self.input(Input::Signal(Signal::Event(Box::new(event))));

@@ -54,6 +54,12 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::listed("session.redo", SESSION, |_| "command.session.redo", redo)
         .slash(&["redo"])
         .when(is_reverted),
+    Command::listed("session.copy", SESSION, |_| "command.session.copy", copy)
+        .slash(&["copy"])
+        .when(in_session),
+    Command::listed("session.export", SESSION, |_| "command.session.export", export)
+        .slash(&["export"])
+        .when(in_session),
     Command::listed("session.search", SESSION, |_| "command.session.search", search)
         .slash(&["search"])
         .when(in_session),
@@ -204,6 +210,16 @@ fn timeline(app: &mut App) -> bool {
 
 fn fork(app: &mut App) -> bool {
     list::fork::open(app);
+    true
+}
+
+fn copy(app: &mut App) -> bool {
+    crate::export::copy(app);
+    true
+}
+
+fn export(app: &mut App) -> bool {
+    crate::export::open(app);
     true
 }
 

@@ -339,7 +339,7 @@ fn log_in(app: &mut App, login: Login) {
         move |app, authorization: Option<Authorization>| match authorization {
             None => ask_key(app, login),
             Some(authorization) => match authorization.method {
-                Return::Auto => wait(app, login, authorization),
+                Return::Auto => wait(app, login, &authorization),
                 Return::Code => ask_code(app, login, authorization),
             },
         },
@@ -398,7 +398,7 @@ fn ask_code(app: &mut App, login: Login, authorization: Authorization) {
 }
 
 /// Waits until a page in the browser has told the server.
-fn wait(app: &mut App, login: Login, authorization: Authorization) {
+fn wait(app: &mut App, login: Login, authorization: &Authorization) {
     let title = safe::line(&login.method.label).into_owned();
     let waiting = Waiting::new(title, &authorization.url, &authorization.instructions);
     let is_open = Rc::downgrade(&waiting.is_open);

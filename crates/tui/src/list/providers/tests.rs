@@ -26,7 +26,7 @@ fn the_list_opens_by_itself_when_nothing_is_connected() {
 }
 
 /// Opens the list and chooses Zed, which offers these ways to log in.
-fn chosen(methods: Value) -> Stage {
+fn chosen(methods: &Value) -> Stage {
     let mut stage = Stage::new(80, 30);
     stage.text("zed");
     stage.keys("enter");
@@ -38,7 +38,7 @@ fn chosen(methods: Value) -> Stage {
 #[test]
 fn a_key_is_stored_and_a_model_chosen() {
     for methods in [json!([]), json!([{ "type": "api", "label": "Zed key" }])] {
-        let mut stage = chosen(methods);
+        let mut stage = chosen(&methods);
         stage.keys("enter");
         assert_eq!(stage.asked(), Vec::<String>::new(), "no key, no request");
         stage.text(" secret ");
@@ -84,7 +84,7 @@ fn questions_depend_on_earlier_answers() {
             r#"{"type":"api","key":"k","metadata":{"kind":"public","team":"us"}}"#,
         ),
     ] {
-        let mut stage = chosen(json!([other.clone(), method.clone()]));
+        let mut stage = chosen(&json!([other.clone(), method.clone()]));
         assert!(stage.screen().contains("Browser"));
         stage.keys("down enter");
         assert!(stage.screen().contains("your server"), "{}", stage.screen());
@@ -100,7 +100,7 @@ fn questions_depend_on_earlier_answers() {
 
 /// Zed sends the user to a page that ends in a way.
 fn sent(ending: &str) -> Stage {
-    let mut stage = chosen(json!([{ "type": "oauth", "label": "Browser" }]));
+    let mut stage = chosen(&json!([{ "type": "oauth", "label": "Browser" }]));
     assert_eq!(
         stage.asked(),
         [r#"POST /provider/zed/oauth/authorize {"method":0}"#]
