@@ -9,6 +9,8 @@ mod mouse;
 mod open;
 mod prompting;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod title;
 mod transcribing;
 

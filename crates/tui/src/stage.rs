@@ -166,6 +166,19 @@ impl Stage {
         self.input(Input::Signal(Signal::Event(Box::new(event))));
     }
 
+    /// The stream of events breaks off.
+    pub(crate) fn lose(&mut self, reason: &str) {
+        self.input(Input::Signal(Signal::Lost(Error::Unreachable {
+            server: "http://test".to_owned(),
+            reason: reason.to_owned(),
+        })));
+    }
+
+    /// The stream of events is there again.
+    pub(crate) fn find_again(&mut self) {
+        self.input(Input::Signal(Signal::Open { again: true }));
+    }
+
     /// What the server is asked for now.
     pub(crate) fn asked(&self) -> Vec<String> {
         let asked = self.asked.iter().map(|(request, _)| {

