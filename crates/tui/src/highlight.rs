@@ -1,7 +1,7 @@
 //! Colours of code. Grammars are large and first uses of them are slow, so nothing is loaded before code is seen,
-//! and what is new is read on another thread: [`Highlighter::colors`] gives what is known at once and notes a
-//! [`Job`]; the face runs it where waiting is allowed and brings back what it [found](Highlighter::finish). Code
-//! that grows by a little, as it does while a model writes it, is read further on the spot.
+//! and all code is read on another thread: [`Highlighter::colors`] gives what is known at once and notes a [`Job`];
+//! the face runs it where waiting is allowed and brings back what it [found](Highlighter::finish). Code that grows,
+//! as it does while a model writes it, keeps its colours and is read on from where it had been read to.
 
 mod language;
 mod scopes;
@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ratatui::style::Style;
-use syntect::parsing::{ParseState, ScopeStack, SyntaxSet};
+use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
 
 pub(crate) use self::language::Language;
 use self::scopes::{Class, class_of};
@@ -24,11 +24,9 @@ const LINES: usize = 2000;
 const BYTES: usize = 256 * 1024;
 /// A longer line stays plain: some expressions of grammars take quadratic time.
 const LINE_BYTES: usize = 2000;
-/// How long a job may take; what is left then stays plain.
-const TIME: Duration = Duration::from_millis(500);
-/// Lines and bytes that are read on the spot.
-const SPOT_LINES: usize = 40;
-const SPOT_BYTES: usize = 4096;
+/// How long a job may take; what is left then stays plain. The first line of some languages alone takes most of a
+/// second, because their expressions are compiled then.
+const TIME: Duration = Duration::from_secs(5);
 /// Texts that are remembered, and their bytes.
 const TEXTS: usize = 128;
 const TEXT_BYTES: usize = 4 * 1024 * 1024;
@@ -40,6 +38,8 @@ type Line = Vec<(u32, Option<Class>)>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Colors {
     lines: Arc<Vec<Line>>,
+    /// The lines of these that are the text's; the others are of a text with the same beginning.
+    count: usize,
     /// Whether more will be known later: then [`Highlighter::revision`] grows.
     pub(crate) is_waiting: bool,
 }
@@ -49,7 +49,8 @@ impl Colors {
     pub(crate) fn line(&self, index: usize, text: &str, base: Style, theme: &Theme) -> Vec<Span> {
         let mut spans = Vec::new();
         let mut rest = text;
-        for (bytes, class) in self.lines.get(index).into_iter().flatten() {
+        let line = self.lines.get(index).filter(|_| index < self.count);
+        for (bytes, class) in line.into_iter().flatten() {
             let Some((head, tail)) = rest.split_at_checked(*bytes as usize) else {
                 break;
             };
@@ -103,30 +104,29 @@ pub(crate) struct Job {
     set: Arc<OnceLock<SyntaxSet>>,
     language: Language,
     code: String,
+    /// What has been read of its beginning.
+    before: Option<Reading>,
 }
 
 /// What a job found.
 pub(crate) struct Done(Reading);
 
 impl Job {
-    /// Reads the code. Takes up to half a second, and the first time as long as grammars take to load.
+    /// Reads the code. Mostly this takes a millisecond, but some seconds at worst.
     pub(crate) fn run(self) -> Done {
         let set = self.set.get_or_init(two_face::syntax::extra_newlines);
-        let mut lines = Vec::new();
-        let reader = self.language.syntax(set).and_then(|syntax| {
-            let reader = Reader {
-                state: ParseState::new(syntax),
-                scopes: ScopeStack::new(),
-            };
-            read(set, reader, &self.code, &mut lines, Some(Instant::now()))
+        let mut reading = self.before.unwrap_or_else(|| {
+            let reader = self.language.syntax(set).map(Reader::new);
+            Reading {
+                language: self.language,
+                code: String::new(),
+                lines: Arc::default(),
+                reader: reader.map(|reader| (0, reader)),
+                used: 0,
+            }
         });
-        Done(Reading {
-            language: self.language,
-            code: self.code,
-            lines: Arc::new(lines),
-            reader,
-            used: 0,
-        })
+        reading.go_on(set, self.code);
+        Done(reading)
     }
 }
 
@@ -158,6 +158,10 @@ impl Highlighter {
             .pending
             .retain(|(language, code)| *language != reading.language || *code != reading.code);
         inner.revision += 1;
+        // Its beginnings were its earlier states.
+        inner
+            .readings
+            .retain(|known| known.language != reading.language || !reading.code.starts_with(&known.code));
         inner.remember(reading);
     }
 
@@ -170,66 +174,46 @@ impl Highlighter {
         let mut inner = self.inner.borrow_mut();
         inner.clock += 1;
         let clock = inner.clock;
-        let of_language = |reading: &&mut Reading| reading.language == *language;
-        if let Some(known) = inner
-            .readings
-            .iter_mut()
-            .filter(of_language)
-            .find(|known| known.code == code)
-        {
-            known.used = clock;
+        let of_language = |(_, reading): &(usize, &mut Reading)| reading.language == *language;
+        let mut known = inner.readings.iter_mut().enumerate().filter(of_language);
+        let best = known
+            .by_ref()
+            .filter(|(_, known)| known.code == code || known.is_before(code));
+        let best = best.max_by_key(|(_, known)| (known.code == code, known.bytes()));
+        let Some((index, known)) = best else {
+            inner.want(&self.set, language, code, None);
             return Colors {
-                lines: Arc::clone(&known.lines),
-                is_waiting: false,
-            };
-        }
-        let before = inner
-            .readings
-            .iter_mut()
-            .filter(of_language)
-            .filter(|known| known.is_before(code));
-        if let Some(known) = before.max_by_key(|known| known.bytes()) {
-            known.used = clock;
-            let rest = code.get(known.bytes()..).unwrap_or_default();
-            let is_little = rest.len() <= SPOT_BYTES && rest.lines().count() <= SPOT_LINES;
-            if known.reader.is_none() {
-                return Colors {
-                    lines: Arc::clone(&known.lines),
-                    is_waiting: false,
-                };
-            }
-            if let (true, Some(set)) = (is_little, self.set.get()) {
-                // Another text with the same beginning is a reading of its own.
-                let is_growth = code.starts_with(&known.code);
-                let mut copy = if is_growth { None } else { Some(known.clone()) };
-                let reading = copy.as_mut().unwrap_or(known);
-                reading.go_on(set, code);
-                let lines = Arc::clone(&reading.lines);
-                if let Some(copy) = copy {
-                    inner.remember(copy);
-                }
-                return Colors {
-                    lines,
-                    is_waiting: false,
-                };
-            }
-            let lines = Arc::clone(&known.lines);
-            inner.want(&self.set, language, code);
-            return Colors {
-                lines,
                 is_waiting: true,
+                ..Colors::default()
             };
+        };
+        known.used = clock;
+        let is_whole = known.code == code || known.reader.is_none();
+        let is_growth = code.starts_with(&known.code);
+        let colors = Colors {
+            lines: Arc::clone(&known.lines),
+            count: if is_whole || is_growth {
+                usize::MAX
+            } else {
+                known.whole_lines()
+            },
+            is_waiting: !is_whole,
+        };
+        if colors.is_waiting {
+            inner.want(&self.set, language, code, Some(index));
         }
-        inner.want(&self.set, language, code);
-        Colors {
-            lines: Arc::default(),
-            is_waiting: true,
-        }
+        colors
     }
 }
 
 impl Inner {
-    fn want(&mut self, set: &Arc<OnceLock<SyntaxSet>>, language: &Language, code: &str) {
+    fn want(
+        &mut self,
+        set: &Arc<OnceLock<SyntaxSet>>,
+        language: &Language,
+        code: &str,
+        before: Option<usize>,
+    ) {
         // Code that grows is not asked for again while an earlier state of it is being read.
         let is_pending = |(of, text): &(Language, String)| of == language && code.starts_with(text.as_str());
         if self.pending.iter().any(is_pending) || self.pending.len() >= TEXTS {
@@ -240,6 +224,7 @@ impl Inner {
             set: Arc::clone(set),
             language: language.clone(),
             code: code.to_owned(),
+            before: before.and_then(|index| self.readings.get(index)).cloned(),
         });
     }
 
@@ -272,32 +257,34 @@ impl Reading {
         code.starts_with(read) && (!read.is_empty() || self.reader.is_some())
     }
 
-    fn go_on(&mut self, set: &SyntaxSet, code: &str) {
-        let Some((bytes, reader)) = self.reader.take() else {
-            return;
-        };
-        let rest = code.get(bytes..).unwrap_or_default();
-        let whole = code.get(..bytes).map_or(0, |read| read.matches('\n').count());
-        let lines = Arc::make_mut(&mut self.lines);
-        lines.truncate(whole);
-        self.reader = read(set, reader, rest, lines, None).map(|(more, reader)| (bytes + more, reader));
-        self.code.clear();
-        self.code.push_str(code);
+    /// The lines that need not be read again.
+    fn whole_lines(&self) -> usize {
+        let read = self.code.get(..self.bytes()).unwrap_or_default();
+        read.matches('\n').count()
+    }
+
+    fn go_on(&mut self, set: &SyntaxSet, code: String) {
+        if let Some((bytes, reader)) = self.reader.take() {
+            let whole = self
+                .code
+                .get(..bytes)
+                .map_or(0, |read| read.matches('\n').count());
+            let lines = Arc::make_mut(&mut self.lines);
+            lines.truncate(whole);
+            let rest = code.get(bytes..).unwrap_or_default();
+            self.reader = read(set, reader, rest, lines).map(|(more, reader)| (bytes + more, reader));
+        }
+        self.code = code;
     }
 }
 
 /// Reads lines. What it gives back stands after the last whole line; none if it had to give up.
-fn read(
-    set: &SyntaxSet,
-    mut reader: Reader,
-    code: &str,
-    lines: &mut Vec<Line>,
-    since: Option<Instant>,
-) -> Option<(usize, Reader)> {
+fn read(set: &SyntaxSet, mut reader: Reader, code: &str, lines: &mut Vec<Line>) -> Option<(usize, Reader)> {
+    let since = Instant::now();
     let mut whole = (0, reader.clone());
     let mut bytes = 0;
     for line in code.split_inclusive('\n') {
-        if since.is_some_and(|since| since.elapsed() > TIME) {
+        if since.elapsed() > TIME {
             return None;
         }
         lines.push(if line.len() > LINE_BYTES {
@@ -314,6 +301,13 @@ fn read(
 }
 
 impl Reader {
+    fn new(syntax: &SyntaxReference) -> Self {
+        Self {
+            state: ParseState::new(syntax),
+            scopes: ScopeStack::new(),
+        }
+    }
+
     fn line(&mut self, set: &SyntaxSet, line: &str) -> Option<Line> {
         let changes = self.state.parse_line(line, set).ok()?;
         let end = line.trim_end_matches('\n').len();

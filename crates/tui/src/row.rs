@@ -38,6 +38,15 @@ impl Span {
         }
     }
 
+    /// Other words that look the same.
+    pub(crate) fn like(&self, text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            style: self.style,
+            is_frame: self.is_frame,
+        }
+    }
+
     /// The cells that it takes.
     pub(crate) fn width(&self) -> usize {
         safe::width(&self.text)
@@ -165,10 +174,7 @@ struct Breaker {
 
 impl Breaker {
     fn open(&mut self, like: &Span) {
-        self.row.push(Span {
-            text: String::new(),
-            ..like.clone()
-        });
+        self.row.push(like.like(""));
     }
 
     fn put(&mut self, letter: &str, cells: usize, span: &Span) {
@@ -208,15 +214,12 @@ impl Breaker {
                 tail = self.row.split_off(index + 1);
                 if let Some(last) = self.row.last_mut() {
                     let text = last.text.split_off(byte);
-                    tail.insert(0, Span { text, ..last.clone() });
+                    tail.insert(0, last.like(text));
                 }
                 self.used = self.used.saturating_sub(before);
             }
             _ => {
-                tail.push(Span {
-                    text: String::new(),
-                    ..like.clone()
-                });
+                tail.push(like.like(""));
                 self.used = 0;
             }
         }

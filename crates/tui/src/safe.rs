@@ -128,10 +128,10 @@ fn clean(text: &str, controls: Controls, returns_end_lines: bool) -> String {
     shown
 }
 
-type Letters<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
 /// Goes past what follows an escape character.
-fn skip_escape(rest: &mut Letters) {
+fn skip_escape(rest: &mut Chars) {
     match rest.peek() {
         Some('[') => {
             rest.next();
@@ -153,14 +153,14 @@ fn skip_escape(rest: &mut Letters) {
 }
 
 /// Goes past the parameters and the end of a control sequence.
-fn skip_control_sequence(rest: &mut Letters) {
+fn skip_control_sequence(rest: &mut Chars) {
     while rest.next_if(|letter| (' '..='?').contains(letter)).is_some() {}
     rest.next_if(|letter| ('@'..='~').contains(letter));
 }
 
 /// Goes past a string of the terminal, to its end or to the end of the line: one without an end must not hide
 /// everything that follows.
-fn skip_string(rest: &mut Letters) {
+fn skip_string(rest: &mut Chars) {
     while let Some(letter) = rest.next_if(|letter| *letter != '\n') {
         if letter == '\u{7}' || letter == '\u{9c}' {
             return;
@@ -182,9 +182,32 @@ pub(crate) fn width(text: &str) -> usize {
 }
 
 /// The letters of a cleaned text, each with its cells.
-pub(crate) fn graphemes(text: &str) -> impl Iterator<Item = (&str, usize)> {
-    text.graphemes(true)
-        .map(|letter| (letter, if letter.len() == 1 { 1 } else { letter.width() }))
+pub(crate) fn graphemes(text: &str) -> Letters<'_> {
+    Letters { rest: text }
+}
+
+/// Letters as people see them, with their cells.
+#[derive(Clone)]
+pub(crate) struct Letters<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Letters<'a> {
+    type Item = (&'a str, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let bytes = self.rest.as_bytes();
+        // Nothing joins two letters of ASCII; most texts consist of them.
+        let is_plain = bytes.first()?.is_ascii() && bytes.get(1).is_none_or(u8::is_ascii);
+        let length = if is_plain {
+            1
+        } else {
+            self.rest.graphemes(true).next()?.len()
+        };
+        let (letter, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some((letter, if is_plain { 1 } else { letter.width() }))
+    }
 }
 
 /// The beginning of a cleaned text that fits into some cells, with `…` where something was left out.

@@ -106,24 +106,39 @@ fn languages_are_known_by_fences_and_files() {
 
 #[test]
 fn code_that_grows_is_read_on() {
-    let highlighter = Highlighter::default();
+    let (highlighter, theme) = (Highlighter::default(), Theme::plain());
     let rust = Language::of_fence("rust");
     let mut code = "/* one\n".to_owned();
     highlighter.colors(rust.as_ref(), &code);
     code.push_str("two");
-    let colors = highlighter.colors(rust.as_ref(), &code);
-    assert!(colors.is_waiting);
+    highlighter.colors(rust.as_ref(), &code);
     assert_eq!(work(&highlighter), 1, "what grows is asked for once");
     for more in ["\n", "three */ le", "t x = 1;\n"] {
+        let colors = highlighter.colors(rust.as_ref(), &code);
+        assert_eq!(colors.is_waiting, work(&highlighter) == 1, "{code:?}");
         code.push_str(more);
-        assert!(!highlighter.colors(rust.as_ref(), &code).is_waiting, "{code:?}");
+        let colors = highlighter.colors(rust.as_ref(), &code);
+        assert!(
+            colors.is_waiting && !colors.lines.is_empty(),
+            "what is known stays: {code:?}"
+        );
+        assert_eq!(work(&highlighter), 1);
+        assert!(!highlighter.colors(rust.as_ref(), &code).is_waiting);
+        assert_eq!(
+            highlighter.inner.borrow().readings.len(),
+            1,
+            "earlier states are forgotten"
+        );
     }
-    assert_eq!(work(&highlighter), 0);
     let grown = highlighter.colors(rust.as_ref(), &code);
     let fresh = Highlighter::default();
     fresh.colors(rust.as_ref(), &code);
     work(&fresh);
     assert_eq!(grown.lines, fresh.colors(rust.as_ref(), &code).lines);
+    // Another end of the same beginning has the colours of what is the same.
+    let other = "/* one\nlet x */";
+    let colors = highlighter.colors(rust.as_ref(), other);
+    assert!(colors.is_waiting && colors.line(1, "let x */", Style::new(), &theme).len() == 1);
 }
 
 #[test]

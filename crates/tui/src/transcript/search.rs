@@ -290,14 +290,23 @@ fn has_words(text: &str, query: &[char]) -> bool {
     let Some((first, rest)) = query.split_first() else {
         return false;
     };
+    if query.iter().all(char::is_ascii) {
+        let has_rest = |text: &[u8]| {
+            let same = |(wanted, letter): (&char, &u8)| *wanted == char::from(letter.to_ascii_lowercase());
+            text.len() >= rest.len() && rest.iter().zip(text).all(same)
+        };
+        let bytes = text.as_bytes();
+        let mut places = bytes.iter().enumerate();
+        return places.any(|(at, letter)| {
+            char::from(letter.to_ascii_lowercase()) == *first && bytes.get(at + 1..).is_some_and(has_rest)
+        });
+    }
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
         if lower(letter) == *first {
             let mut following = letters.clone();
-            if rest
-                .iter()
-                .all(|wanted| following.next().is_some_and(|letter| lower(letter) == *wanted))
-            {
+            let same = |wanted: &char| following.next().is_some_and(|letter| lower(letter) == *wanted);
+            if rest.iter().all(same) {
                 return true;
             }
         }
