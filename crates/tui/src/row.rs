@@ -1,8 +1,6 @@
 //! Rows of styled text: what Markdown, code, differences and messages become before they are drawn, and how they
 //! are broken at a width. All text in them has gone through [`crate::safe`].
 
-use std::fmt::Write as _;
-
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Style};
 
@@ -87,6 +85,7 @@ impl Row {
     }
 
     /// The cells that its spans take.
+    #[cfg(test)]
     pub(crate) fn width(&self) -> usize {
         self.spans.iter().map(Span::width).sum()
     }
@@ -250,8 +249,10 @@ pub(crate) fn paragraph(text: &str, style: Style, width: usize) -> Vec<Row> {
         .collect()
 }
 
-/// Rows as plain text, one a line: for tests and for texts that are copied.
+/// Rows as plain text, one a line.
+#[cfg(test)]
 pub(crate) fn plain(rows: &[Row]) -> String {
+    use std::fmt::Write as _;
     let mut text = String::new();
     for row in rows {
         let line: String = row.spans.iter().map(|span| span.text.as_str()).collect();

@@ -39,7 +39,6 @@ pub(crate) struct Transcript {
     cache: RefCell<Cache>,
     area: Cell<Rect>,
     wants: Cell<Option<Wants>>,
-    is_moving: Cell<bool>,
     position: Position,
     open: HashSet<PartId>,
     hover: Option<Target>,
@@ -52,7 +51,6 @@ impl Transcript {
     pub(crate) fn view(&self, scene: &Scene, area: Rect, buffer: &mut Buffer) {
         let area = area.intersection(buffer.area);
         self.area.set(area);
-        self.is_moving.set(false);
         self.wants.set(None);
         if area.is_empty() {
             return;
@@ -69,7 +67,6 @@ impl Transcript {
             } else {
                 list.gap(index, &item)
             };
-            self.is_moving.set(self.is_moving.get() || item.is_moving);
             let top = i32::from(y) - i32::try_from(row).unwrap_or(i32::MAX);
             for inner in row.saturating_sub(gap)..item.height {
                 let at = top + i32::try_from(gap + inner).unwrap_or(i32::MAX);
@@ -94,11 +91,6 @@ impl Transcript {
         if scene.switches.scrollbar {
             self.draw_scrollbar(&list, first, buffer);
         }
-    }
-
-    /// Whether something that was drawn moves, so that another frame is due.
-    pub(crate) fn is_moving(&self) -> bool {
-        self.is_moving.get()
     }
 
     /// Messages that should be loaded, because the end of those that are is near.

@@ -21,6 +21,8 @@ const ROWS: usize = 20_000;
 const MESSAGES: usize = 2000;
 /// Messages from the end among which the last answer and one that is still open are sought.
 const TAIL: usize = 500;
+/// Messages before an answer among which its question is sought first.
+const NEAR: usize = 100;
 /// Messages without anything to see that are passed over in search of a neighbour.
 const EMPTY: usize = 50;
 
@@ -256,6 +258,22 @@ impl<'a> List<'a> {
         Rc::new(Rendered::stack([Rc::new(piece)]))
     }
 
+    /// When a question was asked. It mostly stands shortly before its answer, so that nobody has to know where all
+    /// messages are.
+    fn question(&self, answer: usize, id: &MessageId) -> Option<i64> {
+        let near = (0..answer)
+            .rev()
+            .take(NEAR)
+            .filter_map(|index| self.scene.messages.get(index));
+        let mut near = near
+            .map(|(message, _)| message)
+            .filter(|message| message.info.id == *id);
+        let found = near
+            .next()
+            .or_else(|| Some(self.scene.messages.get(self.scene.messages.index(id)?)?.0));
+        found.map(|question| question.info.created())
+    }
+
     fn facts(&self, index: usize, message: &MessageWithParts, revision: u64) -> Facts {
         let transcript = self.transcript;
         let surroundings = self.scene.surroundings;
@@ -292,12 +310,7 @@ impl<'a> List<'a> {
         facts.model = surroundings
             .model_name(&answer.provider_id, &answer.model_id)
             .into_owned();
-        let asked = self
-            .scene
-            .messages
-            .index(&answer.parent_id)
-            .and_then(|index| self.scene.messages.get(index));
-        facts.context.asked = asked.map(|(question, _)| question.info.created());
+        facts.context.asked = self.question(index, &answer.parent_id);
         for part in &message.parts {
             let PartBody::Tool(call) = &part.body else {
                 continue;

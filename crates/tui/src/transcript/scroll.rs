@@ -49,10 +49,6 @@ pub(crate) enum Scroll {
     HalfPageDown,
     /// Half the area up.
     HalfPageUp,
-    /// The area down.
-    PageDown,
-    /// The area up.
-    PageUp,
     /// To the first message that is loaded.
     First,
     /// To the end, which is followed from then on.
@@ -86,8 +82,6 @@ impl Transcript {
                 Scroll::Lines(lines) => self.moved(&list, *lines),
                 Scroll::HalfPageDown => self.moved(&list, (height / 2).max(1)),
                 Scroll::HalfPageUp => self.moved(&list, -(height / 2).max(1)),
-                Scroll::PageDown => self.moved(&list, height.max(1)),
-                Scroll::PageUp => self.moved(&list, -height.max(1)),
                 Scroll::First => self.at(&list, 0, 0),
                 Scroll::Last => Position::Bottom,
                 Scroll::NextMessage => self.neighbour(&list, true),
@@ -108,17 +102,6 @@ impl Transcript {
             }
         };
         self.position = to;
-    }
-
-    /// Whether the end is followed.
-    pub(crate) fn is_at_bottom(&self) -> bool {
-        self.position.is_bottom()
-    }
-
-    /// The message at the top of the area.
-    pub(crate) fn message_at_top(&self, scene: &Scene) -> Option<MessageId> {
-        let list = self.list(scene);
-        list.id(self.top(&list).0)
     }
 
     /// Stays where one is, even if that was at the end.

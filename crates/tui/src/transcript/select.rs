@@ -73,30 +73,6 @@ impl Transcript {
         self.selection = None;
     }
 
-    /// Selects the word at a cell, as a second click does.
-    pub(crate) fn select_word(&mut self, scene: &Scene, x: u16, y: u16) {
-        let word = {
-            let list = self.list(scene);
-            self.point(&list, x, y).and_then(|point| {
-                let item = list.item(list.index(&point.id)?);
-                let (from, to) = word_at(item.row(point.row)?, point.column)?;
-                let head = Point {
-                    column: to.saturating_sub(1),
-                    ..point.clone()
-                };
-                Some(Selection {
-                    anchor: Point {
-                        column: from,
-                        ..point
-                    },
-                    head,
-                    is_moved: true,
-                })
-            })
-        };
-        self.selection = word;
-    }
-
     /// The selected text, without borders and numbers of lines; lines that were broken are whole again.
     pub(crate) fn selected(&self, scene: &Scene) -> Option<String> {
         let list = self.list(scene);
@@ -232,25 +208,4 @@ fn push_cells(text: &mut String, row: &Row, start: usize, end: usize) {
             column += cells;
         }
     }
-}
-
-/// The columns of the word at a column.
-fn word_at(row: &Row, column: usize) -> Option<(usize, usize)> {
-    let mut word: Option<(usize, usize)> = None;
-    let mut at = 0;
-    for span in &row.spans {
-        for (letter, cells) in safe::graphemes(&span.text) {
-            let is_word = !span.is_frame
-                && letter
-                    .chars()
-                    .all(|letter| letter.is_alphanumeric() || "_-./~@".contains(letter));
-            match &mut word {
-                Some((_, end)) if is_word => *end = at + cells,
-                Some((start, end)) if (*start..*end).contains(&column) => return word,
-                _ => word = is_word.then_some((at, at + cells)),
-            }
-            at += cells;
-        }
-    }
-    word.filter(|(start, end)| (*start..*end).contains(&column))
 }

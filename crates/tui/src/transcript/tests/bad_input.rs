@@ -103,7 +103,7 @@ fn every_size_is_good_enough() {
             stage.draw(&transcript, width, height);
             stage.with(|scene| {
                 for scroll in [
-                    Scroll::PageUp,
+                    Scroll::HalfPageUp,
                     Scroll::First,
                     Scroll::NextMessage,
                     Scroll::Lines(isize::MIN + 1),

@@ -76,10 +76,10 @@ fn one_goes_through_a_transcript() {
         (Scroll::Lines(-3), "answer 18 line 1", "answer 19 line 0"),
         (Scroll::Lines(1), "answer 18 line 2", "answer 19 line 1"),
         (Scroll::Lines(100), "question 19", "answer 19 line 3"),
-        (Scroll::PageUp, "question 18", "answer 18 line 3"),
+        (Scroll::Lines(-9), "question 18", "answer 18 line 3"),
         (Scroll::HalfPageUp, "answer 17 line 0", "question 18"),
         (Scroll::HalfPageDown, "question 18", "answer 18 line 3"),
-        (Scroll::PageDown, "question 19", "answer 19 line 3"),
+        (Scroll::Lines(9), "question 19", "answer 19 line 3"),
         (Scroll::First, "question 0", "answer 0 line 3"),
         (Scroll::Lines(-5), "question 0", "answer 0 line 3"),
         (Scroll::NextMessage, "answer 0 line 0", "question 1"),
@@ -105,7 +105,7 @@ fn one_goes_through_a_transcript() {
             "{scroll:?}"
         );
     }
-    assert!(viewer.transcript.is_at_bottom());
+    assert!(viewer.transcript.position.is_bottom());
 }
 
 trait ParseId {
@@ -135,17 +135,17 @@ fn the_end_is_followed_until_one_leaves_it() {
     viewer.stage.messages.insert(0, (older, 1));
     assert_eq!(viewer.lines(), before);
     // The message at the top is taken away.
-    let top = viewer
-        .stage
-        .with(|scene| viewer.transcript.message_at_top(scene))
-        .expect("a message");
+    let top = viewer.stage.with(|scene| {
+        let list = viewer.transcript.list(scene);
+        list.id(viewer.transcript.top(&list).0)
+    });
     viewer
         .stage
         .messages
-        .retain(|(message, _)| message.info.id != top);
+        .retain(|(message, _)| Some(&message.info.id) != top.as_ref());
     assert!(!viewer.lines().is_empty());
     viewer.scroll(&Scroll::Lines(1000));
-    assert!(viewer.transcript.is_at_bottom());
+    assert!(viewer.transcript.position.is_bottom());
 }
 
 #[test]
@@ -297,9 +297,10 @@ fn text_is_selected_with_the_mouse() {
         );
         assert_eq!(viewer.transcript.has_selection(), text.is_some(), "{name}");
     }
-    viewer
-        .stage
-        .with(|scene| viewer.transcript.select_word(scene, 7, 2));
+    viewer.stage.with(|scene| {
+        viewer.transcript.press(scene, 5, 2);
+        viewer.transcript.drag(scene, 9, 2);
+    });
     assert_eq!(
         viewer
             .stage
@@ -421,16 +422,16 @@ fn only_what_is_seen_is_drawn() {
     let drawn = |viewer: &Viewer| viewer.transcript.cache.borrow().rows();
     assert!(drawn(&viewer) < 100, "{}", drawn(&viewer));
     for scroll in [
-        Scroll::PageUp,
+        Scroll::Lines(-40),
         Scroll::First,
-        Scroll::PageDown,
+        Scroll::Lines(40),
         Scroll::Message("msg_005001".parse_id()),
     ] {
         viewer.scroll(&scroll);
     }
     assert!(drawn(&viewer) < 500, "{}", drawn(&viewer));
     for _ in 0..1000 {
-        viewer.scroll(&Scroll::PageDown);
+        viewer.scroll(&Scroll::Lines(40));
     }
     assert!(drawn(&viewer) <= 20_000, "{}", drawn(&viewer));
 }
