@@ -137,8 +137,8 @@ impl Document {
     }
 }
 
-/// All rows of a text, with free rows between its blocks.
-pub(crate) fn rows(text: &str, look: Look) -> Vec<Row> {
+/// All rows of a text, with free rows between its blocks, and whether the colours of some code are waited for.
+pub(crate) fn rows(text: &str, look: Look) -> (Vec<Row>, bool) {
     let mut document = Document::default();
     document.update(text, false, look);
     let mut rows = Vec::new();
@@ -148,7 +148,7 @@ pub(crate) fn rows(text: &str, look: Look) -> Vec<Row> {
         }
         rows.extend(block.rows.iter().cloned());
     }
-    rows
+    (rows, document.is_waiting())
 }
 
 #[cfg(test)]

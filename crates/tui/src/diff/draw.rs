@@ -27,6 +27,7 @@ enum Item {
 pub(super) fn rows(lines: &[Line], path: &str, look: Look) -> Drawn {
     let (items, is_waiting) = items(lines, path, look);
     let digits = |number: u64| number.max(1).to_string().len();
+    // Parity: there is room for the number of the line after the last.
     let largest = |old: bool| {
         let number = lines.iter().map(|line| match line {
             Line::Text {
@@ -39,7 +40,7 @@ pub(super) fn rows(lines: &[Line], path: &str, look: Look) -> Drawn {
             Line::Text { new: number, .. } => *number,
             Line::Gap | Line::More(_) => 0,
         });
-        digits(number.max().unwrap_or(0))
+        digits(number.max().unwrap_or(0).saturating_add(1))
     };
     let (old, new) = (largest(true), largest(false));
     let mut rows = Vec::new();

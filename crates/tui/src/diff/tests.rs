@@ -49,12 +49,12 @@ fn one_below_the_other() {
 #[test]
 fn side_by_side() {
     insta::assert_snapshot!(plain(&draw(PATCH, 60, Wrap::Word, true)), @r"
-     9   one                        9   one
-    10 - let value = 1;            10 + let value = 2;
-    11   three                     11   three
-    12 - gone
+      9   one                       9   one
+     10 - let value = 1;           10 + let value = 2;
+     11   three                    11   three
+     12 - gone
     ⋯
-    99   same                      99   same
+     99   same                     99   same
                                   100 + -- not a head
     ");
 }

@@ -105,16 +105,21 @@ fn widths(rows: &[Vec<Vec<Span>>], columns: usize, room: usize) -> Vec<usize> {
         }
         return widths;
     }
-    // No column keeps more than a limit that the room allows for; it is found by giving narrow columns theirs.
-    let mut order: Vec<usize> = (0..columns).collect();
-    order.sort_by_key(|column| widths.get(*column).copied());
+    // Narrow columns keep what they need; the others share what is left by the roots of what they would like.
+    let mut order: Vec<(usize, usize)> = widths.iter().copied().enumerate().collect();
+    order.sort_by_key(|(_, width)| *width);
     let mut left = room;
-    for (done, column) in order.into_iter().enumerate() {
-        let Some(width) = widths.get_mut(column) else {
-            continue;
-        };
-        *width = (*width).min(left / (columns - done)).max(1);
-        left = left.saturating_sub(*width);
+    let mut shares: f64 = order.iter().map(|(_, width)| (*width as f64).sqrt()).sum();
+    for (done, (column, wanted)) in order.into_iter().enumerate() {
+        let share = left as f64 * (wanted as f64).sqrt() / shares.max(1.0);
+        // Every column after this one keeps at least a cell.
+        let most = left.saturating_sub(columns - done - 1).max(1);
+        let width = wanted.min(share.round() as usize).clamp(1, most);
+        shares -= (wanted as f64).sqrt();
+        left = left.saturating_sub(width);
+        if let Some(place) = widths.get_mut(column) {
+            *place = width;
+        }
     }
     widths
 }

@@ -15,15 +15,13 @@ fn theme() -> Theme {
 
 fn shown(text: &str, width: usize, conceal: bool) -> String {
     let (theme, highlighter) = (theme(), Highlighter::default());
-    plain(&rows(
-        text,
-        Look {
-            theme: &theme,
-            highlighter: &highlighter,
-            width,
-            conceal,
-        },
-    ))
+    let look = Look {
+        theme: &theme,
+        highlighter: &highlighter,
+        width,
+        conceal,
+    };
+    plain(&rows(text, look).0)
 }
 
 const SAMPLE: &str = "# Heading one with `code`
@@ -208,9 +206,10 @@ fn words_have_their_looks() {
         conceal: true,
     };
     let text = "# h\n\na **b** *c* `d` ~~e~~ [f](g)\n\n> q\n\n- i\n\n```rust\nlet\n```";
-    rows(text, look);
+    assert!(rows(text, look).1);
     work(&highlighter);
-    let rows = rows(text, look);
+    let (rows, is_waiting) = rows(text, look);
+    assert!(!is_waiting);
     let style = |word: &str| {
         let spans = rows.iter().flat_map(|row| &row.spans);
         spans
@@ -359,5 +358,33 @@ fn bad_texts_hurt_nobody() {
             document.update(&text, true, look);
             document.update(&text, false, look);
         }
+    }
+}
+
+#[test]
+fn columns_share_the_width_as_in_the_reference() {
+    let long =
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen";
+    let greek = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omikron pi rho";
+    let wide = "some text that is long enough to be wrapped when the table does not fit into the width of the screen at all";
+    // (cells, width, columns)
+    let table: [(&[&str], usize, &[usize]); 6] = [
+        (&["a", "bbbbbbbbbbbb"], 113, &[50, 60]),
+        (
+            &["aa", "bbbbbbbb", "cccccccccccccccccccccccccc"],
+            113,
+            &[27, 32, 50],
+        ),
+        (&[long, greek, "c"], 113, &[55, 53, 1]),
+        (&["Name", wide, "22"], 113, &[4, 103, 2]),
+        (&["aaaa", "bbbb"], 5, &[1, 1]),
+        (&["aaaa", "bbbb", "c"], 1, &[1, 1, 1]),
+    ];
+    for (cells, width, columns) in table {
+        let text = format!("| {} |\n{}|\n", cells.join(" | "), "|--".repeat(cells.len()));
+        let drawn = shown(&text, width, true);
+        let line = drawn.lines().next().unwrap_or_default().trim_matches(['┌', '┐']);
+        let widths: Vec<usize> = line.split('┬').map(|column| column.chars().count()).collect();
+        assert_eq!(widths, columns, "{cells:?}");
     }
 }

@@ -7,23 +7,19 @@ use ratatui::style::Style;
 
 use super::paint::{Paint, blend, capitalised, duration};
 use super::piece::{Kind, Look, Piece, Target};
+use super::tool::Drawn;
 use crate::row::{Row, Span, paragraph, wrap};
 use crate::{markdown, safe};
 
-/// A thought: its title alone, or with its text (reference `tui.md` §4). Tells also whether it turns.
-pub(crate) fn reasoning(
-    paint: &Paint,
-    id: &PartId,
-    part: &ReasoningPart,
-    is_running: bool,
-) -> (Vec<Piece>, bool) {
+/// A thought: its title alone, or with its text (reference `tui.md` §4).
+pub(crate) fn reasoning(paint: &Paint, id: &PartId, part: &ReasoningPart, is_running: bool) -> Drawn {
     let theme = paint.scene.theme;
     let words = paint.scene.words;
     let text = safe::text(&part.text).replace("[REDACTED]", "");
     let (title, body) = titled(text.trim());
     let is_open_ended = is_running && part.time.end.is_none();
     if text.trim().is_empty() && (part.metadata.is_none() || is_open_ended) {
-        return (Vec::new(), false);
+        return Drawn::default();
     }
     let name = if is_open_ended {
         words.get("transcript.thinking")
@@ -43,66 +39,75 @@ pub(crate) fn reasoning(
         (None, None) => {}
     }
     let target = Target::Thought(id.clone());
+    let faint = |color| blend(color, theme.background, theme.thinking_opacity);
     if paint.scene.switches.thinking {
-        let faint = |color| blend(color, theme.background, theme.thinking_opacity);
         let head = paint.room.indented(wrap(
             vec![Span::new(line, faint(theme.warning))],
             paint.room.text(),
         ));
         let mut pieces = vec![Piece::new(Kind::Apart, head)];
         if !body.is_empty() {
-            pieces.push(thought_body(paint, body, 0, faint(theme.text).into()));
+            let (piece, is_waiting) = thought_body(paint, body, 0);
+            pieces.push(piece);
+            return Drawn {
+                pieces,
+                is_waiting,
+                is_moving: false,
+            };
         }
-        return (pieces, false);
+        return Drawn {
+            pieces,
+            ..Drawn::default()
+        };
     }
     let style = Style::new().fg(theme.warning);
     if is_open_ended {
-        return (
-            vec![Piece::new(Kind::Apart, paint.line(paint.spinner(), &line, style))],
-            true,
-        );
+        let piece = Piece::new(Kind::Apart, paint.line(paint.spinner(), &line, style));
+        return Drawn {
+            is_moving: true,
+            ..piece.into()
+        };
     }
     if body.is_empty() {
-        return (
-            vec![Piece::new(
-                Kind::Apart,
-                paint
-                    .room
-                    .indented(wrap(vec![Span::new(line, style)], paint.room.text())),
-            )],
-            false,
-        );
+        let rows = wrap(vec![Span::new(line, style)], paint.room.text());
+        return Piece::new(Kind::Apart, paint.room.indented(rows)).into();
     }
-    let is_unfolded = paint.is_open(id);
-    let sign = if is_unfolded { "-" } else { "+" };
-    let mut pieces =
-        vec![Piece::new(Kind::Apart, paint.line(sign, &line, style)).with_target(target.clone())];
-    if is_unfolded {
-        pieces.push(thought_body(paint, body, 2, paint.muted()).with_target(target));
+    if !paint.is_open(id) {
+        return Piece::new(Kind::Apart, paint.line("+", &line, style))
+            .with_target(target)
+            .into();
     }
-    (pieces, false)
+    let head = Piece::new(Kind::Apart, paint.line("-", &line, faint(theme.warning).into()));
+    let (piece, is_waiting) = thought_body(paint, body, 2);
+    Drawn {
+        pieces: vec![head.with_target(target.clone()), piece.with_target(target)],
+        is_waiting,
+        is_moving: false,
+    }
 }
 
-fn thought_body(paint: &Paint, body: &str, indent: usize, style: Style) -> Piece {
+/// The text of a thought, in colours that are seen through.
+fn thought_body(paint: &Paint, body: &str, indent: usize) -> (Piece, bool) {
     let look = markdown::Look {
         theme: paint.scene.theme,
         highlighter: paint.scene.highlighter,
         width: paint.room.text().saturating_sub(indent).max(1),
         conceal: paint.scene.switches.conceal,
     };
-    let mut rows = markdown::rows(body, look);
+    let theme = paint.scene.theme;
+    let (mut rows, is_waiting) = markdown::rows(body, look);
     for row in &mut rows {
         for span in &mut row.spans {
-            span.style = Style {
-                fg: style.fg,
-                ..span.style
-            };
+            let color = span.style.fg.unwrap_or(theme.text);
+            span.style = span
+                .style
+                .fg(blend(color, theme.background, theme.thinking_opacity));
         }
         if indent > 0 {
             row.spans.insert(0, Span::frame(" ".repeat(indent), Style::new()));
         }
     }
-    Piece::new(Kind::Apart, paint.room.indented(rows))
+    (Piece::new(Kind::Apart, paint.room.indented(rows)), is_waiting)
 }
 
 /// The title at the beginning of a thought, in bold there, and the rest of it.

@@ -80,8 +80,8 @@ fn answer(
                 let drawn = parts.entry(part.id.clone()).or_default();
                 let key = key(paint, part, is_running);
                 if drawn.is_stale(key) {
-                    let (pieces, is_moving) = assistant::reasoning(paint, &part.id, reasoning, is_running);
-                    drawn.replace(key, pieces, is_moving, false);
+                    let made = assistant::reasoning(paint, &part.id, reasoning, is_running);
+                    drawn.replace(key, made);
                 }
                 drawn
             }
@@ -91,7 +91,7 @@ fn answer(
                 let key = key(paint, part, is_running);
                 if drawn.is_stale(key) {
                     let made = tool::draw(paint, part, call);
-                    drawn.replace(key, made.pieces, made.is_moving, made.is_waiting);
+                    drawn.replace(key, made);
                 }
                 drawn
             }
@@ -131,11 +131,11 @@ impl Drawn {
         self.key != key || self.is_moving || self.is_waiting
     }
 
-    fn replace(&mut self, key: u64, pieces: Vec<Piece>, is_moving: bool, is_waiting: bool) {
+    fn replace(&mut self, key: u64, made: tool::Drawn) {
         self.key = key;
-        self.pieces = pieces.into_iter().map(Rc::new).collect();
-        self.is_moving = is_moving;
-        self.is_waiting = is_waiting;
+        self.pieces = made.pieces.into_iter().map(Rc::new).collect();
+        self.is_moving = made.is_moving;
+        self.is_waiting = made.is_waiting;
     }
 }
 

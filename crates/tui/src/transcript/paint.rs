@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use opencode_schema::{MessageId, PartId};
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Color, Style};
 
 use super::piece::{Kind, Look, Piece, Room, Target};
 use super::scene::Scene;
@@ -99,16 +99,13 @@ impl Paint<'_> {
     /// The line of a tool: a sign, and a text that goes on below itself.
     pub(crate) fn line(&self, sign: &str, text: &str, style: Style) -> Vec<Row> {
         let rows = paragraph(text, style, self.room.text().saturating_sub(2).max(1));
-        let head = |index: usize| match index {
-            0 => Span::new(format!("{sign} "), style.remove_modifier(Modifier::CROSSED_OUT)),
-            _ => Span::frame("  ", Style::new()),
-        };
-        let rows = rows
-            .into_iter()
-            .enumerate()
-            .map(|(index, row)| row.after(head(index)))
-            .collect();
-        self.room.indented(rows)
+        let rows = rows.into_iter().enumerate().map(|(index, row)| match index {
+            0 => row
+                .after(Span::new(" ", Style::new()))
+                .after(Span::new(sign, style)),
+            _ => row.after(Span::frame("  ", Style::new())),
+        });
+        self.room.indented(rows.collect())
     }
 
     /// A line below that of a tool, which tells more of it.

@@ -238,8 +238,8 @@ fn tools_with_blocks() {
     ┃
     ┃  # Moved c → d
     ┃
-    ┃    9 - x
-    ┃    9 + y
+    ┃     9 - x
+    ┃     9 + y
     ┃
 
     ┃
