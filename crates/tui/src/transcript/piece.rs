@@ -231,9 +231,12 @@ fn bordered(mut row: Row, look: Look) -> Row {
             span.style = span.style.bg(look.background);
         }
     }
+    // A border in the colour of a screen that lets the terminal's own colour through is not seen.
+    let is_notch = look.border == Color::Reset && look.below_border != Color::Reset;
+    let border = if is_notch { " " } else { "┃" };
     let before = vec![
         Span::frame(" ".repeat(MARGIN), Style::new()),
-        Span::frame("┃", Style::new().fg(look.border).bg(look.below_border)),
+        Span::frame(border, Style::new().fg(look.border).bg(look.below_border)),
         Span::frame("  ", Style::new().bg(look.background)),
     ];
     row.spans.splice(0..0, before);

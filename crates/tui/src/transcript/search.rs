@@ -3,7 +3,7 @@
 
 use opencode_schema::{MessageId, MessageWithParts, PartBody, PartId, ToolState};
 use ratatui::buffer::Buffer;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use serde_json::Value;
 
 use super::Transcript;
@@ -151,7 +151,14 @@ impl Transcript {
             } else {
                 theme.warning
             };
-            let style = Style::new().fg(theme.selected_list_item_text).bg(color);
+            // Seen without colours, too.
+            let mut style = Style::new()
+                .fg(theme.selected_list_item_text)
+                .bg(color)
+                .add_modifier(Modifier::UNDERLINED);
+            if at == Some(nth) {
+                style = style.add_modifier(Modifier::BOLD);
+            }
             for (row, first, after) in place {
                 let y = top.saturating_add(i32::try_from(row).unwrap_or(i32::MAX));
                 let Some(y) = u16::try_from(y)
