@@ -34,18 +34,20 @@ pub(crate) enum Resolved {
     Commands(Vec<&'static str>),
     /// A sequence has begun; [`Keymap::expire`] ends it after [`Keymap::timeout`].
     Pending,
-    /// The key ended a sequence that means nothing; nobody else gets it.
+    /// The key took back a key of a sequence, or all of them; nobody else gets it.
     Swallowed,
-    /// Nothing here: it may be text.
+    /// Nothing here: it may be text. So may a key that a sequence did not expect; it ends the sequence.
     Nothing,
 }
 
 /// An entry of `keybinds` that is not in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Problem {
     /// No action has this name; another one is near.
+    #[error("keybinds.{0}: there is no such action{hint}", hint = hint(*.1))]
     Unknown(String, Option<&'static str>),
     /// The value is no binding; the default is in force.
+    #[error("keybinds.{0}: {1}; the default is in force")]
     Value(String, BindingError),
 }
 
@@ -140,11 +142,13 @@ impl Keymap {
             }
             keys.pop();
         }
-        if !begun {
+        // Parity: seen in the reference. In a sequence, backspace takes its last key back and escape ends it; any
+        // other key ends it, too, and is typed if it is text, but runs nothing.
+        let is = |code| press.stroke == Stroke::new(code, Modifiers::NONE);
+        if !begun || !(is(Code::Backspace) || is(Code::Escape)) {
             return Resolved::Nothing;
         }
-        // Parity: in a sequence, backspace takes its last key back and escape ends it.
-        if press.stroke == Stroke::new(Code::Backspace, Modifiers::NONE) && keys.len() > 1 {
+        if is(Code::Backspace) && keys.len() > 1 {
             keys.pop();
             return self.wait(keys);
         }
@@ -155,6 +159,11 @@ impl Keymap {
         self.pending = keys;
         self.generation += 1;
         Resolved::Pending
+    }
+
+    /// Whether a binding answers to keys that go up, which a terminal has to be asked to tell.
+    pub(crate) fn wants_releases(&self) -> bool {
+        self.bindings.iter().any(|(_, binding)| binding.release)
     }
 
     /// How long a sequence waits for its next key.
@@ -297,6 +306,11 @@ impl Keymap {
         };
         steps.iter().filter_map(step).collect::<Vec<_>>().join(" ")
     }
+}
+
+fn hint(near: Option<&str>) -> String {
+    near.map(|near| format!("; did you mean \"{near}\"?"))
+        .unwrap_or_default()
 }
 
 fn found(commands: Vec<&'static str>, otherwise: Resolved) -> Resolved {

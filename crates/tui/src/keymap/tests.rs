@@ -86,7 +86,7 @@ fn keys_mean_what_is_live() {
             &[SESSION],
             commands(&["session.toggle.conceal"]),
         ),
-        ("a sequence of nobody", "ctrl+x z", &[BASE], Resolved::Swallowed),
+        ("a sequence of nobody", "ctrl+x z", &[BASE], Resolved::Nothing),
         (
             "escape in a sequence",
             "ctrl+x escape",
@@ -129,7 +129,7 @@ fn configuration_changes_bindings() {
             "not the old one",
             json!({"model_list": "ctrl+o"}),
             "ctrl+x m",
-            Resolved::Swallowed,
+            Resolved::Nothing,
         ),
         (
             "another leader",
@@ -224,6 +224,7 @@ fn backspace_takes_a_key_back() {
 fn movements_of_keys() {
     let mut keymap = keymap(&json!({"model_list": {"key": "f9", "event": "release"}}));
     let f9 = Press::new(Code::Function(9), Modifiers::NONE);
+    assert!(keymap.wants_releases() && !Keymap::default().wants_releases());
     assert_eq!(keymap.resolve(f9, &[BASE]), Resolved::Nothing);
     assert_eq!(
         keymap.resolve(f9.moving(Motion::Release), &[BASE]),
@@ -251,7 +252,7 @@ fn movements_of_keys() {
         keymap.leading(),
         "letting the leader go does not end its sequence"
     );
-    assert_eq!(keymap.resolve(letter, &[BASE]), Resolved::Swallowed);
+    assert_eq!(keymap.resolve(letter, &[BASE]), Resolved::Nothing);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use opencode_config::Environment;
+use opencode_config::tui::{CursorStyle, Tui};
 
 /// How the cursor looks (`cursor` of `tui.json`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,6 +40,31 @@ pub(crate) struct Modes {
     pub(crate) cursor: CursorShape,
 }
 
+impl Modes {
+    /// What configuration asks for.
+    pub(crate) fn of(config: &Tui, environment: &Environment, releases: bool) -> Self {
+        let cursor = config
+            .cursor
+            .map_or(CursorShape::Terminal, |cursor| match cursor.style {
+                CursorStyle::Default => CursorShape::Terminal,
+                CursorStyle::Block => CursorShape::Block {
+                    blinking: cursor.blinking,
+                },
+                CursorStyle::Underline => CursorShape::Underline {
+                    blinking: cursor.blinking,
+                },
+                CursorStyle::Line => CursorShape::Line {
+                    blinking: cursor.blinking,
+                },
+            });
+        Self {
+            mouse: config.mouse && !environment.is_on("OPENCODE_DISABLE_MOUSE"),
+            releases,
+            cursor,
+        }
+    }
+}
+
 /// The longest title, in characters.
 const TITLE_LIMIT: usize = 200;
 
@@ -49,7 +76,8 @@ pub(crate) const BEGIN: &str = "\x1b[?2026h";
 /// Ends to draw.
 pub(crate) const END: &str = "\x1b[?2026l";
 
-/// Takes the terminal: its second screen, keys in full, pasted texts as such, focus, changes of light and dark.
+/// Takes the terminal: its second screen, keys in full, pasted texts as such, focus, letters of several characters
+/// as one, changes of light and dark.
 pub(crate) fn enter(modes: Modes) -> String {
     let keyboard = if modes.releases { 7 } else { 5 };
     let mouse = if modes.mouse { MOUSE_ON } else { "" };
@@ -64,7 +92,7 @@ pub(crate) fn enter(modes: Modes) -> String {
         number => format!("\x1b[{number} q"),
     };
     format!(
-        "\x1b[?1049h\x1b[>{keyboard}u\x1b[>4;1m\x1b[?2004h\x1b[?1004h\x1b[?2031h{mouse}{cursor}\x1b[?25l\x1b[0m\x1b[2J"
+        "\x1b[?1049h\x1b[>{keyboard}u\x1b[>4;1m\x1b[?2004h\x1b[?1004h\x1b[?2027h\x1b[?2031h{mouse}{cursor}\x1b[?25l\x1b[0m\x1b[2J"
     )
 }
 
@@ -72,7 +100,7 @@ pub(crate) fn enter(modes: Modes) -> String {
 pub(crate) const LEAVE: &str = concat!(
     "\x1b[?2026l\x1b[0m",
     "\x1b[?1003l\x1b[?1002l\x1b[?1000l\x1b[?1006l",
-    "\x1b[?2031l\x1b[?1004l\x1b[?2004l\x1b[>4m\x1b[<u\x1b[0 q\x1b[?25h\x1b[?1049l",
+    "\x1b[?2031l\x1b[?2027l\x1b[?1004l\x1b[?2004l\x1b[>4m\x1b[<u\x1b[0 q\x1b[?25h\x1b[?1049l",
 );
 
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1003h\x1b[?1006h";
@@ -155,13 +183,53 @@ mod tests {
     }
 
     #[test]
+    fn modes_are_as_configured() {
+        let with = |text: &str, variables: &[(&str, &str)]| {
+            let variables = variables.iter();
+            let environment = variables
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            Modes::of(&serde_json::from_str(text).unwrap(), &environment, false)
+        };
+        let plain = with("{}", &[]);
+        assert_eq!((plain.mouse, plain.cursor), (true, CursorShape::Terminal));
+        assert!(!with(r#"{"mouse": false}"#, &[]).mouse);
+        assert!(!with("{}", &[("OPENCODE_DISABLE_MOUSE", "1")]).mouse);
+        let cases = [
+            (
+                r#"{"cursor": {}}"#,
+                CursorShape::Block { blinking: true },
+                "\x1b[1 q",
+            ),
+            (
+                r#"{"cursor": {"style": "line", "blinking": false}}"#,
+                CursorShape::Line { blinking: false },
+                "\x1b[6 q",
+            ),
+            (
+                r#"{"cursor": {"style": "underline"}}"#,
+                CursorShape::Underline { blinking: true },
+                "\x1b[3 q",
+            ),
+            (r#"{"cursor": {"style": "default"}}"#, CursorShape::Terminal, ""),
+        ];
+        for (text, shape, sent) in cases {
+            let modes = with(text, &[]);
+            assert_eq!(modes.cursor, shape, "{text}");
+            assert!(enter(modes).contains(sent), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_taken_is_given_back() {
         let taken = enter(Modes {
             mouse: true,
             releases: false,
             cursor: CursorShape::Line { blinking: true },
         });
-        for mode in ["1049", "2004", "1004", "2031", "1000", "1002", "1003", "1006"] {
+        for mode in [
+            "1049", "2004", "1004", "2027", "2031", "1000", "1002", "1003", "1006",
+        ] {
             assert!(taken.contains(&format!("[?{mode}h")), "{mode} is taken");
             assert!(LEAVE.contains(&format!("[?{mode}l")), "{mode} is given back");
         }

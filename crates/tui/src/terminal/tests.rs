@@ -118,6 +118,19 @@ fn lines_are_what_they_were() {
     assert_eq!(after.output_modes, before.output_modes);
 }
 
+/// Ends a program that takes too long, so that a failure does not become a wait without an end. It is called off
+/// when what it returns is dropped.
+fn bounded(child: &dyn portable_pty::ChildKiller) -> std::sync::mpsc::Sender<()> {
+    let (alive, gone) = std::sync::mpsc::channel();
+    let mut killer = child.clone_killer();
+    std::thread::spawn(move || {
+        if gone.recv_timeout(Duration::from_secs(30)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            killer.kill().unwrap();
+        }
+    });
+    alive
+}
+
 /// Runs as a program of its own on a pseudo-terminal, for the test below; by itself it does nothing.
 #[test]
 fn a_program_that_takes_the_terminal() {
@@ -170,6 +183,7 @@ fn every_death_gives_the_terminal_back() {
         command.env("OPENCODE_TUI_TEST_DEATH", name);
         command.env("TERM", "xterm-256color");
         let mut child = pair.slave.spawn_command(command).unwrap();
+        let _bounded = bounded(&*child);
         drop(pair.slave);
         let mut seen = pair.master.try_clone_reader().unwrap();
         let before = until(&mut *seen, "READY");
@@ -208,4 +222,39 @@ async fn a_terminal_that_goes_away_ends_it() {
     let event = tokio::time::timeout(Duration::from_secs(10), events.recv()).await;
     assert_eq!(event, Ok(Some(Event::End)));
     drop(screen);
+}
+
+#[test]
+fn a_program_sleeps_and_goes_on() {
+    use nix::sys::signal::{Signal, kill};
+
+    let pair = native_pty_system().openpty(SIZE).unwrap();
+    // Control-z works only where somebody looks after stopped programs; a shell with job control does.
+    let mut command = CommandBuilder::new("/bin/sh");
+    let own = std::env::current_exe().unwrap();
+    let line = format!(
+        "set -m; {} --exact terminal::tests::a_program_that_takes_the_terminal --nocapture --test-threads=1; echo STOPPED; fg; echo DONE",
+        own.display()
+    );
+    command.args(["-c", &line]);
+    command.env("OPENCODE_TUI_TEST_DEATH", "sleep");
+    command.env("TERM", "xterm-256color");
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    let _bounded = bounded(&*child);
+    drop(pair.slave);
+    let mut seen = pair.master.try_clone_reader().unwrap();
+    let mut all = until(&mut *seen, "STOPPED");
+    let stopped = all.find("STOPPED").unwrap();
+    assert!(all[..stopped].contains("\x1b[?1049l"), "{all:?}");
+    while all[stopped..].matches("\x1b[?1049h").count() == 0 {
+        all.push_str(&until(&mut *seen, "\x1b[?1049h"));
+    }
+    let group = pair.master.process_group_leader().unwrap();
+    kill(nix::unistd::Pid::from_raw(-group), Signal::SIGTERM).unwrap();
+    let after = rest(&mut *seen);
+    assert!(
+        after.contains("\x1b[?1049l") && after.contains("DONE"),
+        "{after:?}"
+    );
+    child.wait().unwrap();
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -11,6 +12,9 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 
 use super::Device;
 use crate::terminal::guard;
+
+/// How long it takes at most until all threads of a program have stopped.
+const FALLING_ASLEEP: Duration = Duration::from_millis(100);
 
 /// The terminal that the program was started on.
 #[derive(Debug)]
@@ -101,6 +105,9 @@ impl Device for Terminal {
 
     fn sleep(&mut self) -> io::Result<()> {
         // 0 is the group of this process.
-        Ok(kill(Pid::from_raw(0), Signal::SIGTSTP)?)
+        kill(Pid::from_raw(0), Signal::SIGTSTP)?;
+        // Another thread may have taken the signal: this one must not touch the terminal before it has stopped, too.
+        std::thread::sleep(FALLING_ASLEEP);
+        Ok(())
     }
 }
