@@ -185,24 +185,14 @@ impl Keymap {
         found(self.exact(&keys, Motion::Press, layers), Resolved::Swallowed)
     }
 
-    /// Forgets a sequence that has begun, for example because the screen changed.
-    pub(crate) fn forget(&mut self) {
-        self.pending.clear();
-    }
-
     /// The keys of a sequence that has begun.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the panel of keys follows"))]
     pub(crate) fn pending(&self) -> &[Stroke] {
         &self.pending
     }
 
-    /// Whether the sequence that has begun is the leader's.
-    pub(crate) fn leading(&self) -> bool {
-        self.pending
-            .first()
-            .is_some_and(|first| self.leaders.contains(first))
-    }
-
     /// What can follow the keys typed so far: the keys that are left, and the command.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the panel of keys follows"))]
     pub(crate) fn continuations(&self, layers: &[Layer<'_>]) -> Vec<(String, &'static str)> {
         let live = self
             .bindings
@@ -227,22 +217,13 @@ impl Keymap {
         bindings.map(|(_, binding)| self.show(&binding.steps))
     }
 
-    /// How the leader is shown.
-    pub(crate) fn leader_label(&self) -> String {
-        self.show(&[Step::Leader])
-    }
-
-    /// Whether a key means a command, whatever is live; for keys that end dialogs, say.
-    pub(crate) fn is(&self, press: Press, command: &str) -> bool {
-        self.named(press, command).next().is_some()
-    }
-
     /// Whether the command's binding lets others on the same key run, too.
     pub(crate) fn falls_through(&self, press: Press, command: &str) -> bool {
         self.named(press, command).any(|binding| binding.falls_through)
     }
 
     /// Whether the command's binding leaves the key to the text field as well.
+    #[cfg_attr(not(test), expect(dead_code, reason = "text fields that share a key follow"))]
     pub(crate) fn passes_on(&self, press: Press, command: &str) -> bool {
         self.named(press, command).any(|binding| binding.passes_on)
     }
@@ -292,6 +273,7 @@ impl Keymap {
         for layer in layers {
             for command in &bound {
                 if layer.commands.contains(command) && !commands.contains(command) {
+                    tracing::trace!(command, layer = layer.name, "a key means this");
                     commands.push(*command);
                 }
             }

@@ -171,10 +171,15 @@ impl Runtime {
 
     fn event(&mut self, event: Event) -> io::Result<()> {
         if event == Event::Resumed {
+            self.screen.resume()?;
             self.app.size = self.screen.size()?;
             self.screen.forget();
         }
+        let reloads = event == Event::Reload;
         self.input(Input::Terminal(event));
+        if reloads {
+            self.screen.set_modes(self.app.settings.modes())?;
+        }
         Ok(())
     }
 

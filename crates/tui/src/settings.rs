@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use opencode_config::environment::variable;
-use opencode_config::tui::{self, Auto, CursorStyle, DiffStyle, Tui, Width};
+use opencode_config::tui::{self, Auto, DiffStyle, LoadedTui, Tui, Width};
 use opencode_config::{Environment, Paths, Place};
 
-use crate::keymap::Keymap;
+use crate::keymap::{Keymap, LEADER_TIMEOUT};
 use crate::prompt::{Prompt, StateFile};
 use crate::terminal::event::{Mode, Rgb, Slot};
-use crate::terminal::sequence::{CursorShape, Modes};
+use crate::terminal::sequence::Modes;
 use crate::theme::system::Palette;
 use crate::theme::{self, Theme, builtin, folder};
 use crate::words::{Language, Words};
@@ -58,12 +58,11 @@ impl Settings {
     pub fn read(environment: &Environment, paths: &Paths, directory: String, version: String) -> Self {
         let state = |name: &str| fs_err::read_to_string(paths.state.join(name)).unwrap_or_default();
         let folder = Path::new(&directory);
-        let worktree = folder.ancestors().find(|folder| folder.join(".git").exists());
-        let place = Place {
-            directory: folder,
-            worktree: worktree.unwrap_or(Path::new("/")),
-        };
+        let place = place(folder);
+        let (_, unmoved) = tui::migrate(place, paths, environment);
         let loaded = tui::load(place, paths, environment);
+        let mut problems = unmoved.iter().map(ToString::to_string).collect::<Vec<_>>();
+        problems.extend(problems_of(&loaded));
         let seed = std::time::UNIX_EPOCH
             .elapsed()
             .map_or(0, |time| u64::from(time.subsec_millis()));
@@ -78,7 +77,7 @@ impl Settings {
             version,
             terminal: environment.get("TERM").unwrap_or_default().to_owned(),
             tui: loaded.config,
-            problems: loaded.errors.iter().map(ToString::to_string).collect(),
+            problems,
             zone: TimeZone::system(),
             seed,
             terminal_mode: None,
@@ -90,11 +89,7 @@ impl Settings {
     /// The keys.
     pub(crate) fn keymap(&self) -> Keymap {
         let timeout = Duration::from_millis(self.tui.leader_timeout);
-        let (keymap, problems) = Keymap::new(&self.tui.keybinds, timeout);
-        for problem in problems {
-            tracing::warn!(?problem, "a key is not bound as it is configured");
-        }
-        keymap
+        Keymap::new(&self.tui.keybinds, timeout).0
     }
 
     /// The colours; a theme that cannot be read is the default one.
@@ -171,17 +166,7 @@ impl Settings {
 
     /// What is asked of the terminal.
     pub(crate) fn modes(&self) -> Modes {
-        let shape = self.tui.cursor.map(|cursor| (cursor.style, cursor.blinking));
-        Modes {
-            mouse: self.tui.mouse && !self.environment.is_on(variable::DISABLE_MOUSE),
-            releases: false,
-            cursor: match shape {
-                None | Some((CursorStyle::Default, _)) => CursorShape::default(),
-                Some((CursorStyle::Block, blinking)) => CursorShape::Block { blinking },
-                Some((CursorStyle::Underline, blinking)) => CursorShape::Underline { blinking },
-                Some((CursorStyle::Line, blinking)) => CursorShape::Line { blinking },
-            },
-        }
+        Modes::of(&self.tui, &self.environment, self.keymap().wants_releases())
     }
 
     /// Whether both sides of a difference always stand one below the other.
@@ -207,6 +192,10 @@ impl Settings {
     /// Reads again what a user changes by hand.
     pub(crate) fn reload(&mut self) {
         self.tried = None;
+        let directory = PathBuf::from(&self.directory);
+        let loaded = tui::load(place(&directory), &self.paths, &self.environment);
+        self.problems = problems_of(&loaded);
+        self.tui = loaded.config;
     }
 
     /// The texts.
@@ -287,4 +276,26 @@ impl Settings {
             self.tui.scroll_speed.round().clamp(1.0, 100.0) as i32
         }
     }
+}
+
+/// The folder with the root of the worktree that it is in.
+fn place(folder: &Path) -> Place<'_> {
+    let worktree = folder.ancestors().find(|folder| folder.join(".git").exists());
+    Place {
+        directory: folder,
+        worktree: worktree.unwrap_or(Path::new("/")),
+    }
+}
+
+/// What of the configuration is not in force, and why.
+fn problems_of(loaded: &LoadedTui) -> Vec<String> {
+    let files = loaded.errors.iter().map(ToString::to_string);
+    let (_, keys) = Keymap::new(&loaded.config.keybinds, LEADER_TIMEOUT);
+    let problems = files
+        .chain(keys.iter().map(ToString::to_string))
+        .collect::<Vec<_>>();
+    for problem in &problems {
+        tracing::warn!(problem, "configuration of the terminal is not in force");
+    }
+    problems
 }

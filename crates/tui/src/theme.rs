@@ -7,10 +7,9 @@ pub(crate) mod system;
 
 use ratatui::style::Color;
 
-use crate::terminal::color::rgb;
-use crate::terminal::event::{Mode, Rgb};
-use file::{ThemeError, black_or_white};
-use system::{Palette, mix};
+use crate::terminal::event::Mode;
+use file::ThemeError;
+use system::Palette;
 
 macro_rules! theme {
     ($($(#[$doc:meta])* $name:ident = $wire:literal,)*) => {
@@ -170,25 +169,6 @@ impl Theme {
         let named = colors.colors_mut().into_iter().find(|(name, _)| *name == text);
         named.map(|(_, color)| *color)
     }
-
-    /// The colour of text on a row or a badge of another colour.
-    pub(crate) fn on(&self, ground: Color) -> Color {
-        match self.selected_list_item_text {
-            Color::Reset => black_or_white(ground),
-            text => text,
-        }
-    }
-
-    /// A text that is seen only partly over the background, such as a thought.
-    pub(crate) fn faded(&self, text: Color, opacity: f32) -> Color {
-        match (rgb(self.background), rgb(text)) {
-            (Some(background), Some(text)) => {
-                let Rgb(red, green, blue) = mix(background, text, opacity);
-                Color::Rgb(red, green, blue)
-            }
-            _ => text,
-        }
-    }
 }
 
 /// Whether things are shown light or dark: as the user locked it, else as the terminal is, else dark.
@@ -225,16 +205,5 @@ mod tests {
         ] {
             assert_eq!(mode(locked, terminal), expected);
         }
-    }
-
-    #[test]
-    fn faded_text_is_between() {
-        let theme = Theme {
-            background: Color::Rgb(0, 0, 0),
-            ..Theme::plain()
-        };
-        assert_eq!(theme.faded(Color::Rgb(200, 100, 0), 0.5), Color::Rgb(100, 50, 0));
-        assert_eq!(Theme::plain().faded(Color::Red, 0.5), Color::Red);
-        assert_eq!(theme.on(Color::Rgb(255, 255, 255)), Color::Rgb(0, 0, 0));
     }
 }

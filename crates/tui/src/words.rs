@@ -8,17 +8,19 @@ mod languages;
 
 use std::collections::HashMap;
 
-pub(crate) use languages::{LANGUAGES, Language};
+#[cfg(test)]
+use languages::LANGUAGES;
+pub(crate) use languages::Language;
 
 /// The texts of one language.
 #[derive(Debug, Clone)]
 pub(crate) struct Words {
-    language: &'static Language,
     texts: HashMap<&'static str, &'static str>,
 }
 
 impl Words {
     /// English.
+    #[cfg(test)]
     pub(crate) fn english() -> Self {
         Self::of(Language::english())
     }
@@ -29,12 +31,7 @@ impl Words {
         if language != Language::english() {
             texts.extend(entries(language.table));
         }
-        Self { language, texts }
-    }
-
-    /// Which language it is.
-    pub(crate) fn language(&self) -> &'static Language {
-        self.language
+        Self { texts }
     }
 
     /// The text of a key; the key itself if no table has it, which tests do not let happen.
@@ -146,7 +143,6 @@ mod tests {
     #[test]
     fn values_are_put_in_once() {
         let words = Words {
-            language: Language::english(),
             texts: HashMap::from([("a", "{x} and {y}, {z} {"), ("b", "plain")]),
         };
         assert_eq!(words.fill("a", &[("x", "{y}"), ("y", "2")]), "{y} and 2, {z} {");
@@ -159,7 +155,6 @@ mod tests {
         let english = Words::english();
         for language in LANGUAGES {
             let words = Words::of(language);
-            assert_eq!(words.language(), language);
             assert_eq!(words.texts.len(), english.texts.len(), "{}", language.code);
         }
     }

@@ -6,10 +6,6 @@ mod unix;
 use std::io;
 
 #[cfg(unix)]
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "the runtime that opens it follows")
-)]
 pub(crate) use unix::Terminal;
 
 /// A terminal as a device.

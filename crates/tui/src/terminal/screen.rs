@@ -23,6 +23,8 @@ pub(crate) struct Screen<D: Device> {
     shown: Option<Buffer>,
     title: String,
     entered: bool,
+    /// It was this program that put itself to sleep, and it has taken the terminal since.
+    has_slept: bool,
     out: String,
 }
 
@@ -37,6 +39,7 @@ impl<D: Device> Screen<D> {
             shown: None,
             title: String::new(),
             entered: false,
+            has_slept: false,
             out: String::new(),
         }
     }
@@ -82,8 +85,19 @@ impl<D: Device> Screen<D> {
     /// Puts the program to sleep, and takes the terminal again when it wakes up.
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         self.leave()?;
+        self.has_slept = true;
         let slept = self.device.sleep();
         self.enter().and(slept)
+    }
+
+    /// The program goes on after it was stopped: if not by itself, the terminal may have been changed meanwhile and
+    /// is taken anew.
+    pub(crate) fn resume(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.has_slept) || !self.entered {
+            return Ok(());
+        }
+        self.leave()?;
+        self.enter()
     }
 
     /// Columns and rows.
@@ -180,6 +194,8 @@ fn write_cells<'a>(
 ) {
     let mut at = None;
     let mut look = Look::PLAIN;
+    // Neighbours mostly look the same: what one becomes here is not searched again for the next.
+    let mut known = (Look::PLAIN, Look::PLAIN);
     out.push_str("\x1b[0m");
     for (x, y, cell) in cells {
         if at != Some((x, y)) {
@@ -190,7 +206,10 @@ fn write_cells<'a>(
             background: cell.bg,
             modifier: cell.modifier,
         };
-        let wanted = wanted.shown(depth, ground);
+        if wanted != known.0 {
+            known = (wanted, wanted.shown(depth, ground));
+        }
+        let wanted = known.1;
         if wanted != look {
             write_look(out, look, wanted);
             look = wanted;

@@ -148,7 +148,7 @@ fn color(Rgb(red, green, blue): Rgb) -> Color {
 }
 
 /// A colour between two: 0 is the first one, 1 the second.
-pub(crate) fn mix(from: Rgb, to: Rgb, share: f32) -> Rgb {
+fn mix(from: Rgb, to: Rgb, share: f32) -> Rgb {
     let part = |from: u8, to: u8| {
         let value = f32::from(from) + (f32::from(to) - f32::from(from)) * share;
         #[expect(

@@ -191,6 +191,14 @@ fn the_terminal_is_given_back() {
     let (before, after) = log.written.split_once(sequence::LEAVE).unwrap();
     assert!(before.ends_with(&sequence::title("")) && after.contains("\x1b]2;OC | x"));
     drop(log);
+    memory.take();
+    screen.resume().unwrap();
+    assert_eq!(memory.take(), "", "it was this program that slept");
+    screen.resume().unwrap();
+    assert!(
+        memory.take().contains("\x1b[?1049h"),
+        "another one had stopped it"
+    );
     drop(screen);
     assert!(memory.take().ends_with(sequence::LEAVE));
     assert_eq!(memory.0.borrow().raw.last(), Some(&false));
