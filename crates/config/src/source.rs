@@ -13,7 +13,7 @@ pub(crate) const OLDEST_FILE: &str = "config";
 /// The files of a project folder, of which the later wins.
 pub(crate) const PROJECT_FILES: [&str; 3] = ["opencode.toml", "opencode.json", "opencode.jsonc"];
 /// The folder of configuration in a project or a home.
-const FOLDER: &str = ".opencode";
+pub(crate) const FOLDER: &str = ".opencode";
 
 /// A file that configures a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 mod migrate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -14,8 +14,9 @@ use serde_json::{Map, Value};
 
 use crate::environment::variable;
 use crate::schema::{self, nearest};
+use crate::source::FOLDER;
 use crate::text::{self, Source};
-use crate::{Environment, Error, Issue, Paths, Place, merge, source};
+use crate::{Environment, Error, Issue, Paths, Place, merge};
 
 pub use migrate::{Migrated, migrate};
 
@@ -210,7 +211,8 @@ pub struct LoadedTui {
 }
 
 /// Reads the files of a place. Later ones win, objects key by key: the global folder, `OPENCODE_TUI_CONFIG`, the
-/// folders from the root down to the place, folders of configuration.
+/// folders from the root down to the place, `.opencode` from the place up to the root, that of the home,
+/// `OPENCODE_CONFIG_DIR`.
 #[must_use]
 pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> LoadedTui {
     let mut loaded = LoadedTui::default();
@@ -253,39 +255,31 @@ pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> Loade
 
 /// The files that count, whether they are there or not.
 fn candidates(place: Place<'_>, paths: &Paths, environment: &Environment) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    let mut in_folder = |folder: &Path| {
-        for name in FILES {
-            let path = folder.join(name);
-            // A folder may come by two ways, such as that of the environment; the later one counts.
-            all.retain(|known| *known != path);
-            all.push(path);
-        }
+    let set = |name: &str| environment.get(name).filter(|path| !path.is_empty());
+    let whole = |path: &str| place.directory.join(paths.expand(path));
+    // Parity: seen in the reference. Neither search stops at the worktree, and of the `.opencode` folders the
+    // outer ones win.
+    let upward = match environment.is_on(variable::DISABLE_PROJECT_CONFIG) {
+        true => Vec::new(),
+        false => place.directory.ancestors().collect::<Vec<_>>(),
     };
-    in_folder(&paths.config);
-    let chosen = environment
-        .get(variable::TUI_CONFIG)
-        .filter(|path| !path.is_empty());
-    let chosen = chosen.map(|path| place.directory.join(paths.expand(path)));
-    let mut below = Vec::new();
-    if !environment.is_on(variable::DISABLE_PROJECT_CONFIG) {
-        // Parity: config.md §8.1, this one search does not stop at the worktree.
-        below.extend(place.directory.ancestors());
-        below.reverse();
+    let mut folders = vec![paths.config.clone()];
+    folders.extend(upward.iter().rev().map(|folder| (*folder).to_owned()));
+    folders.extend(upward.iter().map(|folder| folder.join(FOLDER)));
+    folders.push(paths.home.join(FOLDER));
+    folders.extend(set(variable::CONFIG_DIR).map(whole));
+
+    let mut files = Vec::new();
+    for (index, folder) in folders.iter().enumerate() {
+        files.extend(FILES.map(|name| folder.join(name)));
+        if index == 0 {
+            files.extend(set(variable::TUI_CONFIG).map(whole));
+        }
     }
-    let global = all.len();
-    let mut in_folder = |folder: &Path| all.extend(FILES.map(|name| folder.join(name)));
-    below.into_iter().for_each(&mut in_folder);
-    let folders = source::directories(place, paths, environment);
-    folders
-        .iter()
-        .rev()
-        .filter(|folder| **folder != paths.config)
-        .for_each(|folder| in_folder(folder));
-    if let Some(chosen) = chosen {
-        all.insert(global, chosen);
-    }
-    all
+    // The home may be one of the folders above.
+    let mut known = HashSet::new();
+    files.retain(|file| known.insert(file.clone()));
+    files
 }
 
 /// What a file says: what can be in force, and what is wrong.

@@ -73,50 +73,47 @@ fn nothing_means_defaults() {
 
 #[test]
 fn later_files_win() {
-    const GLOBAL: (&str, &str) = (
+    // As the reference told it in its log.
+    const ORDER: [&str; 11] = [
         "config/opencode/tui.json",
-        r#"{"theme": "a", "leader_timeout": 1}"#,
-    );
-    const GLOBAL_C: (&str, &str) = ("config/opencode/tui.jsonc", "{\"theme\": \"b\", /* yes */ }");
-    const CHOSEN: (&str, &str) = ("chosen.json", r#"{"theme": "c"}"#);
-    const ABOVE: (&str, &str) = ("tui.json", r#"{"theme": "d"}"#);
-    const WORKTREE: (&str, &str) = ("project/tui.json", r#"{"theme": "e"}"#);
-    const NEAR: (&str, &str) = ("project/sub/tui.json", r#"{"theme": "f"}"#);
-    const FOLDER: (&str, &str) = ("project/.opencode/tui.json", r#"{"theme": "g"}"#);
-    const FOLDER_NEAR: (&str, &str) = ("project/sub/.opencode/tui.json", r#"{"theme": "h"}"#);
-    const DIRECTORY: (&str, &str) = ("dir/tui.json", r#"{"theme": "i"}"#);
-    let all = [
-        GLOBAL,
-        GLOBAL_C,
-        CHOSEN,
-        ABOVE,
-        WORKTREE,
-        NEAR,
-        FOLDER,
-        FOLDER_NEAR,
+        "config/opencode/tui.jsonc",
+        "chosen.json",
+        "tui.json",
+        "project/tui.json",
+        "project/sub/tui.json",
+        "project/sub/.opencode/tui.json",
+        "project/.opencode/tui.json",
+        ".opencode/tui.json",
+        "home/.opencode/tui.json",
+        "dir/tui.json",
     ];
-    for count in 1..=all.len() {
-        let files = &all[..count];
-        let sandbox = Sandbox::new(files, &[("OPENCODE_TUI_CONFIG", "ROOT/chosen.json")]);
-        let loaded = sandbox.load();
-        let expected = ["a", "b", "c", "d", "e", "f", "g", "h"][count - 1];
-        assert_eq!(loaded.config.theme.as_deref(), Some(expected), "{files:?}");
-        assert_eq!(
-            loaded.config.leader_timeout, 1,
-            "the rest of the earlier ones stays"
-        );
-        assert_eq!(loaded.files.len(), count);
-    }
-    let mut files = all.to_vec();
-    files.push(DIRECTORY);
     let variables = [
         ("OPENCODE_CONFIG_DIR", "ROOT/dir"),
         ("OPENCODE_TUI_CONFIG", "ROOT/chosen.json"),
     ];
-    let loaded = Sandbox::new(&files, &variables).load();
-    assert!(matches!(loaded.config.theme.as_deref(), Some("i" | "h")));
-    let loaded = Sandbox::new(&all, &[("OPENCODE_DISABLE_PROJECT_CONFIG", "1")]).load();
-    assert_eq!(loaded.config.theme.as_deref(), Some("b"), "projects do not count");
+    let text = |name: &str| {
+        format!("{{\"theme\": \"{name}\", /* yes */ \"plugin_enabled\": {{\"{name}\": true}},}}")
+    };
+    let texts = ORDER.map(text);
+    let files = ORDER
+        .into_iter()
+        .zip(texts.iter().map(String::as_str))
+        .collect::<Vec<_>>();
+    for count in 1..=files.len() {
+        let sandbox = Sandbox::new(&files[..count], &variables);
+        let loaded = sandbox.load();
+        assert!(loaded.errors.is_empty(), "{:?}", loaded.errors);
+        let read = ORDER[..count].iter().map(|path| sandbox.at(path));
+        assert_eq!(loaded.files, read.collect::<Vec<_>>());
+        assert_eq!(loaded.config.theme.as_deref(), Some(ORDER[count - 1]));
+        assert_eq!(
+            loaded.config.plugin_enabled.len(),
+            count,
+            "the rest of the earlier ones stays"
+        );
+    }
+    let loaded = Sandbox::new(&files, &[("OPENCODE_DISABLE_PROJECT_CONFIG", "1")]).load();
+    assert_eq!(loaded.files.len(), 3, "projects do not count: {:?}", loaded.files);
 }
 
 #[test]
