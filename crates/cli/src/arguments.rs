@@ -71,6 +71,19 @@ pub(crate) struct Face {
     pub(crate) mini: bool,
 }
 
+impl Face {
+    /// Whether anything of it was typed.
+    pub(crate) fn is_given(&self) -> bool {
+        let texts = [&self.model, &self.session, &self.prompt, &self.agent];
+        self.mini
+            || self.continue_last
+            || self.fork
+            || self.auto
+            || self.project.is_some()
+            || texts.into_iter().any(Option::is_some)
+    }
+}
+
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {

@@ -77,6 +77,11 @@ fn main() -> ExitCode {
     if let Some(Command::Completion(arguments)) = &arguments.command {
         return finish(&context, completion::run(&context, arguments));
     }
+    if arguments.command.is_some() && arguments.face.is_given() {
+        let failure =
+            Failure::told("--mini and the other options of the terminal interface stand without a command");
+        return finish(&context, Err(failure));
+    }
     log::begin(&context.paths.log(), &arguments.global);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

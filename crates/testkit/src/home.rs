@@ -13,7 +13,7 @@ use crate::LIMIT;
 /// A home folder with a project in it, and nothing of the real one.
 pub struct Home {
     folder: TempDir,
-    binary: PathBuf,
+    pub(crate) binary: PathBuf,
     variables: Vec<(String, String)>,
 }
 

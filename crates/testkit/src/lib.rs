@@ -21,6 +21,7 @@ mod serve;
 mod server_database;
 mod service;
 mod socket;
+mod terminal;
 mod wire;
 
 /// How long anything is waited for. A test that needs more has failed.
@@ -35,3 +36,4 @@ pub use serve::{Answer, Served};
 pub use server_database::ServerDatabase;
 pub use service::{Asked, Service};
 pub use socket::{Frame, Socket};
+pub use terminal::Terminal;

@@ -117,6 +117,8 @@ pub struct App {
     pub(crate) frame: u64,
     /// What was submitted last, until it is sent.
     pub(crate) unsent: Option<crate::prompt::Draft>,
+    /// What was submitted before the server was there.
+    pub(crate) early: Option<crate::prompt::Submission>,
     /// The sidebar lies over the messages.
     pub(crate) is_sidebar_open: bool,
     /// Marks of Markdown are hidden.
@@ -192,6 +194,7 @@ impl App {
             clock: 0,
             frame: 0,
             unsent: None,
+            early: None,
             is_sidebar_open: false,
             is_concealed: true,
             wants_older: false,

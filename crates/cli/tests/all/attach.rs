@@ -224,7 +224,7 @@ async fn lines_are_prompts_and_answers() {
     let server = home.serve().await;
     let url = server.url();
     let input = "first prompt\n2\nseven of them\nwhat?\nonce\nr\n\nsecond prompt\nthird prompt\n/no such order\n/rename Renamed here";
-    let talk = home.run_with_input(["attach", &url], input).await;
+    let talk = home.run_with_input(["attach", &url, "--mini"], input).await;
     assert_eq!(talk.stdout, "All done.\nSecond answer.\n", "{talk:?}");
     // An unknown order is the only thing that failed.
     assert_eq!(talk.code(), Some(1));
@@ -253,7 +253,10 @@ async fn lines_are_prompts_and_answers() {
     // What was said is shown again, and the talk goes on.
     model.now_answers([Step::text("Last answer.")]);
     let input = "last prompt\n/sessions\n/agent\n/model\n/help\n/new\n";
-    let again = home.run_with_input(["attach", &url, "-c"], input).await.success();
+    let again = home
+        .run_with_input(["attach", &url, "-c", "--mini"], input)
+        .await
+        .success();
     assert_eq!(
         again.stdout, "All done.\nSecond answer.\nLast answer.\n",
         "{again:?} {}",
@@ -280,7 +283,9 @@ async fn without_anybody_to_answer_nothing_is_allowed() {
     .await;
     home.configure(&model.url(), json!({ "permission": { "bash": "ask" } }));
     let server = home.serve().await;
-    let talk = home.run_with_input(["attach", &server.url()], "go").await;
+    let talk = home
+        .run_with_input(["attach", &server.url(), "--mini"], "go")
+        .await;
     assert_eq!(talk.stdout, "", "{talk:?}");
     let calls = crate::stored_calls(&home, &only_session(&home));
     assert_eq!(calls[0]["state"]["status"], "error");
@@ -291,7 +296,7 @@ async fn ctrl_c_stops_the_turn_and_then_the_talk() {
     let (step, _gate) = Step::text("never said in full").held();
     let (home, _model) = with_model([step]).await;
     let server = home.serve().await;
-    let mut talk = home.start_with_input(["attach", &server.url()], "go\n");
+    let mut talk = home.start_with_input(["attach", &server.url(), "--mini"], "go\n");
     talk.begins_with("never").await;
     talk.signal("INT");
     let finished = talk.finish().await;

@@ -20,6 +20,7 @@ mod deltas;
 mod demo;
 mod durable;
 mod durable_work;
+mod face;
 mod faults;
 mod formatters;
 mod further_tools;

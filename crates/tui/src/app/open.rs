@@ -81,6 +81,7 @@ impl App {
             self.write_prompt(&prompt);
             self.prompt_command("prompt.submit");
         }
+        self.send_early();
     }
 
     /// Shows another screen; what the prompt says stays with the screen that it was written on.

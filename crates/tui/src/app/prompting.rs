@@ -251,15 +251,22 @@ impl App {
         self.prompt.set_sources(sources);
     }
 
+    /// Sends what was submitted before the server was there.
+    pub(super) fn send_early(&mut self) {
+        if let Some(submission) = self.early.take() {
+            self.send(submission);
+        }
+    }
+
     /// Sends what was submitted, to a new session if none is shown.
     fn send(&mut self, submission: Submission) {
+        if !self.store.is_ready {
+            self.early = Some(submission);
+            return self.tell(Variant::Info, "prompt.not_ready");
+        }
         let Some(model) = self.choice.model(&self.store, &self.settings) else {
             self.give_back();
-            if self.store.is_ready {
-                self.run("provider.connect");
-            } else {
-                self.tell(Variant::Info, "prompt.not_ready");
-            }
+            self.run("provider.connect");
             return;
         };
         self.use_model(&model);

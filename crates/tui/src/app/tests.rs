@@ -77,6 +77,24 @@ fn what_could_not_be_sent_stands_in_the_prompt_again() {
 }
 
 #[test]
+fn what_is_submitted_early_is_sent_when_the_server_is_there() {
+    let mut stage = connected(Stage::new(100, 30));
+    stage.act(|app| app.store.is_ready = false);
+    stage.text("fix it");
+    stage.keys("enter");
+    assert!(stage.asked().is_empty());
+    stage.act(|app| {
+        app.store.is_ready = true;
+        app.begin();
+    });
+    let asked = stage.asked();
+    assert!(
+        asked.iter().any(|request| request.starts_with("POST /session ")),
+        "{asked:?}"
+    );
+}
+
+#[test]
 fn interrupting_takes_two_presses() {
     let mut stage = session();
     stage.hear(

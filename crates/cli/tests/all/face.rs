@@ -1,0 +1,152 @@
+//! The terminal face on a real terminal (reference `tui.md`): what is seen after which keys, and what the model
+//! was sent.
+
+use opencode_testkit::Step;
+use serde_json::json;
+
+use crate::{only_session, stored, with_model};
+
+const PASTE: (&str, &str) = ("\x1b[200~", "\x1b[201~");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_is_answered_and_the_session_can_be_gone_on_with() {
+    let (home, model) = with_model([
+        Step::text("I look.").and_tool("bash", json!({ "command": "seq 1 14" })),
+        Step::text("# Done\n\nIt **counts**."),
+    ])
+    .await;
+    let mut face = home.terminal::<&str>([], 120, 36);
+    face.sees("Ask anything");
+    face.send("count to fourteen");
+    face.sees("count to fourteen");
+    face.send("\r");
+    let screen = face.sees("It counts.");
+    for seen in [
+        "count to fourteen",
+        "I look.",
+        "$ seq 1 14",
+        "Click to expand",
+        "Done",
+    ] {
+        assert!(screen.contains(seen), "{seen}:\n{screen}");
+    }
+    face.sees("▣  Build · Scripted");
+    assert_eq!(model.requests().len(), 2 + 1, "two steps and the title");
+    // The sidebar comes and goes with the room there is.
+    face.resize(170, 36);
+    face.sees("Context");
+    face.resize(80, 24);
+    face.loses("Context");
+    face.send("\x18b");
+    face.sees("Context");
+    face.send("\x18b");
+    face.loses("Context");
+    face.send("/exit");
+    face.sees("/exit");
+    face.send("\r");
+    let (code, left) = face.end();
+    assert_eq!(code, 0);
+    let id = only_session(&home);
+    assert!(left.contains(&format!("opencode -s {id}")), "{left}");
+
+    let mut face = home.terminal(["-s", &id], 100, 30);
+    let screen = face.sees("It counts.");
+    assert!(screen.contains("▣  Build"), "{screen}");
+    face.send("\x04");
+    assert_eq!(face.end().0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn permissions_and_questions_are_answered_by_keys() {
+    let question = json!({ "questions": [
+        { "question": "Which colour?", "header": "Colour", "options": [
+            { "label": "Red", "description": "warm" }, { "label": "Blue", "description": "cold" },
+        ] },
+    ] });
+    let (home, model) = with_model([
+        Step::tool("bash", json!({ "command": "echo allowed" })),
+        Step::tool("question", question),
+        Step::text("Blue it is."),
+    ])
+    .await;
+    home.configure(&model.url(), json!({ "permission": { "bash": "ask" } }));
+    let mut face = home.terminal(["--prompt", "go on"], 100, 30);
+    let screen = face.sees("Permission required");
+    assert!(screen.contains("$ echo allowed"), "{screen}");
+    face.send("\r");
+    face.sees("Which colour?");
+    face.send("\x1b[B");
+    face.send("\r");
+    face.sees("Blue it is.");
+    let calls = crate::stored_calls(&home, &only_session(&home));
+    assert_eq!(calls[0]["state"]["output"], "allowed\n");
+    assert_eq!(calls[1]["state"]["metadata"]["answers"], json!([["Blue"]]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_pastes_are_folded_and_sent_whole() {
+    let (home, model) = with_model([Step::text("Read.")]).await;
+    let mut face = home.terminal::<&str>([], 100, 30);
+    face.sees("Ask anything");
+    let pasted: Vec<String> = (1..=40).map(|line| format!("line {line}")).collect();
+    let pasted = pasted.join("\r");
+    face.send(&format!("{}{pasted}{}", PASTE.0, PASTE.1));
+    face.sees("[Pasted ~40 lines]");
+    face.send("\r");
+    face.sees("Read.");
+    let asked = model.requests();
+    let sent = asked
+        .iter()
+        .any(|request| request.body.to_string().contains("line 39\\nline 40"));
+    assert!(sent, "the model is sent all of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_is_stopped_by_the_second_escape() {
+    let (step, _gate) = Step::text("never said in full").held();
+    let (home, _model) = with_model([step]).await;
+    let mut face = home.terminal(["--prompt", "go"], 100, 30);
+    face.sees("esc interrupt");
+    face.send("\x1b");
+    face.sees("again to interrupt");
+    face.send("\x1b");
+    face.sees("interrupted");
+    let (answer, _) = stored(&home, &only_session(&home)).pop().unwrap();
+    assert_eq!(answer["error"]["name"], "MessageAbortedError", "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_model_says_reaches_the_terminal_as_it_is() {
+    let evil = "a\u{1b}]0;owned\u{7}b \u{1b}[2Jc \u{202e}desrever\u{9b}31m";
+    let (home, _model) = with_model([Step::text(evil), Step::text("title")]).await;
+    let mut face = home.terminal(["--prompt", "go"], 80, 24);
+    face.sees("▣");
+    let written = String::from_utf8_lossy(&face.written).into_owned();
+    for bad in ["\u{1b}]0;owned", "\u{202e}", "\u{9b}"] {
+        assert!(!written.contains(bad), "{bad:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_elsewhere_is_shown_the_same_and_its_end_is_told() {
+    let (home, _model) = with_model([Step::text("From elsewhere.")]).await;
+    let server = home.serve().await;
+    let mut face = home.terminal(["attach", &server.url()], 100, 30);
+    face.sees("Ask anything");
+    face.send("go");
+    face.sees("go");
+    face.send("\r");
+    face.sees("From elsewhere.");
+    drop(server);
+    face.sees("The server does not answer");
+    face.send("\x03");
+    assert_eq!(face.end().0, 0);
+}
+
+#[tokio::test]
+async fn without_a_terminal_it_says_what_to_use() {
+    let (home, _model) = with_model([]).await;
+    let refused = home.run::<&str>([]).await;
+    assert_eq!(refused.code(), Some(1));
+    assert!(refused.stderr.contains("opencode run"), "{refused:?}");
+}
