@@ -137,7 +137,7 @@ fn compaction(paint: &Paint) -> Piece {
     let row = Row::new(vec![
         Span::frame(" ".repeat(super::piece::MARGIN), Style::new()),
         Span::frame("─".repeat(free / 2), line),
-        Span::new(title, paint.muted()),
+        Span::new(title, line),
         Span::frame("─".repeat(free - free / 2), line),
     ]);
     Piece::new(Kind::Apart, vec![row])

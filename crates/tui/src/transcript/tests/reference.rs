@@ -307,3 +307,142 @@ fn error() {
        ▣  Build · Scripted
     ");
 }
+
+/// Cells of the reference's screens with the colours that they have there, by their names in themes.
+#[test]
+fn colours() {
+    let theme = theme();
+    let stage = edited();
+    let buffer = stage.draw(&Transcript::default(), 120, 36);
+    let edit = 6;
+    let todos = 18;
+    // (name, column, row, text, foreground, background)
+    let table = [
+        ("border of the user", 2, 2, "┃", theme.secondary, theme.background),
+        ("words of the user", 5, 2, "e", theme.text, theme.background_panel),
+        (
+            "panel of the user",
+            117,
+            2,
+            " ",
+            Color::Reset,
+            theme.background_panel,
+        ),
+        ("beside the panel", 118, 2, " ", Color::Reset, Color::Reset),
+        (
+            "border of a tool",
+            2,
+            edit,
+            "┃",
+            theme.background,
+            theme.background_panel,
+        ),
+        (
+            "title of a tool",
+            5,
+            edit,
+            "←",
+            theme.text_muted,
+            theme.background_panel,
+        ),
+        (
+            "number",
+            7,
+            edit + 2,
+            "1",
+            theme.diff_line_number,
+            theme.diff_context_background,
+        ),
+        (
+            "number of what went",
+            7,
+            edit + 3,
+            "2",
+            theme.diff_line_number,
+            theme.diff_removed_line_number_background,
+        ),
+        (
+            "sign of what went",
+            9,
+            edit + 3,
+            "-",
+            theme.diff_highlight_removed,
+            theme.diff_removed_line_number_background,
+        ),
+        (
+            "what went",
+            117,
+            edit + 3,
+            " ",
+            Color::Reset,
+            theme.diff_removed_background,
+        ),
+        (
+            "number of what came",
+            7,
+            edit + 4,
+            "2",
+            theme.diff_line_number,
+            theme.diff_added_line_number_background,
+        ),
+        (
+            "sign of what came",
+            9,
+            edit + 4,
+            "+",
+            theme.diff_highlight_added,
+            theme.diff_added_line_number_background,
+        ),
+        (
+            "what came",
+            15,
+            edit + 4,
+            "/",
+            theme.syntax_comment,
+            theme.diff_added_background,
+        ),
+        (
+            "what is done",
+            5,
+            todos,
+            "[",
+            theme.text_muted,
+            theme.background_panel,
+        ),
+        (
+            "what is being done",
+            5,
+            todos + 1,
+            "[",
+            theme.warning,
+            theme.background_panel,
+        ),
+        (
+            "what is to do",
+            5,
+            todos + 2,
+            "[",
+            theme.text_muted,
+            theme.background_panel,
+        ),
+        ("answer", 5, todos + 6, "E", theme.markdown_text, Color::Reset),
+        (
+            "end of the turn",
+            5,
+            todos + 8,
+            "▣",
+            theme.secondary,
+            Color::Reset,
+        ),
+        ("agent", 8, todos + 8, "B", theme.text, Color::Reset),
+        ("model", 16, todos + 8, "S", theme.text_muted, Color::Reset),
+    ];
+    for (name, x, y, symbol, foreground, background) in table {
+        let cell = &buffer[(x, y)];
+        assert_eq!(
+            (cell.symbol(), cell.fg, cell.bg),
+            (symbol, foreground, background),
+            "{name}"
+        );
+    }
+}
