@@ -19,6 +19,7 @@ use crate::theme::Theme;
 use crate::words::Words;
 
 mod bad_input;
+mod messages;
 mod moving;
 mod pieces;
 mod reference;
