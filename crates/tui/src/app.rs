@@ -39,6 +39,7 @@ use crate::store::Store;
 use crate::terminal::event::Event;
 use crate::theme::Theme;
 use crate::toast::{Toast, Variant};
+use crate::viewer::Viewer;
 use crate::words::Words;
 
 pub(crate) use keyboard::field_commands;
@@ -69,6 +70,8 @@ pub(crate) enum Route {
     Home,
     /// A session.
     Session(SessionId),
+    /// What changed in files.
+    Diff,
 }
 
 /// The state.
@@ -91,6 +94,8 @@ pub struct App {
     pub(crate) choice: Choice,
     /// What is particular to the view of each session, the last shown at the end.
     pub(crate) views: indexmap::IndexMap<SessionId, SessionView>,
+    /// What changed in files, while that is shown.
+    pub(crate) viewer: Option<Box<Viewer>>,
     /// Windows, the one with the keyboard at the end.
     pub(crate) dialogs: Vec<Box<dyn Dialog>>,
     /// A notice.
@@ -181,6 +186,7 @@ impl App {
             prompt: settings.prompt(),
             choice: Choice::new(&arguments),
             views: indexmap::IndexMap::new(),
+            viewer: None,
             dialogs: Vec::new(),
             toast: None,
             permission: None,
@@ -390,7 +396,7 @@ impl App {
     pub(crate) fn session_id(&self) -> Option<&SessionId> {
         match &self.route {
             Route::Session(id) => Some(id),
-            Route::Home => None,
+            Route::Home | Route::Diff => None,
         }
     }
 
@@ -434,6 +440,7 @@ impl App {
                 .statuses
                 .keys()
                 .any(|id| shows(id) && self.store.is_within(id, root)),
+            Route::Diff => false,
             Route::Home => !self.dialogs.is_empty() && !self.store.statuses.is_empty(),
         };
         let moves = self.settings.switches.animations;

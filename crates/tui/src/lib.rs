@@ -36,6 +36,7 @@ mod tips;
 mod toast;
 mod transcript;
 mod view;
+mod viewer;
 mod words;
 
 pub use app::Arguments;

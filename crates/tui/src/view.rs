@@ -12,6 +12,7 @@ use ratatui::style::Style;
 use crate::app::{App, Places, Route};
 use crate::dialog;
 use crate::paint;
+use crate::viewer;
 
 /// Draws everything; the cursor is where it says.
 pub(crate) fn draw(app: &mut App, buffer: &mut Buffer) -> Option<Position> {
@@ -28,6 +29,7 @@ pub(crate) fn draw(app: &mut App, buffer: &mut Buffer) -> Option<Position> {
     let mut cursor = match app.route.clone() {
         Route::Home => home::draw(app, screen, buffer),
         Route::Session(id) => session::draw(app, &id, screen, buffer),
+        Route::Diff => viewer::draw(app, screen, buffer),
     };
     app.draw_prompt_list(buffer);
     // Those below are seen, too, but only the one on top is asked where the cursor is.

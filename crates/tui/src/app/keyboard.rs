@@ -7,6 +7,7 @@ use crate::key::{Code, Motion, Press};
 use crate::keymap::{ACTIONS, Layer, Resolved};
 use crate::permission;
 use crate::question;
+use crate::viewer;
 
 /// Commands of text fields.
 pub(crate) fn field_commands() -> Vec<&'static str> {
@@ -65,6 +66,9 @@ impl App {
         if press.motion == Motion::Release {
             return;
         }
+        if self.route == Route::Diff && self.dialogs.is_empty() {
+            return self.viewer_key(press);
+        }
         if let Some(letter) = press.typed {
             self.write(letter.encode_utf8(&mut [0; 4]));
         }
@@ -113,6 +117,7 @@ impl App {
     pub(crate) fn has_prompt(&self) -> bool {
         match &self.route {
             Route::Home => true,
+            Route::Diff => false,
             Route::Session(_) => self.session().is_none_or(|session| session.parent_id.is_none()),
         }
     }
@@ -142,6 +147,9 @@ impl App {
             ];
         }
         let mut layers = Vec::new();
+        if self.route == Route::Diff {
+            layers.push(("diff", viewer::COMMANDS.to_vec()));
+        }
         if self.has_prompt() {
             layers.push(("prompt", super::prompting::commands(self)));
         }
@@ -159,6 +167,9 @@ impl App {
             }
             let outcome = self.with_dialog(|app, dialog| dialog.command(app, id));
             return outcome != Outcome::Ignored || id == "terminal.suspend" && command::run(self, id);
+        }
+        if self.route == Route::Diff && self.viewer_command(id) {
+            return true;
         }
         if self.permission.is_some() && self.permission_command(id) {
             return true;

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Position;
 
-use super::App;
+use super::{App, Route};
 use crate::dialog::{self, Mouse, MouseKind};
 use crate::prompt::Pointer;
 use crate::transcript::scroll::Scroll;
@@ -24,6 +24,9 @@ impl App {
         }
         if mouse.kind == MouseKind::Release && self.label(mouse.at) {
             return;
+        }
+        if self.route == Route::Diff {
+            return self.viewer_mouse(mouse);
         }
         let pointer = match mouse.kind {
             MouseKind::Press => Some(Pointer::Press),

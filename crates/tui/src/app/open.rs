@@ -91,7 +91,11 @@ impl App {
         }
         let draft = self.prompt.take_draft();
         let left = std::mem::replace(&mut self.route, route);
-        self.drafts.insert(left, draft);
+        if left == Route::Diff {
+            self.viewer = None;
+        } else {
+            self.drafts.insert(left, draft);
+        }
         if let Some(draft) = self.drafts.remove(&self.route) {
             self.prompt.put_draft(&draft);
         }

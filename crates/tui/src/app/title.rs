@@ -15,7 +15,7 @@ impl App {
             return;
         }
         let title = match &self.route {
-            Route::Home => PRODUCT.to_owned(),
+            Route::Home | Route::Diff => PRODUCT.to_owned(),
             Route::Session(_) => match self.session() {
                 Some(session) if !is_default(&session.title) => {
                     format!("OC | {}", shorten(&safe::line(&session.title)))

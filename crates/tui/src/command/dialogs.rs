@@ -44,6 +44,16 @@ pub(super) const COMMANDS: &[Command] = &[
     )
     .slash(&["status"]),
     Command::listed(
+        "diff.open",
+        SYSTEM,
+        |_| "command.diff",
+        |app| {
+            crate::viewer::open(app);
+            true
+        },
+    )
+    .slash(&["diff"]),
+    Command::listed(
         "opencode.debug",
         SYSTEM,
         |_| "command.debug",
