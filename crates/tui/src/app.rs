@@ -357,6 +357,13 @@ impl App {
         self.tell(Variant::Info, "app.copied");
     }
 
+    /// Opens an address of the web; others could start any program.
+    pub(crate) fn browse(&mut self, address: &str) {
+        if address.starts_with("https://") || address.starts_with("http://") {
+            self.effect(Effect::Browse(address.to_owned()));
+        }
+    }
+
     /// Reads the clipboard.
     pub(crate) fn read_clipboard(&mut self, then: impl FnOnce(&mut Self, Clipping) + 'static) {
         self.effect(Effect::Paste(Box::new(then)));

@@ -6,6 +6,7 @@ mod messages;
 mod models;
 mod palette;
 mod prompt;
+mod retry;
 pub(crate) mod sessions;
 mod switches;
 

@@ -10,6 +10,7 @@ use super::{Command, SESSION, always, at_home, in_child, in_session};
 use crate::app::{App, Route};
 use crate::choice;
 use crate::dialog::{Ask, Confirm, Outcome};
+use crate::effect::Effect;
 use crate::list;
 use crate::safe;
 use crate::toast::Variant;
@@ -66,6 +67,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::hidden("session.search.next", |app| app.find(true)).when(in_session),
     Command::hidden("session.search.previous", |app| app.find(false)).when(in_session),
     Command::listed("session.delete", SESSION, |_| "command.session.delete", delete).when(in_session),
+    Command::hidden("session.retry.show", super::retry::show).when(in_session),
     Command::hidden("session.interrupt", interrupt).when(in_session),
     Command::listed(
         "session.child.first",
@@ -157,7 +159,7 @@ fn share_now(app: &mut App, id: &SessionId) {
         let url = session.share.as_ref().map(|share| share.url.clone());
         app.store.sessions.insert(session.id.clone(), session);
         if let Some(url) = url {
-            app.effect(crate::effect::Effect::Copy(url));
+            app.effect(Effect::Copy(url));
             app.tell(Variant::Success, "share.done");
         }
     });

@@ -57,7 +57,13 @@ pub(super) fn draw(app: &mut App, row: Rect, buffer: &mut Buffer) {
             let used = draw_moving(app, x, row.y, buffer) + 1;
             let room = usize::from(row.width.saturating_sub(used)).saturating_sub(paint::width(&esc) + 4);
             let text = paint::cut(&format!("{reason} [{waits}]"), room);
-            paint::text(buffer, x + used, row.y, &text, Style::new().fg(app.theme.error));
+            let wide = paint::text(buffer, x + used, row.y, &text, Style::new().fg(app.theme.error));
+            let place = Rect {
+                x: x + used,
+                width: wide,
+                ..row
+            };
+            app.places.labels.push((place, "session.retry.show"));
             labels_right(app, row, row.y, &[(esc, "session.interrupt")], buffer);
         }
     }

@@ -8,7 +8,6 @@ use ratatui::style::{Modifier, Style};
 
 use crate::app::App;
 use crate::dialog::{Dialog, LARGE, Mouse, MouseKind, Outcome};
-use crate::effect::Effect;
 use crate::paint;
 use crate::safe;
 
@@ -77,7 +76,7 @@ impl Dialog for Waiting {
         if id != "dialog.select.submit" {
             return Outcome::Ignored;
         }
-        app.effect(Effect::Browse(self.url.clone()));
+        app.browse(&self.url);
         Outcome::Done
     }
 
