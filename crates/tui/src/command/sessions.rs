@@ -55,6 +55,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::listed("session.redo", SESSION, |_| "command.session.redo", redo)
         .slash(&["redo"])
         .when(is_reverted),
+    Command::listed("session.move", SESSION, |_| "command.session.move", move_session).slash(&["move"]),
     Command::listed("session.copy", SESSION, |_| "command.session.copy", copy)
         .slash(&["copy"])
         .when(in_session),
@@ -212,6 +213,11 @@ fn timeline(app: &mut App) -> bool {
 
 fn fork(app: &mut App) -> bool {
     list::fork::open(app);
+    true
+}
+
+fn move_session(app: &mut App) -> bool {
+    list::places::open(app);
     true
 }
 
