@@ -49,7 +49,7 @@ pub use open::Arguments;
 const VIEWS: usize = 12;
 
 /// What comes in.
-pub enum Input {
+pub(crate) enum Input {
     /// What the terminal tells.
     Terminal(Event),
     /// What the server tells.
@@ -75,7 +75,7 @@ pub(crate) enum Route {
 }
 
 /// The state.
-pub struct App {
+pub(crate) struct App {
     /// The texts.
     pub(crate) words: Words,
     /// The colours in force.

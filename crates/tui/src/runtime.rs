@@ -46,6 +46,8 @@ pub struct Options {
 
 type Work = FuturesUnordered<LocalBoxFuture<'static, Input>>;
 
+type Edited = Then<Result<Option<String>, String>>;
+
 struct Runtime {
     app: App,
     screen: Screen<Terminal>,
@@ -62,7 +64,7 @@ struct Runtime {
     spare: Option<Buffer>,
     exit: Option<Exit>,
     suspends: bool,
-    edits: Option<(String, Then<Result<Option<String>, String>>)>,
+    edits: Option<(String, Edited)>,
 }
 
 /// Runs the face on the terminal until the user has enough.

@@ -95,11 +95,11 @@ impl App {
         if let Some(inside) = directory.and_then(|directory| below(path, directory)) {
             return inside.to_owned();
         }
-        self.from_home(path)
+        self.home_path(path)
     }
 
     /// A path with `~` for the home.
-    pub(crate) fn from_home(&self, path: &str) -> String {
+    pub(crate) fn home_path(&self, path: &str) -> String {
         match below(path, self.settings.home()) {
             Some("") => "~".to_owned(),
             Some(inside) => format!("~/{inside}"),
@@ -110,7 +110,7 @@ impl App {
     /// Folder and branch that are worked in.
     pub(crate) fn place_name(&self) -> String {
         let known = self.store.path.as_ref().map(|path| path.directory.as_str());
-        let directory = self.from_home(known.unwrap_or(self.settings.directory()));
+        let directory = self.home_path(known.unwrap_or(self.settings.directory()));
         match self.store.branch.as_deref().filter(|branch| !branch.is_empty()) {
             Some(branch) => format!("{directory}:{branch}"),
             None => directory,

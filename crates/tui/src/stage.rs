@@ -84,7 +84,7 @@ impl Stage {
         stage.act(move |app| {
             let id = session.id.clone();
             app.store.sessions.insert(id.clone(), session);
-            app.open_session(id);
+            app.open_session(&id);
         });
         stage.asked.clear();
         stage.wants.clear();

@@ -170,11 +170,6 @@ impl Store {
         Some((provider, provider.models.get(model)?))
     }
 
-    /// An agent.
-    pub(crate) fn agent(&self, name: &str) -> Option<&Agent> {
-        self.agents.iter().find(|agent| agent.name == name)
-    }
-
     /// What a session does.
     pub(crate) fn status(&self, session: &SessionId) -> &Status {
         self.statuses.get(session).unwrap_or(&Status::Idle)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub use opencode_schema::event::ToastVariant as Variant;
+pub(crate) use opencode_schema::event::ToastVariant as Variant;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};

@@ -111,7 +111,7 @@ pub(crate) fn open(app: &mut App) {
 fn close(app: &mut App) {
     let back = app.viewer.take().map_or(Route::Home, |viewer| viewer.back);
     match back {
-        Route::Session(id) if app.store.sessions.contains_key(&id) => app.open_session(id),
+        Route::Session(id) if app.store.sessions.contains_key(&id) => app.open_session(&id),
         _ => app.go_home(),
     }
 }

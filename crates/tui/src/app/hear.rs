@@ -59,11 +59,9 @@ impl App {
                 self.toast(Variant::Warning, text);
             }
             EventBody::TuiPromptAppend { text } => self.prompt_text(text),
-            EventBody::TuiCommandExecute { command } => {
-                if let Some(command) = command {
-                    self.run_foreign(command);
-                }
-            }
+            EventBody::TuiCommandExecute {
+                command: Some(command),
+            } => self.run_foreign(command),
             EventBody::TuiToastShow {
                 title,
                 message,
@@ -75,7 +73,7 @@ impl App {
                 toast.duration = Duration::from_millis(*duration);
                 self.show_toast(toast);
             }
-            EventBody::TuiSessionSelect { selected } => self.open_session(selected.clone()),
+            EventBody::TuiSessionSelect { selected } => self.open_session(selected),
             _ => {}
         }
         let deleted = match &event {

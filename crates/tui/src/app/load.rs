@@ -146,7 +146,7 @@ impl App {
     /// Reads what MCP servers offer to be attached; not before somebody attaches something, for it starts them.
     pub(super) fn load_resources(&mut self) {
         self.want(&["experimental", "resource"], |store, resources| {
-            store.resources = resources
+            store.resources = resources;
         });
     }
 

@@ -44,6 +44,16 @@ impl App {
         if self.places.sidebar.contains(mouse.at) {
             return self.sidebar_mouse(mouse);
         }
+        let in_prompt = self
+            .places
+            .pressed
+            .is_some_and(|at| self.places.prompt.contains(at));
+        if mouse.kind == MouseKind::Release && in_prompt {
+            if self.settings.copies_on_select() {
+                self.copy_from_prompt();
+            }
+            return;
+        }
         self.transcript_mouse(mouse);
     }
 
@@ -110,7 +120,7 @@ impl App {
         match mouse.kind {
             MouseKind::Wheel(rows) => {
                 let rows = isize::try_from(rows).unwrap_or(0);
-                self.scroll(&id, Scroll::Lines(rows));
+                self.scroll(&id, &Scroll::Lines(rows));
             }
             MouseKind::Press if self.places.transcript.contains(mouse.at) => {
                 self.with_scene(&id, |transcript, scene| transcript.press(scene, x, y));

@@ -36,12 +36,12 @@ impl App {
         if self.arguments.continue_last {
             let last = self.store.roots().first().map(|session| session.id.clone());
             match last {
-                Some(last) => self.begin_with(last),
+                Some(last) => self.begin_with(&last),
                 None => self.begin_prompt(),
             }
         } else if let Some(named) = self.arguments.session.clone() {
             match SessionId::parse(&named) {
-                Ok(id) => self.begin_with(id),
+                Ok(id) => self.begin_with(&id),
                 Err(_) => self.fail(self.words.fill("open.missing", &[("id", &named)])),
             }
         } else {
@@ -55,7 +55,7 @@ impl App {
         }
     }
 
-    fn begin_with(&mut self, id: SessionId) {
+    fn begin_with(&mut self, id: &SessionId) {
         if !self.arguments.fork {
             let request = Request::get(&["session", id.as_str()]);
             return self.try_ask(request, |app, session| app.begin_session(session));
@@ -69,7 +69,7 @@ impl App {
             Ok(session) => {
                 let id = session.id.clone();
                 self.store.sessions.insert(id.clone(), session);
-                self.open_session(id);
+                self.open_session(&id);
                 self.begin_prompt();
             }
             Err(error) => self.fail(error.to_string()),
@@ -109,15 +109,15 @@ impl App {
     }
 
     /// Shows a session.
-    pub(crate) fn open_session(&mut self, id: SessionId) {
+    pub(crate) fn open_session(&mut self, id: &SessionId) {
         self.dialogs.clear();
         self.show(Route::Session(id.clone()));
-        self.view_of(&id);
-        let conversation = self.store.conversation(&id);
+        self.view_of(id);
+        let conversation = self.store.conversation(id);
         if conversation.is_loaded {
-            return self.take_up(&id);
+            return self.take_up(id);
         }
-        self.load_session(&id);
+        self.load_session(id);
     }
 
     /// Reads a session and what is in it.

@@ -65,6 +65,11 @@ impl App {
             self.refresh_sources();
             self.unsent = Some(self.prompt.draft());
         }
+        match id {
+            "prompt.clear" if self.copy_from_prompt() => return true,
+            "session.interrupt" if self.prompt.unselect() => return true,
+            _ => {}
+        }
         self.prompt.set_now(self.clock);
         let is_handled = self.prompt.command(id) == Handled::Yes;
         self.serve_prompt();
@@ -104,6 +109,16 @@ impl App {
         let is_handled = self.prompt.mouse(pointer, at) == Handled::Yes;
         self.serve_prompt();
         is_handled
+    }
+
+    /// Copies what is selected in the prompt; says whether anything is.
+    pub(super) fn copy_from_prompt(&mut self) -> bool {
+        let Some(text) = self.prompt.selected_text().map(str::to_owned) else {
+            return false;
+        };
+        self.prompt.unselect();
+        self.copy(text);
+        true
     }
 
     /// Writes a text in place of what the prompt says.
@@ -297,7 +312,7 @@ impl App {
             }
         });
         if let Some(shown) = self.session_id().cloned() {
-            self.scroll(&shown, crate::transcript::scroll::Scroll::Last);
+            self.scroll(&shown, &crate::transcript::scroll::Scroll::Last);
         }
     }
 
@@ -318,7 +333,7 @@ impl App {
                     let id = session.id.clone();
                     app.store.sessions.insert(id.clone(), session);
                     app.store.conversation(&id).is_loaded = true;
-                    app.open_session(id.clone());
+                    app.open_session(&id);
                     then(app, id);
                 }
                 Err(error) => {

@@ -135,8 +135,8 @@ impl App {
     }
 
     /// Scrolls the messages of a session.
-    pub(crate) fn scroll(&mut self, id: &SessionId, scroll: Scroll) {
-        self.with_scene(id, |transcript, scene| transcript.scroll(scene, &scroll));
+    pub(crate) fn scroll(&mut self, id: &SessionId, scroll: &Scroll) {
+        self.with_scene(id, |transcript, scene| transcript.scroll(scene, scroll));
     }
 
     /// What a place in the messages is.
@@ -148,7 +148,7 @@ impl App {
     pub(super) fn click(&mut self, id: &SessionId, target: &Target) {
         match target {
             Target::Message(message) => list::timeline::open_message(self, id, message),
-            Target::Task(session) => self.open_session(session.clone()),
+            Target::Task(session) => self.open_session(session),
             Target::Reverted => {
                 self.run("session.redo");
             }

@@ -8,27 +8,27 @@ use crate::toast::Variant;
 use crate::transcript::scroll::Scroll;
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::hidden("session.page.up", |app| scroll(app, Scroll::HalfPageUp))
+    Command::hidden("session.page.up", |app| scroll(app, &Scroll::HalfPageUp))
         .when(in_session)
         .transcript(),
-    Command::hidden("session.page.down", |app| scroll(app, Scroll::HalfPageDown))
+    Command::hidden("session.page.down", |app| scroll(app, &Scroll::HalfPageDown))
         .when(in_session)
         .transcript(),
-    Command::hidden("session.line.up", |app| scroll(app, Scroll::Lines(-1)))
+    Command::hidden("session.line.up", |app| scroll(app, &Scroll::Lines(-1)))
         .when(in_session)
         .transcript(),
-    Command::hidden("session.line.down", |app| scroll(app, Scroll::Lines(1)))
+    Command::hidden("session.line.down", |app| scroll(app, &Scroll::Lines(1)))
         .when(in_session)
         .transcript(),
     Command::hidden("session.half.page.up", |app| {
         let by = quarter(app, -1);
-        scroll(app, by)
+        scroll(app, &by)
     })
     .when(in_session)
     .transcript(),
     Command::hidden("session.half.page.down", |app| {
         let by = quarter(app, 1);
-        scroll(app, by)
+        scroll(app, &by)
     })
     .when(in_session)
     .transcript(),
@@ -36,7 +36,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "session.first",
         SESSION,
         |_| "command.session.first",
-        |app| scroll(app, Scroll::First),
+        |app| scroll(app, &Scroll::First),
     )
     .when(in_session)
     .transcript(),
@@ -44,15 +44,15 @@ pub(super) const COMMANDS: &[Command] = &[
         "session.last",
         SESSION,
         |_| "command.session.last",
-        |app| scroll(app, Scroll::Last),
+        |app| scroll(app, &Scroll::Last),
     )
     .when(in_session)
     .transcript(),
-    Command::hidden("session.message.next", |app| scroll(app, Scroll::NextMessage))
+    Command::hidden("session.message.next", |app| scroll(app, &Scroll::NextMessage))
         .when(in_session)
         .transcript(),
     Command::hidden("session.message.previous", |app| {
-        scroll(app, Scroll::PreviousMessage)
+        scroll(app, &Scroll::PreviousMessage)
     })
     .when(in_session)
     .transcript(),
@@ -60,7 +60,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "session.messages_last_user",
         SESSION,
         |_| "command.session.last_user",
-        |app| scroll(app, Scroll::LastUser),
+        |app| scroll(app, &Scroll::LastUser),
     )
     .when(in_session)
     .transcript(),
@@ -83,7 +83,7 @@ pub(super) const COMMANDS: &[Command] = &[
     .when(in_session),
 ];
 
-fn scroll(app: &mut App, scroll: Scroll) -> bool {
+fn scroll(app: &mut App, scroll: &Scroll) -> bool {
     let Some(id) = app.session_id().cloned() else {
         return false;
     };

@@ -385,7 +385,7 @@ fn first_child(app: &mut App) -> bool {
         children.last().map(|child| child.id.clone())
     });
     if let Some(child) = child {
-        app.open_session(child);
+        app.open_session(&child);
     }
     true
 }
@@ -401,7 +401,7 @@ fn sibling(app: &mut App, by: isize) -> bool {
     let at = siblings.iter().position(|session| session.id == id).unwrap_or(0);
     let next = choice::step(at, by, siblings.len()).map(|next| siblings[next].id.clone());
     if let Some(next) = next {
-        app.open_session(next);
+        app.open_session(&next);
     }
     true
 }
@@ -409,7 +409,7 @@ fn sibling(app: &mut App, by: isize) -> bool {
 fn parent(app: &mut App) -> bool {
     let parent = app.session().and_then(|session| session.parent_id.clone());
     if let Some(parent) = parent {
-        app.open_session(parent);
+        app.open_session(&parent);
     }
     true
 }
@@ -433,7 +433,7 @@ fn quick_switch(app: &mut App, slot: usize) -> bool {
     match wanted {
         Some(id) => {
             if app.route != Route::Session(id.clone()) {
-                app.open_session(id);
+                app.open_session(&id);
             }
             true
         }

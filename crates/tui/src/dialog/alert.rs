@@ -12,11 +12,13 @@ use crate::theme::Theme;
 /// Pieces of a line with their colours.
 pub(crate) type Line = Vec<(String, fn(&Theme) -> Color)>;
 
+type Lines = Box<dyn Fn(&App) -> Vec<Line>>;
+
 /// Something that is told.
 pub(crate) struct Alert {
     title: String,
     width: u16,
-    lines: Box<dyn Fn(&App) -> Vec<Line>>,
+    lines: Lines,
     /// What the second key does: its command is to copy all of it.
     can_copy: bool,
     top: usize,

@@ -8,12 +8,14 @@ use super::{Dialog, Field, Outcome};
 use crate::app::App;
 use crate::paint;
 
+type Then = Box<dyn Fn(&mut App, &str) -> Outcome>;
+
 /// A question that is answered with a line of text.
 pub(crate) struct Ask {
     title: String,
     message: String,
     field: Field,
-    then: Box<dyn Fn(&mut App, &str) -> Outcome>,
+    then: Then,
 }
 
 impl Ask {

@@ -8,6 +8,8 @@ use super::{Dialog, Mouse, MouseKind, Outcome};
 use crate::app::App;
 use crate::paint;
 
+type Then = Box<dyn FnOnce(&mut App, bool)>;
+
 /// A question with yes and no.
 pub(crate) struct Confirm {
     title: String,
@@ -15,7 +17,7 @@ pub(crate) struct Confirm {
     /// Keys of the texts of no and yes.
     labels: [&'static str; 2],
     is_yes: bool,
-    then: Option<Box<dyn FnOnce(&mut App, bool)>>,
+    then: Option<Then>,
     buttons: [Rect; 2],
 }
 

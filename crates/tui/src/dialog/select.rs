@@ -12,6 +12,9 @@ use crate::app::App;
 use crate::paint;
 use crate::theme::Theme;
 
+/// A colour by its meaning.
+type Paint = fn(&Theme) -> Color;
+
 /// An entry.
 #[derive(Debug, Clone)]
 pub(crate) struct Item<T> {
@@ -26,9 +29,9 @@ pub(crate) struct Item<T> {
     /// What stands at the right.
     pub(crate) footer: String,
     /// What stands at the left, and its colour; `●` where the entry is in force.
-    pub(crate) mark: Option<(String, fn(&Theme) -> Color)>,
+    pub(crate) mark: Option<(String, Paint)>,
     /// The title's colour, if it is not that of text.
-    pub(crate) color: Option<fn(&Theme) -> Color>,
+    pub(crate) color: Option<Paint>,
     /// It stands elsewhere, too, and is not shown twice while something is searched for.
     pub(crate) is_repeated: bool,
 }
@@ -85,6 +88,11 @@ impl<T> Item<T> {
 /// What becomes of a chosen entry.
 pub(crate) type Choose<T> = Box<dyn Fn(&mut App, &T) -> Outcome>;
 
+type Act<T> = Box<dyn Fn(&mut App, Option<&T>) -> Outcome>;
+type Moved<T> = Box<dyn Fn(&mut App, &T)>;
+type Searched = Box<dyn Fn(&mut App, &str)>;
+type Cancelled = Box<dyn Fn(&mut App)>;
+
 /// Something that can be done with an entry.
 pub(crate) struct Action<T> {
     /// The command whose key does it.
@@ -92,7 +100,7 @@ pub(crate) struct Action<T> {
     /// What it is called.
     pub(crate) title: &'static str,
     /// Does it; without an entry where it needs none.
-    pub(crate) act: Box<dyn Fn(&mut App, Option<&T>) -> Outcome>,
+    pub(crate) act: Act<T>,
 }
 
 type Source<T> = Box<dyn Fn(&App) -> Vec<Item<T>>>;
@@ -104,9 +112,9 @@ pub(crate) struct Select<T> {
     source: Source<T>,
     choose: Choose<T>,
     actions: Vec<Action<T>>,
-    moved: Option<Box<dyn Fn(&mut App, &T)>>,
-    cancelled: Option<Box<dyn Fn(&mut App)>>,
-    searched: Option<Box<dyn Fn(&mut App, &str)>>,
+    moved: Option<Moved<T>>,
+    cancelled: Option<Cancelled>,
+    searched: Option<Searched>,
     is_empty: &'static str,
     items: Vec<Item<T>>,
     /// Places of the entries that are shown, in their order.

@@ -11,7 +11,7 @@ use crate::safe;
 pub(crate) fn open(app: &mut App) {
     let title = app.words.get("board.title");
     let list = Select::new(app, title, items, |app, id: &SessionId| {
-        app.open_session(id.clone());
+        app.open_session(id);
         Outcome::Close
     })
     .wide(LARGE)
@@ -43,7 +43,7 @@ fn items(app: &App) -> Vec<Item<SessionId>> {
             Item::new(session.id.clone(), safe::line(&session.title))
                 .describe(safe::line(&what))
                 .within(words.get(group))
-                .foot(safe::line(&app.from_home(&session.directory)))
+                .foot(safe::line(&app.home_path(&session.directory)))
                 .current(app.shows(&session.id))
         })
         .collect()

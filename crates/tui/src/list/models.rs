@@ -19,9 +19,8 @@ struct Entry {
 }
 
 /// Opens the list, of one provider if one is named.
-pub(crate) fn open(app: &mut App, provider: Option<String>) {
+pub(crate) fn open(app: &mut App, only: Option<String>) {
     let title = app.words.get("models.title");
-    let only = provider.clone();
     let list = Select::new(
         app,
         title,

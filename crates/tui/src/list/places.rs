@@ -87,7 +87,7 @@ fn show(app: &mut App, project: String, folders: Vec<Folder>) {
         let path = ["experimental", "project", &refreshed.project, "copy", "refresh"];
         let known = refreshed.clone();
         app.ask(Request::post(&path, json!({})), move |app, _: Value| {
-            reload(app, known)
+            reload(app, known);
         });
         Outcome::Done
     });
@@ -132,7 +132,7 @@ fn items(app: &App, known: &Known) -> Vec<Item<String>> {
             let key = app.key_of("dialog.move_session.delete");
             app.words.fill("sessions.again", &[("key", &key)])
         } else {
-            safe::line(&app.from_home(directory)).into_owned()
+            safe::line(&app.home_path(directory)).into_owned()
         };
         let mut item = Item::new(directory.to_owned(), title)
             .within(app.words.get(group))

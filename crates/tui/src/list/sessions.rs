@@ -24,7 +24,7 @@ pub(crate) fn open(app: &mut App) {
     app.load_sessions();
     let title = app.words.get("sessions.title");
     let list = Select::new(app, title, items, |app, id: &SessionId| {
-        app.open_session(id.clone());
+        app.open_session(id);
         Outcome::Close
     })
     .wide(LARGE)

@@ -29,7 +29,7 @@ pub(crate) fn open(app: &mut App) {
     )
     .wide(LARGE)
     .when_empty("timeline.none")
-    .on_move(move |app, id: &MessageId| app.scroll(&moved, Scroll::Message(id.clone())));
+    .on_move(move |app, id: &MessageId| app.scroll(&moved, &Scroll::Message(id.clone())));
     app.open_dialog(list);
 }
 
@@ -95,7 +95,7 @@ pub(super) fn fork(app: &mut App, session: &SessionId, before: Option<&MessageId
     app.ask(request, move |app, copy: Session| {
         let id = copy.id.clone();
         app.store.sessions.insert(id.clone(), copy);
-        app.open_session(id);
+        app.open_session(&id);
         if let Some(message) = &message {
             app.restore_prompt(message);
         }

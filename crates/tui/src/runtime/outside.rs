@@ -137,7 +137,7 @@ impl Runtime {
             Err(_) => {
                 let text = self.app.words.fill("hear.browser", &[("url", address)]);
                 self.input(Input::Answer(Box::new(move |app| {
-                    app.toast(Variant::Warning, text)
+                    app.toast(Variant::Warning, text);
                 })));
             }
         }

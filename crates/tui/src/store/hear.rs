@@ -28,7 +28,7 @@ impl Store {
             EventBody::SessionDiff { session_id, diff } => self.of(&session_id, |known| known.diff = diff),
             EventBody::TodoUpdated { session_id, todos } => self.of(&session_id, |known| known.todos = todos),
             EventBody::MessageUpdated { session_id, info } => {
-                self.of(&session_id, |known| known.message(*info))
+                self.of(&session_id, |known| known.message(*info));
             }
             EventBody::MessageRemoved {
                 session_id,
@@ -37,7 +37,7 @@ impl Store {
                 self.of(&session_id, |known| known.remove_message(&message_id));
             }
             EventBody::PartUpdated { session_id, part, .. } => {
-                self.of(&session_id, |known| known.part(*part))
+                self.of(&session_id, |known| known.part(*part));
             }
             EventBody::PartRemoved {
                 session_id,
