@@ -31,7 +31,7 @@ async fn a_prompt_is_answered_and_the_session_can_be_gone_on_with() {
         assert!(screen.contains(seen), "{seen}:\n{screen}");
     }
     face.sees("▣  Build · Scripted");
-    assert_eq!(model.requests().len(), 2 + 1, "two steps and the title");
+    assert_eq!(model.requests().len(), 2, "two steps");
     // The sidebar comes and goes with the room there is.
     face.resize(170, 36);
     face.sees("Context");
