@@ -87,15 +87,16 @@ fn show(app: &mut App, project: String, folders: Vec<Folder>) {
         let path = ["experimental", "project", &refreshed.project, "copy", "refresh"];
         let known = refreshed.clone();
         app.ask(Request::post(&path, json!({})), move |app, _: Value| {
-            reload(app, known);
+            reload(app, &known);
         });
         Outcome::Done
     });
     app.open_dialog(list);
 }
 
-fn reload(app: &mut App, known: Rc<Known>) {
+fn reload(app: &mut App, known: &Rc<Known>) {
     let request = Request::get(&["project", &known.project, "directories"]);
+    let known = known.clone();
     app.ask(request, move |_, folders: Vec<Folder>| {
         known.folders.replace(folders);
     });
@@ -161,7 +162,7 @@ fn delete(app: &mut App, known: &Rc<Known>, directory: &str) {
     let mut request = Request::delete(&["experimental", "project", &known.project, "copy"]);
     request.body = Some(body);
     let known = known.clone();
-    app.ask(request, move |app, _: Value| reload(app, known));
+    app.ask(request, move |app, _: Value| reload(app, &known));
 }
 
 /// Makes a copy and goes there.
