@@ -271,8 +271,9 @@ impl Keymap {
         let bound = bound.map(|(command, _)| *command).collect::<Vec<_>>();
         let mut commands = Vec::new();
         for layer in layers {
-            for command in &bound {
-                if layer.commands.contains(command) && !commands.contains(command) {
+            // A layer names the nearest of its commands first: choosing in a list comes before submitting.
+            for command in layer.commands {
+                if bound.contains(command) && !commands.contains(command) {
                     tracing::trace!(command, layer = layer.name, "a key means this");
                     commands.push(*command);
                 }

@@ -193,3 +193,18 @@ fn other_providers_are_named() {
     assert!(stage.screen().contains("my_own-1"));
     assert!(stage.app.dialogs.is_empty());
 }
+
+#[test]
+fn the_slash_word_opens_the_list() {
+    for word in ["/connect", "/move", "/diff"] {
+        let mut stage = Stage::new(80, 30);
+        stage.keys("escape");
+        for letter in word.chars() {
+            stage.keys(&letter.to_string());
+        }
+        stage.buffer();
+        stage.keys("enter");
+        let is_open = !stage.app.dialogs.is_empty() || !stage.asked().is_empty();
+        assert!(is_open, "{word}: {}", stage.screen());
+    }
+}
