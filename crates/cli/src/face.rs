@@ -136,8 +136,9 @@ fn farewell(context: &Context, exit: std::io::Result<Exit>) -> Result<(), Failur
         return Err(Failure::told(reason));
     }
     if let Some((title, id)) = exit.session {
+        let logo = opencode_tui::logo();
         context.output.data(format_args!(
-            "\n  Session   {title}\n  Continue  opencode -s {id}\n"
+            "\n{logo}\n\n  Session   {title}\n  Continue  opencode -s {id}\n"
         ))?;
     }
     Ok(())

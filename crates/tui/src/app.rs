@@ -33,6 +33,7 @@ use crate::paint;
 use crate::permission::PermissionPanel;
 use crate::prompt::Prompt;
 use crate::question::QuestionPanel;
+use crate::safe;
 use crate::session::SessionView;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -425,7 +426,7 @@ impl App {
     pub(crate) fn exit(&mut self) {
         let session = self
             .session()
-            .map(|session| (session.title.clone(), session.id.to_string()));
+            .map(|session| (safe::line(&session.title).into_owned(), session.id.to_string()));
         let reason = None;
         self.effect(Effect::Exit(Exit { session, reason }));
     }

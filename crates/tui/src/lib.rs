@@ -43,3 +43,4 @@ pub use app::Arguments;
 pub use effect::Exit;
 pub use runtime::{Options, run};
 pub use settings::Settings;
+pub use view::logo;

@@ -14,6 +14,11 @@ use crate::dialog;
 use crate::paint;
 use crate::viewer;
 
+/// The product's name in half blocks, as rows of text.
+pub fn logo() -> String {
+    home::logo()
+}
+
 /// Draws everything; the cursor is where it says.
 pub(crate) fn draw(app: &mut App, buffer: &mut Buffer) -> Option<Position> {
     let screen = buffer.area;

@@ -21,6 +21,12 @@ const LOGO_WIDTH: u16 = 39;
 /// Columns of the prompt, unless configuration says otherwise.
 const WIDTH: u16 = 75;
 
+/// The logo as rows of text, with two columns before it.
+pub(super) fn logo() -> String {
+    let rows = LOGO.map(|(first, second)| format!("  {first} {second}").trim_end().to_owned());
+    rows.join("\n")
+}
+
 /// Draws the start.
 pub(super) fn draw(app: &mut App, screen: Rect, buffer: &mut Buffer) -> Option<Position> {
     let wanted = app.settings.prompt_width(screen.width).unwrap_or(WIDTH);
