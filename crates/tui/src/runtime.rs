@@ -76,7 +76,7 @@ pub async fn run(options: Options) -> io::Result<Exit> {
     let features = Features::of(&options.settings.environment);
     let mut screen = Screen::new(device, features, options.settings.modes());
     let size = screen.size()?;
-    let mut app = App::new(options.settings, options.arguments, size);
+    let app = App::new(options.settings, options.arguments, size);
     screen.set_ground(app.theme.background);
     let (sender, events) = mpsc::channel(EVENTS);
     screen.enter()?;
@@ -84,7 +84,6 @@ pub async fn run(options: Options) -> io::Result<Exit> {
     let signals = Signals::new()?;
     let work = Work::new();
     let connect = options.connect;
-    app.waiting = 0;
     let mut runtime = Runtime {
         app,
         screen,
@@ -141,6 +140,12 @@ impl Runtime {
                         self.draw()?;
                     }
                 }
+                // Before what the server tells, of which there can be more than can be drawn.
+                () = at(due), if due.is_some() => self.draw()?,
+                () = at(animation), if animation.is_some() => {
+                    last_frame = Instant::now();
+                    self.input(Input::Frame);
+                }
                 Some(input) = self.work.next(), if !self.work.is_empty() => self.input(input),
                 client = connected(&mut connect), if connect.is_some() => {
                     connect = None;
@@ -151,11 +156,6 @@ impl Runtime {
                 }
                 signal = heard(&mut self.server), if self.server.is_some() => {
                     self.input(Input::Signal(signal));
-                }
-                () = at(due), if due.is_some() => self.draw()?,
-                () = at(animation), if animation.is_some() => {
-                    last_frame = Instant::now();
-                    self.input(Input::Frame);
                 }
             }
             self.outside().await?;
