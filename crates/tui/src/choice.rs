@@ -87,7 +87,15 @@ impl Choice {
     pub(crate) fn model(&self, store: &Store, settings: &Settings) -> Option<ModelRef> {
         let agent = self.agent(store);
         let is_there = |model: &ModelRef| store.model(&model.provider, &model.model).is_some();
-        let chosen = self.models.get(&self.agent_name(store)).or(self.model.as_ref());
+        let chosen = self.models.get(&self.agent_name(store));
+        // What the command line names counts, listed or not: the server says what is wrong with it.
+        if let Some(named) = self
+            .model
+            .as_ref()
+            .filter(|_| chosen.is_none_or(|chosen| !is_there(chosen)))
+        {
+            return Some(named.clone());
+        }
         let own = agent
             .and_then(|agent| agent.model.as_ref())
             .map(|model| ModelRef {

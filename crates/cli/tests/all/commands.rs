@@ -11,7 +11,7 @@ async fn help_and_version() {
     let home = home();
     let version = home.run(["--version"]).await.success();
     assert_eq!(version.stdout.trim(), env!("CARGO_PKG_VERSION"));
-    for arguments in [&["--help"][..], &[], &["run", "--help"]] {
+    for arguments in [&["--help"][..], &["run", "--help"]] {
         let help = home.run(arguments).await.success();
         assert!(help.stderr.contains("Usage: opencode"), "{help:?}");
         assert_eq!(help.stdout, "");

@@ -365,8 +365,11 @@ impl App {
         let known = chosen
             .as_ref()
             .and_then(|model| self.store.model(&model.provider, &model.model));
-        let model = known.map(|(_, model)| safe::line(&model.name));
-        let provider = known.map_or_else(Default::default, |(provider, _)| safe::line(&provider.name));
+        let (model, provider) = match (known, &chosen) {
+            (Some((provider, model)), _) => (Some(safe::line(&model.name)), safe::line(&provider.name)),
+            (None, Some(chosen)) => (Some(safe::line(&chosen.model)), safe::line(&chosen.provider)),
+            (None, None) => Default::default(),
+        };
         let variant = self.choice.variant(&self.store, &self.settings);
         let is_home = self.route == Route::Home;
         let info = Info {

@@ -44,7 +44,6 @@ pub(super) fn draw(app: &mut App, row: Rect, buffer: &mut Buffer) {
             let seconds = u64::try_from((next - app.clock).max(0))
                 .unwrap_or(0)
                 .div_ceil(1000);
-            let reason = paint::cut(&safe::line(&message), REASON);
             let waits = app.words.fill(
                 "status.retry",
                 &[
@@ -56,6 +55,8 @@ pub(super) fn draw(app: &mut App, row: Rect, buffer: &mut Buffer) {
             let x = row.x + 1;
             let used = draw_moving(app, x, row.y, buffer) + 1;
             let room = usize::from(row.width.saturating_sub(used)).saturating_sub(paint::width(&esc) + 4);
+            let left = room.saturating_sub(paint::width(&waits) + 3).min(REASON);
+            let reason = paint::cut(&safe::line(&message), left);
             let text = paint::cut(&format!("{reason} [{waits}]"), room);
             let wide = paint::text(buffer, x + used, row.y, &text, Style::new().fg(app.theme.error));
             let place = Rect {
