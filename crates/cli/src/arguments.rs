@@ -69,6 +69,8 @@ pub(crate) struct Face {
     /// Talk to a session line by line, without taking the screen
     #[arg(long)]
     pub(crate) mini: bool,
+    #[command(flatten)]
+    pub(crate) network: Network,
 }
 
 impl Face {
@@ -80,6 +82,7 @@ impl Face {
             || self.fork
             || self.auto
             || self.project.is_some()
+            || self.network != Network::default()
             || texts.into_iter().any(Option::is_some)
     }
 }

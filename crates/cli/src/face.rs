@@ -4,16 +4,16 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use opencode_client::{Client, DOOR_BOUND};
-use opencode_server::serve_inside;
+use opencode_server::{Server, serve_inside};
 use opencode_session::Engine;
 use opencode_tui::{Arguments, Exit, Options, Settings};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::arguments::{Attach, Face};
+use crate::arguments::{Attach, Face, Network};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{attach, remote};
+use crate::{attach, network, remote};
 
 /// What ends with the face: the engine and the server on top of it.
 struct Inside {
@@ -31,11 +31,22 @@ pub(crate) async fn run(context: &Context, face: Face) -> Result<(), Failure> {
         std::env::set_current_dir(project)
             .map_err(|error| Failure::told(format!("{} cannot be worked in: {error}", project.display())))?;
     }
+    let listens = face.network != Network::default();
     if face.mini {
+        if listens {
+            return Err(Failure::told(
+                "--mini does not listen: leave out --port, --hostname, --mdns and --cors",
+            ));
+        }
         return attach::alone(context).await;
     }
     needs_terminal()?;
     let directory = context.directory()?;
+    let listens = if listens {
+        Some(network::options(context, face.network)?)
+    } else {
+        None
+    };
     let arguments = Arguments {
         session: face.session,
         continue_last: face.continue_last,
@@ -46,7 +57,7 @@ pub(crate) async fn run(context: &Context, face: Face) -> Result<(), Failure> {
         is_auto: face.auto,
     };
     let (started, inside) = oneshot::channel();
-    let connect = Box::pin(connect(context.clone(), directory.clone(), started));
+    let connect = Box::pin(connect(context.clone(), directory.clone(), listens, started));
     let options = Options {
         settings: settings(context, directory),
         arguments,
@@ -102,10 +113,12 @@ fn settings(context: &Context, directory: PathBuf) -> Settings {
     Settings::read(&context.environment, &context.paths, directory, version)
 }
 
-/// Starts the engine and a server without a port, while the screen is there already.
+/// Starts the engine and a server without a port, and one with a port where that is asked for, while the
+/// screen is there already.
 async fn connect(
     context: Context,
     directory: PathBuf,
+    listens: Option<opencode_server::Options>,
     started: oneshot::Sender<Inside>,
 ) -> Result<Client, String> {
     let engine = tokio::spawn(async move { context.engine().await }).await;
@@ -119,7 +132,23 @@ async fn connect(
     let stop = CancellationToken::new();
     let version = env!("CARGO_PKG_VERSION");
     let server = serve_inside(engine.clone(), directory, version, connections, stop.clone());
-    let server = tokio::spawn(server);
+    let outside = match listens {
+        Some(options) => Some(
+            Server::bind(engine.clone(), options)
+                .await
+                .map_err(|error| error.to_string())?,
+        ),
+        None => None,
+    };
+    let ends = stop.clone();
+    let server = tokio::spawn(async move {
+        match outside {
+            Some(outside) => {
+                tokio::join!(server, outside.run(ends));
+            }
+            None => server.await,
+        }
+    });
     let inside = Inside { engine, stop, server };
     // Nobody waits for it any more if the face ended meanwhile.
     if let Err(inside) = started.send(inside) {

@@ -3,6 +3,7 @@
 
 use opencode_testkit::Step;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{only_session, stored, with_model};
 
@@ -36,6 +37,7 @@ async fn a_prompt_is_answered_and_the_session_can_be_gone_on_with() {
     face.resize(170, 36);
     face.sees("Context");
     face.resize(80, 24);
+    face.sees("ctrl+p commands");
     face.loses("Context");
     face.send("\x18b");
     face.sees("Context");
@@ -139,6 +141,45 @@ async fn a_server_elsewhere_is_shown_the_same_and_its_end_is_told() {
     face.sees("From elsewhere.");
     drop(server);
     face.sees("The server does not answer");
+    face.send("\x03");
+    assert_eq!(face.end().0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_programs_drive_a_face() {
+    let (home, _model) = with_model([Step::text("Sent from outside.")]).await;
+    let server = home.serve().await;
+    let mut face = home.terminal(["attach", &server.url()], 100, 30);
+    face.sees("Ask anything");
+    face.sees("Build · Scripted");
+    let order = async |what: &str, body| server.send("POST", &format!("/tui/{what}"), Some(body)).await;
+    order("append-prompt", json!({ "text": "from outside" })).await;
+    face.sees("from outside");
+    order("submit-prompt", json!({})).await;
+    face.sees("Sent from outside.");
+    order("open-help", json!({})).await;
+    face.sees("Press ctrl+p");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_face_listens_where_it_is_told_to() {
+    let (home, _model) = with_model([]).await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let mut face = home.terminal(["--port", &address.port().to_string()], 100, 30);
+    face.sees("Ask anything");
+    let mut socket = loop {
+        match tokio::net::TcpStream::connect(address).await {
+            Ok(socket) => break socket,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    let request = b"GET /global/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    socket.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("\"healthy\":true"), "{answer}");
     face.send("\x03");
     assert_eq!(face.end().0, 0);
 }

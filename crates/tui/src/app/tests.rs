@@ -95,6 +95,34 @@ fn what_is_submitted_early_is_sent_when_the_server_is_there() {
 }
 
 #[test]
+fn ends_of_input_end_the_program_where_nothing_is_written() {
+    for keys in ["ctrl+d", "ctrl+c"] {
+        for mut stage in [Stage::new(100, 30), session()] {
+            stage.act(|app| app.dialogs.clear());
+            stage.text("word");
+            stage.keys("home");
+            stage.keys(keys);
+            assert!(
+                !stage.wants.iter().any(|want| want.starts_with("Exit")),
+                "{:?}",
+                stage.wants
+            );
+            stage.wants.clear();
+            stage.act(|app| {
+                app.prompt.command("prompt.clear");
+            });
+            stage.keys(keys);
+            assert!(
+                stage.wants.iter().any(|want| want.starts_with("Exit")),
+                "{keys}: {:?}",
+                stage.wants
+            );
+            assert!(stage.app.dialogs.is_empty());
+        }
+    }
+}
+
+#[test]
 fn interrupting_takes_two_presses() {
     let mut stage = session();
     stage.hear(

@@ -67,7 +67,13 @@ pub(super) const COMMANDS: &[Command] = &[
         .when(in_session),
     Command::hidden("session.search.next", |app| app.find(true)).when(in_session),
     Command::hidden("session.search.previous", |app| app.find(false)).when(in_session),
-    Command::listed("session.delete", SESSION, |_| "command.session.delete", delete).when(in_session),
+    Command::listed(
+        "session.delete.shown",
+        SESSION,
+        |_| "command.session.delete",
+        delete,
+    )
+    .when(in_session),
     Command::hidden("session.retry.show", super::retry::show).when(in_session),
     Command::hidden("session.interrupt", interrupt).when(in_session),
     Command::listed(
