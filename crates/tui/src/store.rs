@@ -18,8 +18,8 @@ use serde_json::Value;
 
 pub(crate) use conversation::{Conversation, Entry};
 
-/// How many sessions are kept loaded beside the one that is shown.
-const LOADED: usize = 6;
+/// How many sessions are kept loaded: the one that is shown, those of its tasks, and some that were shown before.
+const LOADED: usize = 16;
 
 /// Whether the server is there.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

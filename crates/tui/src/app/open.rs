@@ -122,7 +122,7 @@ impl App {
 
     /// Reads a session and what is in it.
     pub(super) fn load_session(&mut self, id: &SessionId) {
-        self.store.conversation(id).is_loading = true;
+        self.store.conversation(id).begin();
         let path = |last: &'static str| vec!["session", id.as_str(), last];
         let known = id.clone();
         let request = Request::get(&["session", id.as_str()]);

@@ -20,6 +20,8 @@ use crate::transcript::piece::Target;
 use crate::transcript::scene::{Child, DiffStyle, Messages, Scene, Surroundings, Switches};
 use crate::transcript::scroll::{Scroll, Wants};
 
+/// Newest tasks of a session whose own sessions are read, so that what they do is seen.
+const TASKS: usize = 8;
 /// Above so many columns both sides of a difference stand beside each other.
 const SPLIT: usize = 120;
 
@@ -228,12 +230,17 @@ impl App {
         });
         let tasks: Vec<SessionId> = tasks
             .filter_map(|id| SessionId::parse(id).ok())
+            .take(TASKS)
             .filter(|id| !self.store.conversations.contains_key(id))
-            .take(4)
             .collect();
+        if tasks.is_empty() {
+            return;
+        }
         for id in tasks {
             self.load_session(&id);
         }
+        // What is shown is given up last.
+        self.store.conversation(&shown);
     }
 
     /// A unified diff in rows, with the colours of a file's language.

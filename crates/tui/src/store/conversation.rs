@@ -30,12 +30,21 @@ pub(crate) struct Conversation {
     /// What it changed.
     pub(crate) diff: Vec<FileDiff>,
     revisions: u64,
+    /// What is not newer than this was read before the server was away.
+    old: u64,
 }
 
 impl Conversation {
+    /// It is read anew: what is here now is older than what comes.
+    pub(crate) fn begin(&mut self) {
+        self.old = self.revisions;
+        self.is_loading = true;
+    }
+
     /// Takes the newest page. What events told meanwhile is newer than it.
     pub(crate) fn load(&mut self, page: Vec<MessageWithParts>, older: Option<String>) {
-        let told = std::mem::take(&mut self.entries);
+        let mut told = std::mem::take(&mut self.entries);
+        told.retain(|entry| entry.revision > self.old);
         for message in page {
             self.add(message);
         }
@@ -169,5 +178,86 @@ impl Conversation {
     fn next_revision(&mut self) -> u64 {
         self.revisions += 1;
         self.revisions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn message(id: u64, text: &str) -> MessageWithParts {
+        let (id, part) = (format!("msg_{id:026}"), format!("prt_{id:026}"));
+        let value = json!({
+            "info": {
+                "id": id, "sessionID": "ses_1", "role": "user", "time": { "created": 5 }, "agent": "build",
+                "model": { "providerID": "p", "modelID": "m" },
+            },
+            "parts": [{ "id": part, "sessionID": "ses_1", "messageID": id, "type": "text", "text": text }],
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn texts(conversation: &Conversation) -> Vec<String> {
+        let entries = conversation.entries.iter();
+        let parts = entries.flat_map(|entry| &entry.message.parts);
+        parts
+            .filter_map(|part| match serde_json::to_value(part).ok()?.get("text")? {
+                Value::String(text) => Some(text.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_told_while_a_page_is_read_is_newer_than_the_page() {
+        let mut conversation = Conversation::default();
+        conversation.begin();
+        let told = message(2, "two, told");
+        conversation.message(told.info);
+        for part in told.parts {
+            conversation.part(part);
+        }
+        conversation.load(vec![message(1, "one"), message(2, "two")], None);
+        assert_eq!(texts(&conversation), ["one", "two, told"]);
+    }
+
+    #[test]
+    fn what_was_known_before_the_server_was_away_is_not() {
+        let mut conversation = Conversation::default();
+        conversation.load(vec![message(1, "one"), message(2, "half of tw")], None);
+        conversation.begin();
+        let told = message(3, "three");
+        conversation.message(told.info);
+        for part in told.parts {
+            conversation.part(part);
+        }
+        conversation.load(
+            vec![message(1, "one"), message(2, "two")],
+            Some("older".to_owned()),
+        );
+        assert_eq!(texts(&conversation), ["one", "two", "three"]);
+        conversation.load_older(vec![message(0, "zero")], None);
+        assert_eq!(texts(&conversation), ["zero", "one", "two", "three"]);
+    }
+
+    #[test]
+    fn texts_grow_and_parts_go() {
+        let mut conversation = Conversation::default();
+        conversation.load(vec![message(1, "one")], None);
+        let (id, part) = {
+            let message = &conversation.entries[0].message;
+            (message.info.id.clone(), message.parts[0].id.clone())
+        };
+        let before = conversation.entries[0].revision;
+        conversation.delta(&id, &part, "text", " more");
+        assert_eq!(texts(&conversation), ["one more"]);
+        assert!(conversation.entries[0].revision > before);
+        conversation.remove_part(&id, &part);
+        assert_eq!(texts(&conversation), [""; 0]);
+        conversation.remove_message(&id);
+        assert!(conversation.entries.is_empty());
     }
 }
