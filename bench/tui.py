@@ -131,7 +131,7 @@ def start(place, options):
     for run in range(options.runs + 1):
         face = place.face()
         until_first, until_ready = face.until(b"\xe2\x96\x80"), face.until(b"Scripted")
-        face.rest(2)
+        face.rest(5 if run == options.runs else 2)
         if run:
             first.append(until_first * 1000), ready.append(until_ready * 1000), memory.append(face.memory())
         if run == options.runs:

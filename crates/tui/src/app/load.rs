@@ -53,7 +53,6 @@ impl App {
         self.need(&["config", "providers"], |store, providers: Providers| {
             store.set_providers(providers);
         });
-        self.need(&["provider"], |store, all| store.all_providers = all);
         self.need(&["agent"], |store, agents| store.agents = agents);
         self.need(&["config"], |store, config: Value| store.config = config);
         self.load_sessions();
@@ -139,7 +138,6 @@ impl App {
         self.want(&["config", "providers"], |store, providers: Providers| {
             store.set_providers(providers);
         });
-        self.want(&["provider"], |store, all| store.all_providers = all);
         self.want(&["config"], |store, config: Value| store.config = config);
     }
 
@@ -148,6 +146,11 @@ impl App {
         self.want(&["experimental", "resource"], |store, resources| {
             store.resources = resources;
         });
+    }
+
+    /// Reads all providers there are; not before somebody wants to connect one, for they are many.
+    pub(crate) fn load_all_providers(&mut self) {
+        self.want(&["provider"], |store, all| store.all_providers = all);
     }
 
     /// Reads the agents again.

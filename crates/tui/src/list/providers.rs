@@ -138,6 +138,7 @@ struct Login {
 
 /// Opens the list.
 pub(crate) fn open(app: &mut App) {
+    app.load_all_providers();
     let title = app.words.get("providers.title");
     let list = Select::new(app, title, items, |app, choice: &Choice| {
         match choice {
