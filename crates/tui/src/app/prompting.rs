@@ -269,6 +269,7 @@ impl App {
     /// Sends what was submitted before the server was there.
     pub(super) fn send_early(&mut self) {
         if let Some(submission) = self.early.take() {
+            self.toast = None;
             self.send(submission);
         }
     }
