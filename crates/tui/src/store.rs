@@ -145,6 +145,8 @@ pub(crate) struct Store {
     pub(crate) permissions: IndexMap<PermissionId, permission::Request>,
     /// What waits for an answer.
     pub(crate) questions: IndexMap<QuestionId, question::Request>,
+    /// Tasks of subagents can be sent to the background.
+    pub(crate) has_background: bool,
     /// Folders that configuration gives names.
     pub(crate) references: Vec<NamedFolder>,
     /// Resources of MCP servers.

@@ -23,6 +23,14 @@ struct Vcs {
     branch: Option<String>,
 }
 
+/// What the server can do besides.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Capabilities {
+    #[serde(default)]
+    background_subagents: bool,
+}
+
 /// A list of the newer interface.
 #[derive(Deserialize)]
 struct Listed<T> {
@@ -70,6 +78,9 @@ impl App {
         self.want(&["question"], |store, requests: Vec<question::Request>| {
             let requests = requests.into_iter();
             store.questions = requests.map(|request| (request.id.clone(), request)).collect();
+        });
+        self.want(&["experimental", "capabilities"], |store, known: Capabilities| {
+            store.has_background = known.background_subagents;
         });
         self.want(&["api", "reference"], |store, answer: Listed<NamedFolder>| {
             store.references = answer.data;

@@ -66,6 +66,8 @@ impl App {
             self.unsent = Some(self.prompt.draft());
         }
         match id {
+            // A cursor that cannot move leaves its keys to others.
+            "input.move.left" | "input.move.right" if self.prompt.is_empty() => return false,
             "prompt.clear" if self.copy_from_prompt() => return true,
             "session.interrupt" if self.prompt.unselect() => return true,
             _ => {}

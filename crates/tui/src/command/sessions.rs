@@ -75,6 +75,13 @@ pub(super) const COMMANDS: &[Command] = &[
     )
     .when(in_session),
     Command::hidden("session.retry.show", super::retry::show).when(in_session),
+    Command::listed(
+        "session.background",
+        SESSION,
+        |_| "command.session.background",
+        background,
+    )
+    .when(can_go_on_in_the_background),
     Command::hidden("session.interrupt", interrupt).when(in_session),
     Command::listed(
         "session.child.first",
@@ -373,6 +380,27 @@ fn interrupt(app: &mut App) -> bool {
         if app.interrupting == Some(now) {
             app.interrupting = None;
         }
+    });
+    true
+}
+
+fn can_go_on_in_the_background(app: &App) -> bool {
+    app.store.has_background && app.session_id().is_some_and(|id| app.store.is_busy(id))
+}
+
+/// Lets the subagents that run go on while the session goes on.
+fn background(app: &mut App) -> bool {
+    let Some(id) = app.session_id() else {
+        return false;
+    };
+    let path = ["experimental", "session", id.as_str(), "background"];
+    app.ask(Request::post(&path, json!({})), |app, is_any: bool| {
+        let key = if is_any {
+            "background.done"
+        } else {
+            "background.none"
+        };
+        app.tell(Variant::Info, key);
     });
     true
 }
