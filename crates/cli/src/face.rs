@@ -1,7 +1,7 @@
 //! The terminal face (reference `tui.md` §1): with a server in the same process, or at one elsewhere.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use opencode_client::{Client, DOOR_BOUND};
 use opencode_server::{Server, serve_inside};
@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, face: Face) -> Result<(), Failure> {
                 "--mini does not listen: leave out --port, --hostname, --mdns and --cors",
             ));
         }
-        return attach::alone(context).await;
+        return Box::pin(attach::alone(context)).await;
     }
     needs_terminal()?;
     let directory = context.directory()?;
@@ -59,7 +59,7 @@ pub(crate) async fn run(context: &Context, face: Face) -> Result<(), Failure> {
     let (started, inside) = oneshot::channel();
     let connect = Box::pin(connect(context.clone(), directory.clone(), listens, started));
     let options = Options {
-        settings: settings(context, directory),
+        settings: settings(context, &directory),
         arguments,
         connect,
     };
@@ -85,7 +85,7 @@ pub(crate) async fn attached(context: &Context, arguments: Attach) -> Result<(),
     let client = remote::client(context, &arguments.url, &arguments.access, directory)?;
     client.health().await?;
     let options = Options {
-        settings: settings(context, context.directory()?),
+        settings: settings(context, &context.directory()?),
         arguments: Arguments {
             session: arguments.session,
             continue_last: arguments.continue_last,
@@ -107,7 +107,7 @@ fn needs_terminal() -> Result<(), Failure> {
     ))
 }
 
-fn settings(context: &Context, directory: PathBuf) -> Settings {
+fn settings(context: &Context, directory: &Path) -> Settings {
     let directory = directory.display().to_string();
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Settings::read(&context.environment, &context.paths, directory, version)
