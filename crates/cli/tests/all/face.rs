@@ -21,7 +21,7 @@ async fn a_prompt_is_answered_and_the_session_can_be_gone_on_with() {
     face.send("count to fourteen");
     face.sees("count to fourteen");
     face.send("\r");
-    let screen = face.sees("It counts.");
+    face.sees("It counts.");
     for seen in [
         "count to fourteen",
         "I look.",
@@ -29,7 +29,7 @@ async fn a_prompt_is_answered_and_the_session_can_be_gone_on_with() {
         "Click to expand",
         "Done",
     ] {
-        assert!(screen.contains(seen), "{seen}:\n{screen}");
+        face.sees(seen);
     }
     face.sees("▣  Build · Scripted");
     assert_eq!(model.requests().len(), 2, "two steps");
@@ -52,8 +52,8 @@ async fn a_prompt_is_answered_and_the_session_can_be_gone_on_with() {
     assert!(left.contains(&format!("opencode -s {id}")), "{left}");
 
     let mut face = home.terminal(["-s", &id], 100, 30);
-    let screen = face.sees("It counts.");
-    assert!(screen.contains("▣  Build"), "{screen}");
+    face.sees("It counts.");
+    face.sees("▣  Build");
     face.send("\x04");
     assert_eq!(face.end().0, 0);
 }
@@ -73,8 +73,8 @@ async fn permissions_and_questions_are_answered_by_keys() {
     .await;
     home.configure(&model.url(), json!({ "permission": { "bash": "ask" } }));
     let mut face = home.terminal(["--prompt", "go on"], 100, 30);
-    let screen = face.sees("Permission required");
-    assert!(screen.contains("$ echo allowed"), "{screen}");
+    face.sees("Permission required");
+    face.sees("$ echo allowed");
     face.send("\r");
     face.sees("Which colour?");
     face.send("\x1b[B");
