@@ -2,16 +2,14 @@
 //! input and output, which carry nothing but the protocol. The server that does the work runs in this program.
 
 use opencode_acp::{Options, Profile};
-use opencode_client::{Client, DOOR_BOUND};
 use opencode_config::environment::variable;
-use opencode_server::{Server, serve_inside};
 use tokio::io::BufReader;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Acp, Network};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::inside::Inside;
 use crate::{network, signals};
 
 /// The face, as configuration and telemetry know it.
@@ -38,38 +36,20 @@ pub(crate) async fn run(context: &Context, arguments: Acp) -> Result<(), Failure
             )));
         }
     }
-    let engine = context.engine().await?;
-    engine.keep_models_fresh();
-    engine.watch_files();
+    let mut inside = Inside::start(context, &directory).await?;
     let stop = CancellationToken::new();
     let signals = tokio::spawn(signals::wait(stop.clone()));
-    let (door, connections) = mpsc::channel(DOOR_BOUND);
-    let version = env!("CARGO_PKG_VERSION");
-    let inside = serve_inside(
-        engine.clone(),
-        directory.clone(),
-        version,
-        connections,
-        stop.clone(),
-    );
-    let inside = tokio::spawn(inside);
-    let listening = if arguments.network == Network::default() {
-        None
-    } else {
+    if arguments.network != Network::default() {
         let options = opencode_server::Options {
             directory: directory.clone(),
             ..network::options(context, arguments.network)?
         };
-        let server = Server::bind(engine.clone(), options)
-            .await
-            .map_err(|error| Failure::told(error.to_string()))?;
-        Some(tokio::spawn(server.run(stop.clone())))
-    };
-    let folder = directory.to_string_lossy().into_owned();
+        inside.listen(options).await?;
+    }
     let options = Options {
-        client: Client::in_process(door, Some(folder))?,
+        client: inside.client.clone(),
         directory,
-        version,
+        version: env!("CARGO_PKG_VERSION"),
         profile: profile(context),
     };
     let input = BufReader::new(tokio::io::stdin());
@@ -77,14 +57,7 @@ pub(crate) async fn run(context: &Context, arguments: Acp) -> Result<(), Failure
         result = opencode_acp::serve(options, input, context.output.stream()) => result,
         () = stop.cancelled() => Ok(()),
     };
-    stop.cancel();
-    engine.hurry();
-    // They end a second after they are told to.
-    let _ = inside.await;
-    if let Some(listening) = listening {
-        let _ = listening.await;
-    }
-    engine.shutdown().await;
+    inside.end().await;
     signals.abort();
     result.map_err(|error| Failure::told(format!("cannot speak with the client: {error}")))
 }

@@ -16,6 +16,7 @@ pub(crate) use self::config::{Config, ConfigAction, ConfigPlace, Notation};
 pub(crate) use self::debug::{Debug, DebugAgent, DebugFile, DebugLsp, DebugRg, DebugSnapshot};
 pub(crate) use self::mcp::{Mcp, McpAdd, McpAuthAction, McpServe};
 pub(crate) use self::permission::{Permission, PermissionExplain};
+use crate::failure::Failure;
 use crate::remote::Access;
 
 /// An agent that works on software from a terminal.
@@ -40,7 +41,7 @@ pub(crate) struct Arguments {
 }
 
 /// `opencode` without a command: the terminal face
-#[derive(Debug, Args)]
+#[derive(Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Face {
     /// Folder of the project that is worked on [default: the current one]
     #[arg(value_name = "PROJECT")]
@@ -48,15 +49,8 @@ pub(crate) struct Face {
     /// Model of the first prompt
     #[arg(short, long, value_name = "PROVIDER/MODEL")]
     pub(crate) model: Option<String>,
-    /// Continue the last session
-    #[arg(short = 'c', long = "continue")]
-    pub(crate) continue_last: bool,
-    /// Continue this session
-    #[arg(short, long, value_name = "ID")]
-    pub(crate) session: Option<String>,
-    /// Continue in a copy of the session (with --continue or --session)
-    #[arg(long)]
-    pub(crate) fork: bool,
+    #[command(flatten)]
+    pub(crate) continued: Continued,
     /// Send this as soon as the program is ready
     #[arg(long, value_name = "TEXT")]
     pub(crate) prompt: Option<String>,
@@ -73,17 +67,27 @@ pub(crate) struct Face {
     pub(crate) network: Network,
 }
 
-impl Face {
-    /// Whether anything of it was typed.
-    pub(crate) fn is_given(&self) -> bool {
-        let texts = [&self.model, &self.session, &self.prompt, &self.agent];
-        self.mini
-            || self.continue_last
-            || self.fork
-            || self.auto
-            || self.project.is_some()
-            || self.network != Network::default()
-            || texts.into_iter().any(Option::is_some)
+/// Which session goes on.
+#[derive(Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct Continued {
+    /// Continue the last session of the folder
+    #[arg(short = 'c', long = "continue")]
+    pub(crate) continue_last: bool,
+    /// Continue this session
+    #[arg(short, long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Continue in a copy of the session (with --continue or --session)
+    #[arg(long)]
+    pub(crate) fork: bool,
+}
+
+impl Continued {
+    /// A copy needs something to be a copy of.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if self.fork && !self.continue_last && self.session.is_none() {
+            return Err(Failure::told("--fork requires --continue or --session"));
+        }
+        Ok(())
     }
 }
 
@@ -228,15 +232,8 @@ pub(crate) struct Run {
     /// Give this command instead of a message; the words are its arguments
     #[arg(long, value_name = "NAME")]
     pub(crate) command: Option<String>,
-    /// Continue the last session of this folder
-    #[arg(short = 'c', long = "continue")]
-    pub(crate) continue_last: bool,
-    /// Continue this session
-    #[arg(short, long, value_name = "ID")]
-    pub(crate) session: Option<String>,
-    /// Continue in a copy of the session (with --continue or --session)
-    #[arg(long)]
-    pub(crate) fork: bool,
+    #[command(flatten)]
+    pub(crate) continued: Continued,
     /// Share the session, and say where
     #[arg(long)]
     pub(crate) share: bool,
@@ -340,15 +337,8 @@ pub(crate) struct Attach {
     /// Work in this folder of the server
     #[arg(long, value_name = "PATH")]
     pub(crate) dir: Option<PathBuf>,
-    /// Continue the last session of the folder
-    #[arg(short = 'c', long = "continue")]
-    pub(crate) continue_last: bool,
-    /// Continue this session
-    #[arg(short, long, value_name = "ID")]
-    pub(crate) session: Option<String>,
-    /// Continue in a copy of the session (with --continue or --session)
-    #[arg(long)]
-    pub(crate) fork: bool,
+    #[command(flatten)]
+    pub(crate) continued: Continued,
     /// Talk to a session line by line, without taking the screen
     #[arg(long)]
     pub(crate) mini: bool,

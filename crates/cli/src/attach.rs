@@ -10,23 +10,18 @@ mod orders;
 
 use std::path::PathBuf;
 
-use opencode_client::{Client, DOOR_BOUND};
-use opencode_schema::Session;
-use opencode_server::serve_inside;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use opencode_client::Client;
 
-use crate::arguments::Attach;
+use crate::arguments::{Attach, Continued};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::inside::Inside;
 use crate::{face, remote};
 use conversation::Face;
 
 /// Talks to a session of a server until the user has enough.
 pub(crate) async fn run(context: &Context, arguments: Attach) -> Result<(), Failure> {
-    if arguments.fork && !arguments.continue_last && arguments.session.is_none() {
-        return Err(Failure::told("--fork requires --continue or --session"));
-    }
+    arguments.continued.check()?;
     if !arguments.mini {
         return face::attached(context, arguments).await;
     }
@@ -40,41 +35,39 @@ pub(crate) async fn run(context: &Context, arguments: Attach) -> Result<(), Fail
     context
         .output
         .say(format_args!("OpenCode {} at {}", health.version, client.server()));
-    let named = arguments.session.as_deref();
-    let session = remote::continued(&client, named, arguments.continue_last, arguments.fork).await?;
-    talk(context, client, session).await
+    let wanted = Wanted {
+        continued: arguments.continued,
+        model: None,
+        agent: None,
+    };
+    talk(context, client, wanted).await
 }
 
 /// The same without a server elsewhere: one that has no port runs in this program.
-pub(crate) async fn alone(context: &Context) -> Result<(), Failure> {
-    let engine = context.engine().await?;
-    engine.keep_models_fresh();
-    engine.watch_files();
-    let (door, connections) = mpsc::channel(DOOR_BOUND);
-    let stop = CancellationToken::new();
-    let directory = context.directory()?;
-    let version = env!("CARGO_PKG_VERSION");
-    let server = serve_inside(engine.clone(), directory, version, connections, stop.clone());
-    let server = tokio::spawn(server);
-    let result = match Client::in_process(door, None) {
-        Ok(client) => talk(context, client, None).await,
-        Err(error) => Err(error.into()),
-    };
-    stop.cancel();
-    engine.hurry();
-    // It ends a second after it is told to.
-    let _ = server.await;
-    engine.shutdown().await;
+pub(crate) async fn alone(context: &Context, wanted: Wanted) -> Result<(), Failure> {
+    let inside = Inside::start(context, &context.directory()?).await?;
+    let result = talk(context, inside.client.clone(), wanted).await;
+    inside.end().await;
     result
 }
 
-async fn talk(context: &Context, client: Client, session: Option<Session>) -> Result<(), Failure> {
+/// What the command line says of the session.
+pub(crate) struct Wanted {
+    pub(crate) continued: Continued,
+    pub(crate) model: Option<String>,
+    pub(crate) agent: Option<String>,
+}
+
+async fn talk(context: &Context, client: Client, wanted: Wanted) -> Result<(), Failure> {
+    let session = remote::continued(&client, &wanted.continued).await?;
     let directory = PathBuf::from(client.path().await?.directory);
     context.output.say(format_args!(
         "In {}; /help says what can be done",
         directory.display()
     ));
     let mut face = Face::new(context, client, directory)?;
+    face.model = wanted.model;
+    face.agent = wanted.agent;
     if let Some(session) = session {
         face.enter(session).await?;
     }

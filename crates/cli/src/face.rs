@@ -3,75 +3,77 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use opencode_client::{Client, DOOR_BOUND};
-use opencode_server::{Server, serve_inside};
-use opencode_session::Engine;
+use opencode_client::Client;
 use opencode_tui::{Arguments, Exit, Options, Settings};
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::oneshot;
 
-use crate::arguments::{Attach, Face, Network};
+use crate::arguments::{Attach, Continued, Face, Network};
+use crate::attach::Wanted;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::inside::Inside;
 use crate::{attach, network, remote};
-
-/// What ends with the face: the engine and the server on top of it.
-struct Inside {
-    engine: Engine,
-    stop: CancellationToken,
-    server: tokio::task::JoinHandle<()>,
-}
 
 /// `opencode [project]`.
 pub(crate) async fn run(context: &Context, face: Face) -> Result<(), Failure> {
-    if face.fork && !face.continue_last && face.session.is_none() {
-        return Err(Failure::told("--fork requires --continue or --session"));
-    }
+    face.continued.check()?;
     if let Some(project) = &face.project {
         std::env::set_current_dir(project)
             .map_err(|error| Failure::told(format!("{} cannot be worked in: {error}", project.display())))?;
     }
-    let listens = face.network != Network::default();
     if face.mini {
-        if listens {
-            return Err(Failure::told(
-                "--mini does not listen: leave out --port, --hostname, --mdns and --cors",
-            ));
-        }
-        return Box::pin(attach::alone(context)).await;
+        return Box::pin(line_by_line(context, face)).await;
     }
     needs_terminal()?;
     let directory = context.directory()?;
-    let listens = if listens {
-        Some(network::options(context, face.network)?)
-    } else {
+    let listens = if face.network == Network::default() {
         None
-    };
-    let arguments = Arguments {
-        session: face.session,
-        continue_last: face.continue_last,
-        fork: face.fork,
-        prompt: face.prompt,
-        agent: face.agent,
-        model: face.model,
-        is_auto: face.auto,
+    } else {
+        Some(network::options(context, face.network)?)
     };
     let (started, inside) = oneshot::channel();
-    let connect = Box::pin(connect(context.clone(), directory.clone(), listens, started));
     let options = Options {
         settings: settings(context, &directory),
-        arguments,
-        connect,
+        arguments: Arguments {
+            prompt: face.prompt,
+            agent: face.agent,
+            model: face.model,
+            is_auto: face.auto,
+            ..continued(face.continued)
+        },
+        connect: Box::pin(connect(context.clone(), directory, listens, started)),
     };
     let exit = opencode_tui::run(options).await;
     if let Ok(inside) = inside.await {
-        inside.stop.cancel();
-        inside.engine.hurry();
-        // It ends a second after it is told to.
-        let _ = inside.server.await;
-        inside.engine.shutdown().await;
+        inside.end().await;
     }
     farewell(context, exit)
+}
+
+async fn line_by_line(context: &Context, face: Face) -> Result<(), Failure> {
+    let beside = [
+        (face.network != Network::default(), "options of the network"),
+        (face.prompt.is_some(), "--prompt"),
+        (face.auto, "--auto"),
+    ];
+    if let Some((_, option)) = beside.iter().find(|(is_given, _)| *is_given) {
+        return Err(Failure::told(format!("{option} cannot be used with --mini")));
+    }
+    let wanted = Wanted {
+        continued: face.continued,
+        model: face.model,
+        agent: face.agent,
+    };
+    attach::alone(context, wanted).await
+}
+
+fn continued(wanted: Continued) -> Arguments {
+    Arguments {
+        session: wanted.session,
+        continue_last: wanted.continue_last,
+        fork: wanted.fork,
+        ..Arguments::default()
+    }
 }
 
 /// `opencode attach <url>`.
@@ -86,12 +88,7 @@ pub(crate) async fn attached(context: &Context, arguments: Attach) -> Result<(),
     client.health().await?;
     let options = Options {
         settings: settings(context, &context.directory()?),
-        arguments: Arguments {
-            session: arguments.session,
-            continue_last: arguments.continue_last,
-            fork: arguments.fork,
-            ..Arguments::default()
-        },
+        arguments: continued(arguments.continued),
         connect: Box::pin(async move { Ok(client) }),
     };
     let exit = opencode_tui::run(options).await;
@@ -113,49 +110,29 @@ fn settings(context: &Context, directory: &Path) -> Settings {
     Settings::read(&context.environment, &context.paths, directory, version)
 }
 
-/// Starts the engine and a server without a port, and one with a port where that is asked for, while the
-/// screen is there already.
+/// Starts the engine while the screen is there already.
 async fn connect(
     context: Context,
     directory: PathBuf,
     listens: Option<opencode_server::Options>,
     started: oneshot::Sender<Inside>,
 ) -> Result<Client, String> {
-    let engine = tokio::spawn(async move { context.engine().await }).await;
-    let engine = engine
-        .map_err(|error| error.to_string())?
-        .map_err(|error| error.to_string())?;
-    engine.keep_models_fresh();
-    engine.watch_files();
-    engine.resume_sessions();
-    let (door, connections) = mpsc::channel(DOOR_BOUND);
-    let stop = CancellationToken::new();
-    let version = env!("CARGO_PKG_VERSION");
-    let server = serve_inside(engine.clone(), directory, version, connections, stop.clone());
-    let outside = match listens {
-        Some(options) => Some(
-            Server::bind(engine.clone(), options)
-                .await
-                .map_err(|error| error.to_string())?,
-        ),
-        None => None,
-    };
-    let ends = stop.clone();
-    let server = tokio::spawn(async move {
-        match outside {
-            Some(outside) => {
-                tokio::join!(server, outside.run(ends));
-            }
-            None => server.await,
+    let starting = async move {
+        let mut inside = Inside::start(&context, &directory).await?;
+        inside.engine.resume_sessions();
+        if let Some(options) = listens {
+            inside.listen(options).await?;
         }
-    });
-    let inside = Inside { engine, stop, server };
+        Ok::<_, Failure>(inside)
+    };
+    let inside = tokio::spawn(starting).await.map_err(|error| error.to_string())?;
+    let inside = inside.map_err(|failure| failure.to_string())?;
+    let client = inside.client.clone();
     // Nobody waits for it any more if the face ended meanwhile.
     if let Err(inside) = started.send(inside) {
-        inside.stop.cancel();
-        inside.engine.shutdown().await;
+        inside.end().await;
     }
-    Client::in_process(door, None).map_err(|error| error.to_string())
+    Ok(client)
 }
 
 /// What is left on the screen that the user comes from.

@@ -16,6 +16,7 @@ mod failure;
 mod frame;
 mod import;
 mod index;
+mod inside;
 mod log;
 mod login;
 mod mcp;
@@ -43,7 +44,7 @@ use opencode_process::sandbox;
 
 use opencode_config::environment::variable;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, Face};
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -77,7 +78,7 @@ fn main() -> ExitCode {
     if let Some(Command::Completion(arguments)) = &arguments.command {
         return finish(&context, completion::run(&context, arguments));
     }
-    if arguments.command.is_some() && arguments.face.is_given() {
+    if arguments.command.is_some() && arguments.face != Face::default() {
         let failure =
             Failure::told("--mini and the other options of the terminal interface stand without a command");
         return finish(&context, Err(failure));

@@ -9,6 +9,7 @@ use opencode_client::{Client, Credentials, Error, Options, SessionQuery};
 use opencode_config::environment::variable;
 use opencode_schema::{Session, SessionId};
 
+use crate::arguments::Continued;
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -56,24 +57,10 @@ pub(crate) fn client(
 
 /// The session that is continued, if one is: the one that is named, the last one of the folder, or a copy
 /// of it.
-pub(crate) async fn continued(
-    client: &Client,
-    named: Option<&str>,
-    last: bool,
-    fork: bool,
-) -> Result<Option<Session>, Failure> {
-    let missing = || Failure::told("Session not found");
-    let found = if let Some(id) = named {
-        let id = SessionId::parse(id).map_err(|_| missing())?;
-        let session = client.session(&id).await;
-        Some(session.map_err(|error| {
-            if error.is_not_found() {
-                missing()
-            } else {
-                error.into()
-            }
-        })?)
-    } else if last {
+pub(crate) async fn continued(client: &Client, wanted: &Continued) -> Result<Option<Session>, Failure> {
+    let found = if let Some(id) = &wanted.session {
+        Some(named(client, id).await?)
+    } else if wanted.continue_last {
         let query = SessionQuery {
             only_directory: true,
             roots: true,
@@ -84,9 +71,23 @@ pub(crate) async fn continued(
         None
     };
     match found {
-        Some(session) if fork => Ok(Some(client.fork_session(&session.id, None).await?)),
+        Some(session) if wanted.fork => Ok(Some(client.fork_session(&session.id, None).await?)),
         found => Ok(found),
     }
+}
+
+/// The session with an id that the user typed.
+pub(crate) async fn named(client: &Client, id: &str) -> Result<Session, Failure> {
+    let missing = || Failure::told("Session not found");
+    let id = SessionId::parse(id).map_err(|_| missing())?;
+    let session = client.session(&id).await;
+    session.map_err(|error| {
+        if error.is_not_found() {
+            missing()
+        } else {
+            error.into()
+        }
+    })
 }
 
 impl From<Error> for Failure {

@@ -28,9 +28,7 @@ use show::Show;
 
 /// Sends a message and shows what comes of it.
 pub(crate) async fn run(context: &Context, arguments: Run) -> Result<(), Failure> {
-    if arguments.fork && !arguments.continue_last && arguments.session.is_none() {
-        return Err(Failure::told("--fork requires --continue or --session"));
-    }
+    arguments.continued.check()?;
     if let Some(url) = arguments.attach.clone() {
         if arguments.max_cost.is_some() {
             return Err(Failure::told(
@@ -130,13 +128,13 @@ fn working_directory(context: &Context, arguments: &Run) -> Result<PathBuf, Fail
 /// of it.
 async fn session(engine: &Engine, location: &Location, arguments: &Run) -> Result<Option<Session>, Failure> {
     let missing = || Failure::told("Session not found");
-    let found = if let Some(id) = &arguments.session {
+    let found = if let Some(id) = &arguments.continued.session {
         let id = SessionId::parse(id.as_str()).map_err(|_| missing())?;
         Some(engine.session(&id).await.map_err(|error| match error {
             opencode_session::Error::SessionNotFound(_) => missing(),
             other => other.into(),
         })?)
-    } else if arguments.continue_last {
+    } else if arguments.continued.continue_last {
         let filter = SessionFilter {
             project_id: Some(location.project_id.clone()),
             directory: Some(location.directory_text()),
@@ -149,7 +147,9 @@ async fn session(engine: &Engine, location: &Location, arguments: &Run) -> Resul
         None
     };
     match found {
-        Some(session) if arguments.fork => Ok(Some(engine.fork_session(location, &session.id, None).await?)),
+        Some(session) if arguments.continued.fork => {
+            Ok(Some(engine.fork_session(location, &session.id, None).await?))
+        }
         found => Ok(found),
     }
 }

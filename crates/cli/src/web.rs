@@ -2,20 +2,15 @@
 //! opened in their browser.
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
-use std::process::Stdio;
-use std::time::Duration;
 
 use opencode_config::environment::variable;
-use tokio::process::Command;
+use opencode_process::browser;
 
 use crate::arguments::Serve;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Style;
 use crate::serve::{self, Listening};
-
-/// How long the program that opens browsers may take. It may also be the browser itself, which stays.
-const OPEN_LIMIT: Duration = Duration::from_secs(5);
 
 /// Listens, opens the page, and answers until a signal comes.
 pub(crate) async fn run(context: &Context, arguments: Serve) -> Result<(), Failure> {
@@ -48,9 +43,9 @@ fn announce(context: &Context, server: &Listening) -> Result<(), Failure> {
         line("Web interface:", &page);
         page
     };
-    let (output, opener) = (output, opener(&page));
+    let environment = context.environment.clone();
     tokio::spawn(async move {
-        if let Err(reason) = open(opener).await {
+        if let Err(reason) = browser::open(&page, environment.iter()).await {
             output.warning(format_args!("The browser could not be opened: {reason}"));
         }
     });
@@ -74,32 +69,4 @@ fn address_outside() -> Option<IpAddr> {
     // Parity: cli.md §4, those of containers are left out.
     let is_inside = address.is_loopback() || address.to_string().starts_with("172.");
     (!is_inside).then_some(address)
-}
-
-fn opener(page: &str) -> Command {
-    let (program, before): (&str, &[&str]) = if cfg!(target_os = "macos") {
-        ("open", &[])
-    } else if cfg!(windows) {
-        ("cmd", &["/c", "start", ""])
-    } else {
-        ("xdg-open", &[])
-    };
-    let mut command = Command::new(program);
-    command
-        .args(before)
-        .arg(page)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
-}
-
-async fn open(mut opener: Command) -> Result<(), String> {
-    let mut child = opener.spawn().map_err(|error| error.to_string())?;
-    match tokio::time::timeout(OPEN_LIMIT, child.wait()).await {
-        Err(_) => Ok(()),
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(status.to_string()),
-        Ok(Err(error)) => Err(error.to_string()),
-    }
 }

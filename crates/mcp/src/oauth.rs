@@ -9,7 +9,6 @@
 //! configured and the one that it names, never from an address with encryption to one without.
 
 mod authorizer;
-mod browser;
 mod callback;
 mod challenge;
 mod debug;
@@ -275,7 +274,7 @@ impl OAuth {
 
     /// Opens the page of a login; whether that may have worked.
     async fn open(&self, name: &str, login: &Login) -> bool {
-        match browser::open(&login.url, &self.shared.environment).await {
+        match opencode_process::browser::open(&login.url, self.shared.environment.iter()).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(name, error, "the page to log in was not opened");

@@ -7,11 +7,14 @@
 //! it. Whatever a child does — prints without end, ignores
 //! signals, leaves children of its own behind — memory stays bounded and every wait ends.
 //!
+//! [`browser`] shows the user a page.
+//!
 //! [`Sandbox`] keeps command lines from writing elsewhere and from the network.
 //!
 //! No rule about what may run lives here, and no text for a model; the environment of this process is
 //! never changed.
 
+pub mod browser;
 mod environment;
 mod group;
 mod merged;

@@ -22,14 +22,12 @@ use opencode_client::{Error, Reply, Request, Signal};
 use opencode_schema::SessionId;
 use opencode_schema::time::Millis;
 use ratatui::layout::Rect;
-use ratatui::style::Color;
 use serde::de::DeserializeOwned;
 
 use crate::choice::Choice;
 use crate::dialog::Dialog;
 use crate::effect::{Clipping, Effect, Exit, Then};
 use crate::keymap::Keymap;
-use crate::paint;
 use crate::permission::PermissionPanel;
 use crate::prompt::Prompt;
 use crate::question::QuestionPanel;
@@ -378,14 +376,6 @@ impl App {
     /// The key of a command, as it is shown; empty if it has none.
     pub(crate) fn key_of(&self, command: &str) -> String {
         self.keymap.label(command).unwrap_or_default()
-    }
-
-    /// The colour of text on the primary one.
-    pub(crate) fn on_primary(&self) -> Color {
-        match self.theme.selected_list_item_text {
-            Color::Reset => paint::contrast(self.theme.primary),
-            color => color,
-        }
     }
 
     /// Opens a window.

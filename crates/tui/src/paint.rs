@@ -83,18 +83,3 @@ pub(crate) fn fill(area: Rect, buffer: &mut Buffer, color: Color) {
     clear(area, buffer);
     buffer.set_style(area, Style::reset().bg(color));
 }
-
-/// A colour for text on a background: black or white, whichever is seen better.
-pub(crate) fn contrast(background: Color) -> Color {
-    match background {
-        Color::Rgb(red, green, blue) => {
-            let light = 0.299 * f32::from(red) + 0.587 * f32::from(green) + 0.114 * f32::from(blue);
-            if light > 127.0 {
-                Color::Rgb(0, 0, 0)
-            } else {
-                Color::Rgb(255, 255, 255)
-            }
-        }
-        _ => Color::Reset,
-    }
-}

@@ -1,6 +1,6 @@
 //! The panel in which the user is asked for permission (reference `tui.md` §5).
 
-pub(crate) mod body;
+mod body;
 
 use opencode_client::Request;
 use opencode_schema::permission;
@@ -187,7 +187,7 @@ impl PermissionPanel {
                 let back = theme.warning;
                 Style::new()
                     .bg(back)
-                    .fg(paint::contrast(back))
+                    .fg(app.theme.on(back))
                     .add_modifier(Modifier::BOLD)
             } else {
                 Style::new().fg(theme.text_muted)

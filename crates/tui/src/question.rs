@@ -299,7 +299,7 @@ impl QuestionPanel {
             let label = format!(" {} ", paint::cut(header, 24));
             let is_answered = self.answers.get(index).is_some_and(|answers| !answers.is_empty());
             let style = if index == self.tab {
-                let style = Style::new().bg(theme.accent).fg(paint::contrast(theme.accent));
+                let style = Style::new().bg(theme.accent).fg(theme.on(theme.accent));
                 style.add_modifier(Modifier::BOLD)
             } else if is_answered {
                 Style::new().fg(theme.text)

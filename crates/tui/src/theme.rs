@@ -160,6 +160,14 @@ impl Theme {
         }
     }
 
+    /// What can be read on a colour: the theme's own choice for chosen rows, else black or white.
+    pub(crate) fn on(&self, ground: Color) -> Color {
+        match self.selected_list_item_text {
+            Color::Reset => file::black_or_white(ground),
+            text => text,
+        }
+    }
+
     /// The colour that a configured text names: one of this theme by its name in theme files, or `#rrggbb`.
     pub(crate) fn named(&self, text: &str) -> Option<Color> {
         if let Some(color) = file::hexadecimal(text) {

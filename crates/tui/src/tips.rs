@@ -65,8 +65,13 @@ pub(crate) fn is_shown(app: &App) -> bool {
 /// Draws a tip, in as many rows as it has.
 pub(crate) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let place = usize::try_from(app.settings.seed()).unwrap_or(0) % TIPS.len();
-    let (key, command) = TIPS[place];
-    let bound = app.key_of(command);
+    // What no key is bound to is not told of.
+    let told = TIPS.iter().cycle().skip(place).take(TIPS.len());
+    let mut told = told.map(|(key, command)| (*key, *command, app.key_of(command)));
+    let Some((key, _, bound)) = told.find(|(_, command, bound)| command.is_empty() || !bound.is_empty())
+    else {
+        return;
+    };
     let text = app.words.fill(key, &[("key", &bound)]);
     let head = format!("● {} ", app.words.get("tip.heading"));
     let mut x = area.x

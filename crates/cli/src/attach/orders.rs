@@ -49,9 +49,8 @@ impl Face<'_> {
             ("/new", _) => self.leave(),
             ("/open", "") | ("/rename", "") | ("/delete", "") => self.say(format_args!("{name} what?")),
             ("/open", id) => {
-                if let Some(session) = remote::continued(&self.client, Some(id), false, false).await? {
-                    self.enter(session).await?;
-                }
+                let session = remote::named(&self.client, id).await?;
+                self.enter(session).await?;
             }
             ("/rename", title) => {
                 let change = SessionChange {
@@ -64,11 +63,10 @@ impl Face<'_> {
                 }
             }
             ("/delete", id) => {
-                if let Some(session) = remote::continued(&self.client, Some(id), false, false).await? {
-                    self.client.delete_session(&session.id).await?;
-                    if self.session_id() == Some(&session.id) {
-                        self.leave();
-                    }
+                let session = remote::named(&self.client, id).await?;
+                self.client.delete_session(&session.id).await?;
+                if self.session_id() == Some(&session.id) {
+                    self.leave();
                 }
             }
             ("/model", "") => self.list_models().await?,

@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 
-use opencode_client::{Client, DOOR_BOUND};
 use opencode_config::environment::variable;
 use opencode_mcp_server::{Endpoint, Listener, Options, PATH};
-use opencode_server::{Deeds, Server, serve_inside};
+use opencode_server::{Deeds, Server};
 use opencode_session::Engine;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{McpServe, Network};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::inside::Inside;
 use crate::{network, signals};
 
 /// Where it listens when nobody says; unlike `serve`, whatever the configuration says.
@@ -22,42 +21,25 @@ const LOOPBACK: &str = "127.0.0.1";
 /// Serves until standard input ends, or a signal comes.
 pub(crate) async fn run(context: &Context, arguments: McpServe) -> Result<(), Failure> {
     let directory = context.directory()?;
-    let engine = context.engine().await?;
-    engine.keep_models_fresh();
-    engine.watch_files();
+    // It outlives the face, which stops its turns through it.
+    let inside = Inside::start(context, &directory).await?;
     let stop = CancellationToken::new();
     let signals = tokio::spawn(signals::wait(stop.clone()));
-    let (door, connections) = mpsc::channel(DOOR_BOUND);
-    let version = env!("CARGO_PKG_VERSION");
-    // It outlives the face, which stops its turns through it.
-    let closing = CancellationToken::new();
-    let inside = serve_inside(
-        engine.clone(),
-        directory.clone(),
-        version,
-        connections,
-        closing.clone(),
-    );
-    let inside = tokio::spawn(inside);
     let folder = directory.to_string_lossy().into_owned();
     let options = Options {
-        client: Client::in_process(door, Some(folder.clone()))?,
-        version,
+        client: inside.client.clone(),
+        version: env!("CARGO_PKG_VERSION"),
         listener: arguments.http.then(|| recorder(folder)),
     };
     let result = if arguments.http {
-        listen(context, &engine, arguments, options, stop).await
+        listen(context, &inside.engine, arguments, options, stop).await
     } else {
         let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
         opencode_mcp_server::serve(options, input, output, stop)
             .await
             .map_err(|error| Failure::told(error.to_string()))
     };
-    closing.cancel();
-    engine.hurry();
-    // It ends a second after it is told to.
-    let _ = inside.await;
-    engine.shutdown().await;
+    inside.end().await;
     signals.abort();
     result
 }

@@ -61,8 +61,7 @@ impl<'a> Attached<'a> {
         client: Client,
         message: message::Message,
     ) -> Result<Self, Failure> {
-        let (named, last) = (arguments.session.as_deref(), arguments.continue_last);
-        let found = remote::continued(&client, named, last, arguments.fork).await?;
+        let found = remote::continued(&client, &arguments.continued).await?;
         let agent = match arguments.agent.as_deref() {
             None => None,
             Some(wanted) => {

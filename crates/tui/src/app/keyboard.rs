@@ -3,7 +3,7 @@
 use super::{App, Route};
 use crate::command::{self, Where};
 use crate::dialog::{Dialog, Outcome};
-use crate::key::{Code, Motion, Press};
+use crate::key::{Code, Modifiers, Motion, Press};
 use crate::keymap::{ACTIONS, Layer, Resolved};
 use crate::permission;
 use crate::question;
@@ -23,6 +23,11 @@ impl App {
     pub(super) fn key(&mut self, press: Press) {
         if press.code() == Code::Escape && press.motion != Motion::Release && !self.dialogs.is_empty() {
             return self.close_dialog();
+        }
+        // Fixed: the reference, whose keys can be bound, has no search.
+        if press.code() == Code::Function(3) && press.motion != Motion::Release && self.dialogs.is_empty() {
+            self.find(!press.modifiers().contains(Modifiers::SHIFT));
+            return;
         }
         let layers = self.layers();
         let layers: Vec<Layer<'_>> = layers

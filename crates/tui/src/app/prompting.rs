@@ -11,13 +11,13 @@ use super::{App, Route};
 use crate::choice::{self, ModelRef};
 use crate::command;
 use crate::effect::{Clipping, Effect};
-use crate::permission;
 use crate::prompt::{
     self, Action, Clip, Found, Handled, Info, Outcome, Pointer, Reference, Resource, Slash, Sources,
     Submission, Write,
 };
 use crate::safe;
 use crate::toast::Variant;
+use crate::transcript::paint::capitalised;
 
 /// Files that a name is completed by.
 const FILES: &str = "20";
@@ -307,13 +307,7 @@ impl App {
         let (path, body) = submission.request(id.as_str(), &choice);
         let path: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let request = Request::post(&path, body).turn();
-        let id = id.clone();
-        self.try_ask(request, move |app, answer: Result<Value, Error>| {
-            if let Err(error) = answer {
-                app.store.statuses.remove(&id);
-                app.complain(&error);
-            }
-        });
+        self.order(request);
         if let Some(shown) = self.session_id().cloned() {
             self.scroll(&shown, &crate::transcript::scroll::Scroll::Last);
         }
@@ -376,7 +370,7 @@ impl App {
         let variant = self.choice.variant(&self.store, &self.settings);
         let is_home = self.route == Route::Home;
         let info = Info {
-            agent: &permission::body::capital(&safe::line(&agent)),
+            agent: &capitalised(&safe::line(&agent)),
             color: choice::agent_color(&self.theme, &self.store, &agent),
             model: model.as_deref(),
             provider: &provider,

@@ -1,5 +1,7 @@
 //! The name of the terminal (reference `tui.md` §14).
 
+use opencode_schema::session::is_default_title;
+
 use super::{App, Route};
 use crate::effect::Effect;
 use crate::safe;
@@ -17,7 +19,7 @@ impl App {
         let title = match &self.route {
             Route::Home | Route::Diff => PRODUCT.to_owned(),
             Route::Session(_) => match self.session() {
-                Some(session) if !is_default(&session.title) => {
+                Some(session) if !is_default_title(&session.title) => {
                     format!("OC | {}", shorten(&safe::line(&session.title)))
                 }
                 _ => PRODUCT.to_owned(),
@@ -38,26 +40,15 @@ fn shorten(title: &str) -> String {
     format!("{kept}…")
 }
 
-/// Whether a title is the one that a session has before it gets one.
-pub(crate) fn is_default(title: &str) -> bool {
-    let rest = title
-        .strip_prefix("New session - ")
-        .or_else(|| title.strip_prefix("Child session - "));
-    rest.is_some_and(|time| time.parse::<jiff::Timestamp>().is_ok())
-}
-
 #[cfg(test)]
 mod tests {
     use pretty_assertions::assert_eq;
 
-    use super::{is_default, shorten};
+    use super::shorten;
 
     #[test]
-    fn titles_are_shortened_and_default_ones_known() {
+    fn titles_are_shortened() {
         assert_eq!(shorten("Demo chat"), "Demo chat");
         assert_eq!(shorten(&"ä".repeat(41)), format!("{}…", "ä".repeat(37)));
-        assert!(is_default("New session - 2026-01-02T03:04:05.006Z"));
-        assert!(is_default("Child session - 2026-01-02T03:04:05.006Z"));
-        assert!(!is_default("New session - of parliament"));
     }
 }

@@ -177,14 +177,7 @@ impl App {
             }
             Outcome::Close
         });
-        let hint = self.words.fill(
-            "search.hint",
-            &[
-                ("next", &self.key_of("session.search.next")),
-                ("previous", &self.key_of("session.search.previous")),
-            ],
-        );
-        self.open_dialog(ask.explained(hint));
+        self.open_dialog(ask.explained(self.words.get("search.hint")));
     }
 
     /// Goes to the next place that was searched for, or the one before.

@@ -65,8 +65,6 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::listed("session.search", SESSION, |_| "command.session.search", search)
         .slash(&["search"])
         .when(in_session),
-    Command::hidden("session.search.next", |app| app.find(true)).when(in_session),
-    Command::hidden("session.search.previous", |app| app.find(false)).when(in_session),
     Command::listed(
         "session.delete.shown",
         SESSION,

@@ -144,7 +144,9 @@ impl Dialog for Alert {
         }
         let label = if self.can_copy { "alert.copy" } else { "alert.ok" };
         let label = format!(" {} ", app.words.get(label));
-        let style = Style::new().bg(app.theme.primary).fg(app.on_primary());
+        let style = Style::new()
+            .bg(app.theme.primary)
+            .fg(app.theme.on(app.theme.primary));
         paint::text_right(buffer, area, area.bottom() - 1, &label, style);
         None
     }

@@ -114,7 +114,7 @@ impl Dialog for Confirm {
             let label = format!(" {} ", app.words.get(self.labels[index]));
             let wide = u16::try_from(paint::width(&label)).unwrap_or(area.width);
             let style = if (index == 1) == self.is_yes {
-                Style::new().bg(theme.primary).fg(app.on_primary())
+                Style::new().bg(theme.primary).fg(app.theme.on(app.theme.primary))
             } else {
                 muted
             };

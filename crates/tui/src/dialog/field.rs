@@ -72,7 +72,7 @@ impl Field {
         }
         let look = Look {
             text: Style::new().fg(theme.text),
-            selection: Style::new().bg(theme.primary).fg(app.on_primary()),
+            selection: Style::new().bg(theme.primary).fg(app.theme.on(app.theme.primary)),
             mark: &|()| Style::new(),
         };
         self.editor.draw(row, buffer, &look)

@@ -313,7 +313,7 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
         let item = &self.items[self.shown[index]];
         let is_selected = index == self.selected;
         let (back, fore, muted) = if is_selected {
-            let fore = app.on_primary();
+            let fore = app.theme.on(app.theme.primary);
             (theme.primary, fore, fore)
         } else {
             let fore = item.color.map_or(theme.text, |color| color(theme));

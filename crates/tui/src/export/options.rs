@@ -142,7 +142,7 @@ impl Dialog for Options {
             let is_checked = self.checked.get(at) == Some(&true);
             let style = if is_focused {
                 paint::fill(row(y), buffer, theme.primary);
-                Style::new().bg(theme.primary).fg(app.on_primary())
+                Style::new().bg(theme.primary).fg(app.theme.on(app.theme.primary))
             } else {
                 Style::new().fg(theme.text)
             };

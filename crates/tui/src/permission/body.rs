@@ -11,6 +11,7 @@ use crate::paint;
 use crate::row;
 use crate::safe;
 use crate::theme::Theme;
+use crate::transcript::paint::capitalised;
 
 /// A row of the panel's body.
 pub(super) enum Row {
@@ -74,7 +75,7 @@ pub(super) fn of(app: &App, request: &Request, width: usize) -> Vec<Row> {
         }
         "task" => {
             let agent = fact(request, "subagent_type").unwrap_or(first);
-            let heading = words.fill("permission.task", &[("agent", &capital(agent))]);
+            let heading = words.fill("permission.task", &[("agent", &capitalised(agent))]);
             let detail = fact(request, "description").map(|text| format!("◉ {text}"));
             (format!("# {heading}"), detail)
         }
@@ -146,13 +147,4 @@ fn text(text: &str, width: usize, color: fn(&Theme) -> Color) -> Vec<Row> {
 fn list(patterns: &[String]) -> String {
     let lines: Vec<String> = patterns.iter().map(|pattern| format!("- {pattern}")).collect();
     lines.join("\n")
-}
-
-/// A word with a capital letter.
-pub(crate) fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => String::new(),
-    }
 }

@@ -2,10 +2,10 @@
 
 use std::io;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use opencode_config::environment::variable;
+use opencode_process::browser;
 
 use super::{Runtime, ask};
 use crate::app::Input;
@@ -59,7 +59,7 @@ impl Runtime {
                 }));
             }
             Effect::Edit(text, then) => self.edits = Some((text, then)),
-            Effect::Browse(address) => self.browse(&address),
+            Effect::Browse(address) => self.browse(address),
             Effect::Title(title) => {
                 if let Err(error) = self.screen.set_title(&title) {
                     tracing::warn!(%error, "the terminal was not named");
@@ -119,28 +119,18 @@ impl Runtime {
         }));
     }
 
-    fn browse(&mut self, address: &str) {
-        let program = if cfg!(target_os = "macos") {
-            "open"
-        } else {
-            "xdg-open"
-        };
-        let started = std::process::Command::new(program)
-            .arg(address)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        match started {
-            // It ends when it likes; who waits for it is a thread that does nothing else.
-            Ok(mut child) => drop(std::thread::spawn(move || child.wait())),
-            Err(_) => {
-                let text = self.app.words.fill("hear.browser", &[("url", address)]);
-                self.input(Input::Answer(Box::new(move |app| {
+    fn browse(&mut self, address: String) {
+        let environment = self.app.settings.environment.clone();
+        self.work.push(Box::pin(async move {
+            let opened = browser::open(&address, environment.iter()).await;
+            Input::Answer(Box::new(move |app| {
+                if let Err(error) = opened {
+                    tracing::warn!(%error, "no browser was opened");
+                    let text = app.words.fill("hear.browser", &[("url", &address)]);
                     app.toast(Variant::Warning, text);
-                })));
-            }
-        }
+                }
+            }))
+        }));
     }
 
     /// Does what needs the terminal for itself.

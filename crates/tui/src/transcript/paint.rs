@@ -41,17 +41,7 @@ impl Paint<'_> {
 
     /// A path from the session's folder, or from home, made safe.
     pub(crate) fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
-        let below = |folder: &str| {
-            let rest = path
-                .strip_prefix(folder.trim_end_matches('/'))
-                .filter(|_| folder.len() > 1)?;
-            if rest.is_empty() {
-                Some("")
-            } else {
-                rest.strip_prefix('/')
-            }
-        };
-        match (below(self.scene.directory), below(self.scene.home)) {
+        match (below(path, self.scene.directory), below(path, self.scene.home)) {
             (Some(""), _) => Cow::Borrowed("."),
             (Some(rest), _) => safe::line(rest),
             (None, Some(rest)) => Cow::Owned(format!("~/{}", safe::line(rest))),
@@ -133,6 +123,18 @@ pub(crate) fn duration(milliseconds: i64) -> String {
         60_000..3_600_000 => format!("{minutes}m {}s", seconds % 60),
         3_600_000..86_400_000 => format!("{hours}h {}m", minutes % 60),
         _ => format!("{}d {}h", hours / 24, hours % 24),
+    }
+}
+
+/// What follows a folder in a path below it; nothing is below the root or no folder.
+pub(crate) fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+    let rest = path
+        .strip_prefix(folder.trim_end_matches('/'))
+        .filter(|_| folder.len() > 1)?;
+    if rest.trim_end_matches('/').is_empty() {
+        Some("")
+    } else {
+        rest.strip_prefix('/')
     }
 }
 

@@ -10,9 +10,9 @@ use crate::app::App;
 use crate::choice;
 use crate::dialog;
 use crate::paint;
-use crate::permission;
 use crate::safe;
 use crate::session::{SIDEBAR, WIDE};
+use crate::transcript::paint::capitalised;
 
 /// How much of the screen is seen below a sidebar that lies over it, of 255.
 const VEIL: u8 = 70;
@@ -151,7 +151,7 @@ fn draw_child_footer(app: &mut App, id: &SessionId, area: Rect, buffer: &mut Buf
     let before = title.split(" subagent").next().unwrap_or_default();
     let word = before.rsplit(['(', '@', ' ']).next().unwrap_or_default();
     let name = if title.contains(" subagent") && !word.is_empty() {
-        permission::body::capital(word)
+        capitalised(word)
     } else {
         app.words.get("child.name").to_owned()
     };

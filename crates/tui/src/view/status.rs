@@ -207,6 +207,6 @@ pub(super) fn lost(app: &App, reason: &str, screen: Rect, buffer: &mut Buffer) {
         paint::cut(&text, usize::from(screen.width.saturating_sub(2)))
     );
     let back = app.theme.error;
-    let style = Style::new().bg(back).fg(paint::contrast(back));
+    let style = Style::new().bg(back).fg(app.theme.on(back));
     paint::text(buffer, screen.x, screen.y, &text, style);
 }

@@ -176,7 +176,7 @@ impl Viewer {
             let style = match (is_selected, self.is_in_tree) {
                 (true, true) => {
                     paint::fill(row, buffer, theme.primary);
-                    Style::new().bg(theme.primary).fg(app.on_primary())
+                    Style::new().bg(theme.primary).fg(app.theme.on(app.theme.primary))
                 }
                 (true, false) => {
                     paint::fill(row, buffer, theme.background_element);

@@ -1,19 +1,21 @@
-//! Opens a page in the user's browser.
+//! Opens a page in the user's browser, by the program that the system has for that.
 
 use std::process::Stdio;
 use std::time::Duration;
 
-use opencode_config::Environment;
 use tokio::process::Command;
 
 /// How long the opener may take to say that it cannot. Parity: integrations.md §A15.6.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Opens `url`.
+/// Opens `url`; the program that does has these variables and no others.
 ///
 /// # Errors
-/// Why it was not opened.
-pub(super) async fn open(url: &str, environment: &Environment) -> Result<(), String> {
+/// Why it was not opened, in words.
+pub async fn open<'a>(
+    url: &str,
+    environment: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<(), String> {
     let (program, before): (&str, &[&str]) = if cfg!(target_os = "macos") {
         ("open", &[])
     } else if cfg!(windows) {
@@ -23,7 +25,7 @@ pub(super) async fn open(url: &str, environment: &Environment) -> Result<(), Str
     };
     let mut command = Command::new(program);
     command.args(before).arg(url);
-    command.env_clear().envs(environment.iter());
+    command.env_clear().envs(environment);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
