@@ -1,0 +1,19 @@
+//! The plugin host: plugins and custom tools in JavaScript and TypeScript, in a child process (reference
+//! `plugins.md`).
+//!
+//! [`Plugins`] are those of a location. A program that runs JavaScript is started only where a plugin or a tool file
+//! exists; it loads them, and is asked over its pipes: each question has a limit and a cancel, and an answer of a
+//! bounded size. What it dies of is told, and ends with it; nothing of the engine waits for it then. What plugins say
+//! is passed on as they say it ([`serde_json::Value`]); whoever asked decides what it means.
+//!
+//! Nothing here knows sessions or providers.
+
+mod hook;
+mod plugins;
+mod source;
+mod tool;
+
+pub use hook::Hook;
+pub use plugins::{Draft, Error, Fault, Listener, Plugins, Settings};
+pub use source::Source;
+pub use tool::{Call, CustomTool, Output, ToolHost};
