@@ -93,8 +93,17 @@ impl Engine {
         self.inner.coordinator.is_running(session_id)
     }
 
+    /// Stops the session's turn wherever it runs: here as [`Engine::abort`] does, else by the program that runs it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn interrupt(&self, session_id: &SessionId) -> Result<bool, Error> {
+        let here = self.abort(session_id).await;
+        Ok(durable::stop_elsewhere(self, session_id).await? || here)
+    }
+
     /// Stops the session's turn, its commands in the background and the tasks that it gave away, and waits until
-    /// all is in order. False when no turn ran.
+    /// all is in order. False when no turn ran here.
     pub async fn abort(&self, session_id: &SessionId) -> bool {
         let stop_rest = || {
             self.stop_commands(session_id);

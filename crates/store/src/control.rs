@@ -25,6 +25,8 @@ pub enum Owed {
     Resume,
     /// Its model is to be told what its calls gave.
     Continuation,
+    /// The program that runs it is to stop.
+    Stop,
 }
 
 impl Owed {
@@ -34,6 +36,7 @@ impl Owed {
             Self::Wake => "wake",
             Self::Resume => "resume",
             Self::Continuation => "continue",
+            Self::Stop => "stop",
         }
     }
 }

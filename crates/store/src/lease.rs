@@ -132,6 +132,12 @@ impl View<'_> {
 }
 
 impl Lease {
+    /// Whose right it is about.
+    #[must_use]
+    pub fn session_id(&self) -> &SessionId {
+        &self.session_id
+    }
+
     /// Whether it still holds, as a write sees it.
     ///
     /// # Errors

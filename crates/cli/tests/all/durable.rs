@@ -291,6 +291,26 @@ async fn gap_18_an_interrupt_keeps_what_was_said_and_what_waits() {
 }
 
 #[tokio::test]
+async fn gap_18_an_interrupt_reaches_the_program_that_runs_the_session() {
+    let (first, _gate) = Step::text("half").held();
+    let model = ScriptedModel::start([first, Step::text("later")]).await;
+    let (home, one) = served(&model).await;
+    let other = home.serve().await;
+    let id = session(&one).await;
+    half_answered(&one, &id, "one").await;
+    let path = format!("/api/session/{id}/interrupt");
+    let stopped = other.send("POST", &path, None).await;
+    assert_eq!(stopped.status, 204);
+    let all = messages(&other, &id).await;
+    assert_eq!(all[1]["error"]["message"], "Provider turn interrupted");
+    // It was about that turn: the next one is whole.
+    say(&one, &id, "two").await;
+    settle(&one, &id).await;
+    assert_eq!(told(&messages(&one, &id).await).last().unwrap().1, "later");
+    assert_eq!(owed(&home), 0);
+}
+
+#[tokio::test]
 async fn gap_19_failures_that_may_pass_are_told_and_tried_again() {
     let busy = || Step::error(503, json!({ "error": { "message": "busy" } })).header("retry-after-ms", "1");
     let model = ScriptedModel::start([

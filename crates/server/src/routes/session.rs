@@ -211,9 +211,12 @@ pub(crate) async fn fork(
 }
 
 /// Parity: http-api.md §6.3, also true when nothing ran.
-pub(crate) async fn abort(State(app): State<App>, Named(id): Named<SessionId>) -> Json<bool> {
-    app.engine.abort(&id).await;
-    Json(true)
+pub(crate) async fn abort(
+    State(app): State<App>,
+    Named(id): Named<SessionId>,
+) -> Result<Json<bool>, ApiError> {
+    app.engine.interrupt(&id).await?;
+    Ok(Json(true))
 }
 
 #[derive(Deserialize)]

@@ -59,7 +59,7 @@ pub(crate) async fn drain(
         tree: None,
         overflowed: false,
     };
-    Box::pin(lease::during(store, &lease, &running.cancel, work.all())).await
+    Box::pin(lease::during(engine, store, &lease, &running.cancel, work.all())).await
 }
 
 struct Work<'a> {

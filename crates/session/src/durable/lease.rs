@@ -6,7 +6,7 @@ use std::time::Duration;
 use opencode_config::Paths;
 use opencode_config::lock::{self, Lock};
 use opencode_schema::{SessionId, id};
-use opencode_store::{Lease, Store};
+use opencode_store::{Lease, Owed, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, Error};
@@ -14,8 +14,10 @@ use crate::{Engine, Error};
 /// How long a session is kept by a program that says nothing any more, and how often one says something.
 const LASTING: Duration = Duration::from_secs(30);
 const RENEWAL: Duration = Duration::from_secs(10);
-/// How often it is looked whether another program is done with a session.
+/// How often it is looked whether another program is done with a session, or wants it stopped.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long a program that runs a session has to stop it.
+const STOPPING: Duration = Duration::from_secs(5);
 
 /// This run of the program among all that use the database. While it lives it holds a lock of its name, so that
 /// others on this machine need not wait for one that was killed.
@@ -129,14 +131,78 @@ pub(super) async fn is_elsewhere(
         .is_some_and(|owner| *owner != *engine.inner.owner.name && !lock::is_left(engine.paths(), &owner)))
 }
 
-/// Keeps a lease while `work` goes on, and gives it back after. Work whose lease was taken is stopped; what it
-/// would still write is refused.
+/// Has the program stop a session that runs it, where that is another one, and waits until it did, not for long.
+/// False when nobody else runs it.
+pub(crate) async fn stop_elsewhere(engine: &Engine, session_id: &SessionId) -> Result<bool, Error> {
+    let store = engine.store();
+    if !is_elsewhere(engine, store, session_id).await? {
+        return Ok(false);
+    }
+    let mut elsewhere = store.elsewhere();
+    let id = session_id.clone();
+    store
+        .write(move |transaction| transaction.owe(&id, Owed::Stop))
+        .await?;
+    let stopped = async {
+        while is_elsewhere(engine, store, session_id).await? {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = elsewhere.stored() => {}
+            }
+        }
+        Ok(true)
+    };
+    // It sees what is owed to it when it comes to itself.
+    tokio::time::timeout(STOPPING, stopped).await.unwrap_or(Ok(true))
+}
+
+/// Waits until another program wants a session stopped that is run here. What was wanted before it was is past.
+async fn stop_wanted(store: &Store, session_id: &SessionId) {
+    let take = async || {
+        let id = session_id.clone();
+        let is_owed = store.read(move |view| view.is_owed(&id, Owed::Stop)).await?;
+        if !is_owed {
+            return Ok(false);
+        }
+        let id = session_id.clone();
+        store
+            .write(move |transaction| transaction.settle_owed(&id, Owed::Stop))
+            .await
+    };
+    let mut elsewhere = store.elsewhere();
+    let mut is_past = true;
+    loop {
+        match take().await {
+            Ok(true) if !is_past => return,
+            Ok(_) => is_past = false,
+            Err(error) => tracing::warn!(%error, "it is not known whether a session is to be stopped"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = elsewhere.stored() => {}
+        }
+    }
+}
+
+/// Keeps a lease while `work` goes on, and gives it back after. Work whose lease was taken is stopped, and so is
+/// what another program wants stopped; what work without a lease would still write is refused.
 pub(super) async fn during<T>(
+    engine: &Engine,
     store: &Store,
     lease: &Lease,
     cancel: &CancellationToken,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
+    let stopping = async {
+        stop_wanted(store, lease.session_id()).await;
+        let (engine, id) = (engine.clone(), lease.session_id().clone());
+        cancel.cancel();
+        // With its commands and its tasks; it waits for this work, too.
+        engine.clone().beside(async move {
+            engine.abort(&id).await;
+        });
+        std::future::pending().await
+    };
     let keeping = async {
         loop {
             tokio::time::sleep(RENEWAL).await;
@@ -154,6 +220,7 @@ pub(super) async fn during<T>(
     let result = tokio::select! {
         result = work => result,
         never = keeping => never,
+        never = stopping => never,
     };
     store.release_lease(lease).await?;
     result

@@ -138,12 +138,12 @@ impl Engine {
             let store = place.store.clone();
             let by_user = ByUser {
                 store: store.fenced(&lease),
-                engine,
+                engine: engine.clone(),
                 location: place,
                 job,
                 cancel: cancel.clone(),
             };
-            lease::during(&store, &lease, &cancel, work(by_user, begun)).await
+            lease::during(&engine, &store, &lease, &cancel, work(by_user, begun)).await
         });
         tokio::select! {
             biased;

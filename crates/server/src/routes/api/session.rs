@@ -495,7 +495,8 @@ pub(crate) async fn interrupt(
     State(app): State<App>,
     OfSession(session, _): OfSession,
 ) -> Result<StatusCode, ApiError> {
-    app.engine.abort(&session.id).await;
+    let stopped = app.engine.interrupt(&session.id).await;
+    stopped.map_err(|error| failure(error, &session.id))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
