@@ -562,7 +562,7 @@ fn connected(folder: &std::path::Path, url: &str) -> Servers {
 
 #[tokio::test]
 async fn over_http_several_clients_are_served_at_once() {
-    let (held, gate) = Step::text("Slow.").held();
+    let (held, gate) = Step::text("Slow\nand slower\nto the end.").held();
     let (home, model) = with_model([held, Step::text("Fast.")]).await;
     let served = home.listen(["mcp", "serve", "--http"], ANNOUNCED).await;
     let url = format!("{}/mcp", served.url());
@@ -583,6 +583,8 @@ async fn over_http_several_clients_are_served_at_once() {
         let result = fast
             .call("peer", "prompt", json!({ "text": "fast" }), &never, None, None)
             .await;
+        let heard = told.recv().await;
+        assert!(heard.is_some(), "progress is told over HTTP, too");
         gate.open();
         result
     };
@@ -590,8 +592,10 @@ async fn over_http_several_clients_are_served_at_once() {
         .await
         .unwrap();
     assert_eq!(text(&early.unwrap()).as_deref(), Some("Fast."));
-    assert_eq!(text(&late.unwrap()).as_deref(), Some("Slow."));
-    assert!(told.recv().await.is_some(), "progress is told over HTTP, too");
+    assert_eq!(
+        text(&late.unwrap()).as_deref(),
+        Some("Slow\nand slower\nto the end.")
+    );
     for client in [slow, fast] {
         client.close().await;
     }
