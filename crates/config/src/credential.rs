@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::environment::variable;
 use crate::lock::{self, Lock};
-use crate::{Environment, Paths};
+use crate::{Environment, Paths, replace};
 
 pub use connection::{Connection, connect, connections, disconnect, relabel};
 
@@ -185,22 +185,15 @@ fn put_held(paths: &Paths, id: &str, entry: Option<Value>) -> io::Result<()> {
             entries.shift_remove(plain);
         }
     }
-    replace(paths, &path, &entries)?;
+    write(&path, &entries)?;
     match (before, now) {
         (Some(before), Some(now)) if before.is_same_login(&now) => Ok(()),
         _ => connection::forget(paths, plain),
     }
 }
 
-/// Replaces a file as a whole; it is the user's alone.
-fn replace(paths: &Paths, path: &Path, content: &impl Serialize) -> io::Result<()> {
-    fs_err::create_dir_all(&paths.data)?;
-    // A temporary file is for its owner alone from the beginning.
-    let mut file = tempfile::NamedTempFile::new_in(&paths.data)?;
-    serde_json::to_writer_pretty(&mut file, content)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+fn write(path: &Path, content: &impl Serialize) -> io::Result<()> {
+    replace(path, &serde_json::to_vec_pretty(content)?)
 }
 
 /// Waits until no other program writes credentials.

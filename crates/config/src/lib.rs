@@ -28,6 +28,7 @@ mod plugin;
 mod profile;
 pub mod reference;
 pub mod remote;
+mod replace;
 mod resolve;
 pub mod rule_origin;
 pub mod rules;
@@ -43,6 +44,7 @@ pub use environment::Environment;
 pub use error::{Error, Issue};
 pub use load::{Layer, Loaded, ServerSafety, global, load, server_safety};
 pub use paths::Paths;
+pub use replace::replace;
 
 use std::path::Path;
 

@@ -2,7 +2,6 @@
 //! Nothing is fetched here: [`logins`] says what to ask, [`First`] and [`First::finish`] read the answers,
 //! and the last good one is kept in a file, so that a server that is gone does not keep anybody from working.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -14,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::credential::Credential;
 use crate::text::{self, Source};
-use crate::{Environment, Error, Paths, credential, merge};
+use crate::{Environment, Error, Paths, credential, merge, replace};
 
 /// A log-in that may have configuration.
 #[derive(Clone, Debug)]
@@ -195,15 +194,8 @@ impl Login {
     /// # Errors
     /// It cannot be written.
     pub fn keep(&self, config: &Value, paths: &Paths) -> std::io::Result<()> {
-        let path = self.file(paths);
-        let folder = path.parent().unwrap_or(&paths.cache);
-        fs_err::create_dir_all(folder)?;
-        // A temporary file is for its owner alone from the beginning.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
         let kept = json!({ "fetched": now(), "config": config });
-        file.write_all(kept.to_string().as_bytes())?;
-        file.persist(&path).map_err(|error| error.error)?;
-        Ok(())
+        replace(&self.file(paths), kept.to_string().as_bytes())
     }
 
     /// Another token may be given another configuration.

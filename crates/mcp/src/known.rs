@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use opencode_config::replace;
 use opencode_schema::mcp::ServerConfig;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -109,12 +110,7 @@ fn write(file: &Path, known: &Known) -> std::io::Result<()> {
     if text.len() as u64 > LIMIT || fs_err::read(file).is_ok_and(|kept| kept == text) {
         return Ok(());
     }
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs_err::create_dir_all(folder)?;
-    let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
-    std::io::Write::write_all(&mut fresh, &text)?;
-    fresh.persist(file).map_err(|error| error.error)?;
-    Ok(())
+    replace(file, &text)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{Credential, hold, put_held, read, replace};
+use super::{Credential, hold, put_held, read, write};
 use crate::{Environment, Paths};
 
 /// What every id begins with.
@@ -159,7 +159,7 @@ fn change(paths: &Paths, edit: impl FnOnce(&mut Names)) -> io::Result<()> {
     if names == before {
         return Ok(());
     }
-    replace(paths, &path, &names)
+    write(&path, &names)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use opencode_config::Paths;
 use opencode_config::lock::{self, Lock};
+use opencode_config::{Paths, replace};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value, json};
@@ -214,13 +214,7 @@ impl Store {
     }
 
     fn write(&self, all: &Map<String, Value>) -> io::Result<()> {
-        fs_err::create_dir_all(&self.paths.data)?;
-        // A temporary file is for its owner alone from the beginning.
-        let mut file = tempfile::NamedTempFile::new_in(&self.paths.data)?;
-        serde_json::to_writer_pretty(&mut file, all)?;
-        file.as_file().sync_all()?;
-        file.persist(self.path()).map_err(|error| error.error)?;
-        Ok(())
+        replace(&self.path(), &serde_json::to_vec_pretty(all)?)
     }
 
     /// Waits until no other program renews the token of this server.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use opencode_config::replace;
+
 /// Writes that wait; who wants more waits.
 const WAITING: usize = 256;
 
@@ -29,7 +31,7 @@ impl Writer {
             .spawn(move || {
                 while let Ok(job) = wanted.recv() {
                     let (path, result) = match &job {
-                        Job::Keep(path, text) => (path, keep(path, text)),
+                        Job::Keep(path, text) => (path, replace(path, text.as_bytes())),
                         Job::Append(path, line) => (path, append(path, line)),
                     };
                     if let Err(error) = result {
@@ -68,16 +70,6 @@ impl Writer {
             tracing::warn!("the writing of files of state broke off");
         }
     }
-}
-
-/// The file is replaced at once: whoever reads it sees the old one or the new one.
-fn keep(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs_err::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }
 
 fn append(path: &Path, line: &str) -> std::io::Result<()> {
