@@ -8,12 +8,31 @@
 //!
 //! Nothing here knows sessions or providers.
 
+#[cfg(unix)]
+mod door;
+#[cfg(not(unix))]
+#[path = "door/none.rs"]
+mod door;
+mod draft;
+mod error;
 mod hook;
+mod host;
+mod keeper;
+mod lines;
+mod link;
+mod message;
+mod package;
 mod plugins;
+mod runtime;
+mod settings;
 mod source;
+mod start;
 mod tool;
 
+pub use draft::Draft;
+pub use error::Error;
 pub use hook::Hook;
-pub use plugins::{Draft, Error, Fault, Listener, Plugins, Settings};
+pub use plugins::Plugins;
+pub use settings::{Fault, Listener, Settings};
 pub use source::Source;
 pub use tool::{Call, CustomTool, Output, ToolHost};

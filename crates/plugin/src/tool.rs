@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use futures_util::future::BoxFuture;
 use opencode_schema::Object;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// A tool of a plugin or a tool file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct CustomTool {
     /// The name that the model calls.
     pub name: String,
@@ -36,6 +37,21 @@ pub struct Call {
     pub messages: Value,
 }
 
+impl Call {
+    /// It by the names that tools know.
+    pub(crate) fn to_wire(&self) -> Value {
+        json!({
+            "sessionID": self.session_id,
+            "messageID": self.message_id,
+            "callID": self.call_id,
+            "agent": self.agent,
+            "directory": self.directory,
+            "worktree": self.worktree,
+            "messages": self.messages,
+        })
+    }
+}
+
 /// What a running tool may ask of the engine.
 pub trait ToolHost: Send + Sync {
     /// Shows how far it is. Never waits.
@@ -59,4 +75,21 @@ pub struct Output {
     pub metadata: Object,
     /// Files in it: objects of `type`, `mime`, `url` and `filename`.
     pub attachments: Vec<Value>,
+}
+
+impl Output {
+    /// What the process made of a tool's result; what does not fit is left out.
+    pub(crate) fn from_wire(result: Value) -> Self {
+        let Value::Object(mut result) = result else {
+            return Self::default();
+        };
+        let mut take = |name: &str| result.remove(name).unwrap_or_default();
+        let text = |value: Value| value.as_str().map(str::to_owned).unwrap_or_default();
+        Self {
+            title: text(take("title")),
+            output: text(take("output")),
+            metadata: take("metadata").as_object().cloned().unwrap_or_default(),
+            attachments: take("attachments").as_array().cloned().unwrap_or_default(),
+        }
+    }
 }

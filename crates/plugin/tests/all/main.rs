@@ -1,0 +1,14 @@
+//! Behaviour of real hosts with small plugins.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests"
+)]
+
+mod drafts;
+mod hooks;
+mod loading;
+mod process;
+mod support;
+mod tools;
