@@ -74,7 +74,7 @@ function rawClient(socket, directory, address) {
     const request = requestOf(options)
     const response = await fetch(request)
     if (!response.ok) throw errorOf(contentOf(response, await response.text()), request, response)
-    return { stream: events(response) }
+    return { stream: events(response, options) }
   }
 
   const raw = {
@@ -110,6 +110,10 @@ function addTo(parameters, name, value) {
 function contentOf(response, text) {
   if (text === "") return {}
   if (response.ok && !(response.headers.get("content-type") ?? "").includes("json")) return text
+  return parsed(text)
+}
+
+function parsed(text) {
   try {
     return JSON.parse(text)
   } catch {
@@ -123,12 +127,18 @@ function errorOf(content, request, response) {
   return new Error(message, { cause: { body: content, status: response.status } })
 }
 
-async function* events(response) {
+async function* events(response, { signal, onSseEvent }) {
   let data = []
-  for await (const line of lines(response.body)) {
-    if (line.startsWith("data:")) data.push(line.slice(5).trimStart())
-    if (line !== "" || data.length === 0) continue
-    yield JSON.parse(data.join("\n"))
-    data = []
+  try {
+    for await (const line of lines(response.body)) {
+      if (line.startsWith("data:")) data.push(line.slice(5).trimStart())
+      if (line !== "" || data.length === 0) continue
+      const event = parsed(data.join("\n"))
+      data = []
+      onSseEvent?.({ data: event })
+      yield event
+    }
+  } catch (error) {
+    if (!signal?.aborted) throw error
   }
 }

@@ -6,6 +6,7 @@
     reason = "tests"
 )]
 
+mod client;
 mod drafts;
 mod hooks;
 mod loading;

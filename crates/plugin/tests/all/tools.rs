@@ -162,3 +162,53 @@ async fn a_tool_is_told_when_nobody_waits_any_more() {
     assert_eq!(outcome, Err(Error::Stopped { what }));
     until(|| project.path().join("aborted").exists()).await;
 }
+
+#[tokio::test]
+async fn schemas_are_made_by_the_zod_that_a_file_gets() {
+    let Some(mut project) = project() else { return };
+    // What a tool file imports, and the part of it that makes schemas.
+    let zod = |name: &str| {
+        format!(
+            "export const string = (description) => ({{ _zod: {{}}, description }})
+             export const object = (shape) => ({{ _zod: {{}}, shape }})
+             export const toJSONSchema = ({{ shape }}, {{ io, override }}) => {{
+                const properties = {{}}
+                for (const [key, zodSchema] of Object.entries(shape)) {{
+                    override({{ zodSchema, jsonSchema: (properties[key] = {{ by: '{name}', io }}) }})
+                }}
+                return {{ properties }}
+             }}"
+        )
+    };
+    let module = r#"{"type": "module", "exports": "./index.js"}"#;
+    project.file("own/node_modules/zod/package.json", module);
+    project.file("own/node_modules/zod/index.js", &zod("own"));
+    let plugin = "packages/node_modules/@opencode-ai/plugin";
+    project.file(&format!("{plugin}/package.json"), module);
+    project.file(&format!("{plugin}/index.js"), "export * as schema from 'zod'");
+    project.file(&format!("{plugin}/node_modules/zod/package.json"), module);
+    project.file(
+        &format!("{plugin}/node_modules/zod/index.js"),
+        &zod("of the package"),
+    );
+    let execute = "execute: async () => ''";
+    project.tool(
+        "own/tool/one.js",
+        &format!("import {{ string }} from 'zod'\nexport default {{ description: '', args: {{ a: string('what') }}, {execute} }}"),
+    );
+    project.tool(
+        "packages/tool/two.js",
+        &format!("import {{ schema }} from '@opencode-ai/plugin'\nexport default {{ description: '', args: {{ b: schema.string() }}, {execute} }}"),
+    );
+    let running = project.start().await;
+    let tools = running.plugins.tools();
+    let parameters: Vec<&Value> = tools.iter().map(|tool| &tool.parameters).collect();
+    assert_eq!(
+        parameters,
+        [
+            &json!({"properties": {"a": {"by": "own", "io": "input", "description": "what"}}}),
+            &json!({"properties": {"b": {"by": "of the package", "io": "input"}}}),
+        ]
+    );
+    assert_eq!(running.heard.faults(), []);
+}
