@@ -1,6 +1,7 @@
 // What plugins of the newer form are given, and the object `opencode` that is there for all.
 import { KINDS } from "./drafts.mjs"
-import { Plugin, add, changed, owner, plugins, register, remove } from "./registry.mjs"
+import { add, changed, register, remove } from "./lifecycle.mjs"
+import { Plugin, owner, plugins } from "./registry.mjs"
 import { describe, isTool } from "./tools.mjs"
 
 const START_LIMIT = 25_000

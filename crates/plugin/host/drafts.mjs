@@ -1,5 +1,6 @@
 // Drafts: what plugins transform as a whole. Each transformation gets a copy that takes the place of the state only
 // when it has not failed.
+import { takeMethods } from "./auth.mjs"
 import { failed, inside, registered } from "./registry.mjs"
 import { within } from "./time.mjs"
 
@@ -10,9 +11,10 @@ const LIMIT = 15_000
 export async function transform({ draft: kind, state }) {
   for (const { plugin, callback } of registered(kind)) {
     try {
-      const { draft, close } = open[kind](structuredClone(state))
+      const { draft, close, methods = [] } = open[kind](structuredClone(state))
       await within(LIMIT, Promise.resolve(inside(plugin, () => callback(draft))))
       state = JSON.parse(JSON.stringify(close()))
+      takeMethods(plugin, methods)
     } catch (error) {
       failed(plugin.id, error)
     }
@@ -127,11 +129,14 @@ function moveAddress(item) {
 
 function integration(state) {
   const integrations = records(state.integrations, "id", (id) => ({ id, name: id }))
+  const registrations = []
   const methodsOf = (id) => (state.methods[id] ??= [])
   const isSame = (one) => (other) => one.type === other.type && (one.type !== "oauth" || one.id === other.id)
   const method = {
     list: (id) => [...(state.methods[id] ?? [])],
-    update: ({ integrationID, method }) => {
+    update: (registration) => {
+      const { integrationID, method } = registration
+      registrations.push(registration)
       integrations.update(integrationID, () => {})
       const methods = methodsOf(integrationID)
       const at = methods.findIndex(isSame(method))
@@ -146,7 +151,7 @@ function integration(state) {
     integrations.remove(id)
     delete state.methods[id]
   }
-  return { draft: { ...integrations, remove, method }, close: () => state }
+  return { draft: { ...integrations, remove, method }, close: () => state, methods: registrations }
 }
 
 // A list of objects that `key` names; what is not there yet is made when it is updated.

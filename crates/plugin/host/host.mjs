@@ -1,4 +1,5 @@
 // The process that runs plugins: everything it does, it is asked for over the wire.
+import * as auth from "./auth.mjs"
 import { client } from "./client.mjs"
 import { installGlobal } from "./context.mjs"
 import { transform } from "./drafts.mjs"
@@ -15,6 +16,12 @@ const methods = {
   dispose: hooks.dispose,
   tool: tools.run,
   transform,
+  prompt: auth.prompt,
+  authorize: auth.authorize,
+  callback: auth.callback,
+  refresh: auth.refresh,
+  loader: auth.loader,
+  models: auth.models,
 }
 
 process.on("uncaughtException", (error) => console.error(error))

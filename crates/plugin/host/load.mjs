@@ -2,7 +2,8 @@
 import path from "node:path"
 import { pathToFileURL } from "node:url"
 import { setUp } from "./context.mjs"
-import { Plugin, add, failed, plugins, started } from "./registry.mjs"
+import { add, started } from "./lifecycle.mjs"
+import { Plugin, failed, plugins } from "./registry.mjs"
 import { within } from "./time.mjs"
 import { describe, isTool } from "./tools.mjs"
 import { messageOf } from "./wire.mjs"
@@ -45,6 +46,7 @@ async function loading(id, what, outcome, work) {
 
 async function addToolFile(file, module) {
   const plugin = new Plugin(file, file)
+  plugin.isToolFile = true
   const base = path.basename(file, path.extname(file))
   for (const [name, value] of Object.entries(module)) {
     if (!isTool(value)) continue

@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 /// Its files; the first one is started.
 const FILES: &[(&str, &str)] = &[
     ("host.mjs", include_str!("../host/host.mjs")),
+    ("auth.mjs", include_str!("../host/auth.mjs")),
     ("client.mjs", include_str!("../host/client.mjs")),
     ("context.mjs", include_str!("../host/context.mjs")),
     ("drafts.mjs", include_str!("../host/drafts.mjs")),
+    ("fetch.mjs", include_str!("../host/fetch.mjs")),
     ("hooks.mjs", include_str!("../host/hooks.mjs")),
     ("http.mjs", include_str!("../host/http.mjs")),
+    ("lifecycle.mjs", include_str!("../host/lifecycle.mjs")),
     ("load.mjs", include_str!("../host/load.mjs")),
+    ("offer.mjs", include_str!("../host/offer.mjs")),
     ("registry.mjs", include_str!("../host/registry.mjs")),
     ("time.mjs", include_str!("../host/time.mjs")),
     ("tools.mjs", include_str!("../host/tools.mjs")),

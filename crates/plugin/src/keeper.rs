@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::lines::{Line, Lines};
-use crate::link::{LINE_LIMIT, Line as Written, Link};
+use crate::link::{LINE_LIMIT, Line as Written, Link, Load};
 use crate::runtime::Runtime;
 
 /// How long plugins may take to end what they began.
@@ -55,14 +55,19 @@ pub(crate) async fn keep(
     mut peer: Peer,
     pipes: Pipes,
     link: Arc<Link>,
-    lines: mpsc::Receiver<Written>,
+    load: Load,
     beside: impl Future<Output = ()>,
     end: CancellationToken,
 ) {
     let died = {
         let reading = read(&link, pipes.output);
         let others = async {
-            tokio::join!(write(&link, pipes.input, lines), log(pipes.errors), beside);
+            tokio::join!(
+                write(&link, pipes.input, load.lines),
+                link.answer(load.wanted),
+                log(pipes.errors),
+                beside,
+            );
             std::future::pending::<()>().await;
         };
         tokio::pin!(reading, others);

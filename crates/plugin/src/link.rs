@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::message::{Incoming, Offer, Outgoing};
-use crate::{CustomTool, Draft, Error, Fault, Listener};
+use crate::{Credentials, CustomTool, Draft, Error, Fault, Listener, Login};
 
 /// Bytes of a line in either direction.
 pub(crate) const LINE_LIMIT: usize = 32 << 20;
@@ -19,6 +20,8 @@ const QUEUE: usize = 256;
 const QUEUE_SIZE: usize = 64 << 10;
 /// What a running tool may have said that nobody has taken yet.
 const TOOL_QUEUE: usize = 64;
+/// Questions for credentials that are answered at a time.
+const ANSWERED: usize = 8;
 
 /// A line that waits to be written, and its share of the room for such.
 pub(crate) struct Line {
@@ -32,10 +35,23 @@ pub(crate) enum Said {
     Question { id: u64, question: Value },
 }
 
+/// A credential that a plugin asks for.
+pub(crate) struct Wanted {
+    id: u64,
+    provider: String,
+}
+
+/// What the keeper of the process carries.
+pub(crate) struct Load {
+    pub(crate) lines: mpsc::Receiver<Line>,
+    pub(crate) wanted: mpsc::Receiver<Wanted>,
+}
+
 /// What is known of the process; shared by those who ask it and by its keeper.
 pub(crate) struct Link {
     listener: Arc<dyn Listener>,
     queue: mpsc::Sender<Line>,
+    wanted: mpsc::Sender<Wanted>,
     room: Arc<Semaphore>,
     given_up: Notify,
     state: Mutex<State>,
@@ -49,6 +65,8 @@ struct State {
     given_up: Vec<u64>,
     offer: Offer,
     tools: Option<Arc<[CustomTool]>>,
+    /// Where credentials of providers are found.
+    lent: HashMap<String, Arc<dyn Credentials>>,
     ended: Option<String>,
 }
 
@@ -77,20 +95,26 @@ impl Drop for Pending<'_> {
 }
 
 impl Link {
-    pub(crate) fn new(listener: Arc<dyn Listener>) -> (Arc<Self>, mpsc::Receiver<Line>) {
+    pub(crate) fn new(listener: Arc<dyn Listener>) -> (Arc<Self>, Load) {
         let (queue, lines) = mpsc::channel(QUEUE);
+        let (want, wanted) = mpsc::channel(TOOL_QUEUE);
         let link = Self {
             listener,
             queue,
+            wanted: want,
             room: Arc::new(Semaphore::new(QUEUE_SIZE)),
             given_up: Notify::new(),
             state: Mutex::default(),
         };
-        (Arc::new(link), lines)
+        (Arc::new(link), Load { lines, wanted })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn loaded(&self) -> Vec<String> {
+        self.state().offer.plugins.clone()
     }
 
     /// Whether a plugin has a hook.
@@ -110,6 +134,37 @@ impl Link {
             state.tools = Some(Arc::clone(&made));
             made
         })
+    }
+
+    pub(crate) fn logins(&self) -> Arc<[Login]> {
+        self.state().offer.logins.clone().into()
+    }
+
+    pub(crate) fn lists(&self, provider: &str) -> bool {
+        self.state().offer.listers.contains(provider)
+    }
+
+    /// Where the credential of a provider is found from now on.
+    pub(crate) fn lend(&self, provider: &str, credentials: Arc<dyn Credentials>) {
+        self.state().lent.insert(provider.to_owned(), credentials);
+    }
+
+    /// Answers the questions for credentials, a few at a time.
+    pub(crate) async fn answer(&self, wanted: mpsc::Receiver<Wanted>) {
+        let wanted = futures_util::stream::unfold(wanted, async |mut wanted| {
+            let next = wanted.recv().await?;
+            Some((next, wanted))
+        });
+        wanted
+            .for_each_concurrent(ANSWERED, async |Wanted { id, provider }| {
+                let lent = self.state().lent.get(&provider).cloned();
+                let credential = match lent {
+                    Some(credentials) => credentials.of(&provider).await,
+                    None => None,
+                };
+                self.reply(id, Ok(credential.unwrap_or_default())).await;
+            })
+            .await;
     }
 
     /// Asks, and waits for the answer until the limit.
@@ -169,14 +224,13 @@ impl Link {
         Ok(pending)
     }
 
-    /// Answers a question of a running tool.
-    pub(crate) async fn reply(&self, id: u64, outcome: Result<(), String>) {
-        let error = outcome.err().map(|message| json!({"message": message}));
-        let result = Value::Null;
+    /// Answers a question of the process.
+    pub(crate) async fn reply(&self, id: u64, outcome: Result<Value, String>) {
+        let outcome = outcome.map_err(|message| json!({"message": message}));
         let line = Outgoing {
             id: Some(id),
-            result: error.is_none().then_some(&result),
-            error: error.as_ref(),
+            result: outcome.as_ref().ok(),
+            error: outcome.as_ref().err(),
             ..Outgoing::default()
         };
         if let Ok(bytes) = bytes_of(&line) {
@@ -259,7 +313,21 @@ impl Link {
                 // Who does not wait any more is not told.
                 let _ = waiting.answer.send(answer);
             }
-            (Some("ask"), Some(id)) => self.take_question(id, &incoming.params),
+            (Some("ask"), Some(id)) => {
+                let question = incoming.params.get("question").cloned().unwrap_or_default();
+                if !self.pass(&incoming.params, Said::Question { id, question }) {
+                    self.refuse(id, "the call has ended, or asks too much at a time");
+                }
+            }
+            (Some("credential"), Some(id)) => {
+                let provider = incoming.params["provider"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
+                if self.wanted.try_send(Wanted { id, provider }).is_err() {
+                    self.refuse(id, "too many credentials are asked for at a time");
+                }
+            }
             (Some("metadata"), None) => {
                 let said = Said::Metadata(incoming.params.clone());
                 self.pass(&incoming.params, said);
@@ -276,12 +344,9 @@ impl Link {
         }
     }
 
-    fn take_question(&self, id: u64, params: &Value) {
-        let question = params.get("question").cloned().unwrap_or_default();
-        if self.pass(params, Said::Question { id, question }) {
-            return;
-        }
-        let refusal = json!({"message": "the call has ended, or asks too much at a time"});
+    /// Answers a question with a refusal, if there is room for it.
+    fn refuse(&self, id: u64, message: &str) {
+        let refusal = json!({"message": message});
         let line = Outgoing {
             id: Some(id),
             error: Some(&refusal),

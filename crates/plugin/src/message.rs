@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::CustomTool;
+use crate::{CustomTool, Login};
 
 /// A line that it writes. An answer has an id; a notice a method; a question of it both.
 #[derive(Debug, Deserialize)]
@@ -45,9 +45,13 @@ pub(crate) struct Outgoing<'a> {
 /// What plugins have to offer now.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Offer {
+    pub(crate) plugins: Vec<String>,
     pub(crate) hooks: HashSet<String>,
     pub(crate) tools: Vec<CustomTool>,
     pub(crate) drafts: HashSet<String>,
+    pub(crate) logins: Vec<Login>,
+    /// Providers whose models a plugin lists.
+    pub(crate) listers: HashSet<String>,
     /// What of it is no longer as it was, once all have started.
     pub(crate) changed: Option<String>,
 }

@@ -45,8 +45,14 @@ impl Plugins {
         }
     }
 
-    fn link(&self) -> Option<&Link> {
+    pub(crate) fn link(&self) -> Option<&Link> {
         self.process.as_ref().map(|process| &*process.link)
+    }
+
+    /// Ids of the plugins that run, in order. Those without an id of their own have that of their file.
+    #[must_use]
+    pub fn loaded(&self) -> Vec<String> {
+        self.link().map(Link::loaded).unwrap_or_default()
     }
 
     /// Whether a plugin has this hook. Without one nothing needs to be made for it.
@@ -140,7 +146,7 @@ impl Plugins {
                         }
                         Said::Question { id, question } => {
                             let host = Arc::clone(&host);
-                            questions.push(async move { (id, host.ask(question).await) });
+                            questions.push(async move { (id, host.ask(question).await.map(|()| Value::Null)) });
                         }
                     },
                     Some((id, outcome)) = questions.next() => link.reply(id, outcome).await,

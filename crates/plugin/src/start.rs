@@ -101,7 +101,7 @@ async fn run(settings: Settings, runtime: &Runtime, plugins: &[Resolved]) -> Res
     let (peer, pipes) = keeper::start(runtime, &host, &settings.directory, &settings.environment)
         .map_err(|error| format!("{} cannot be started: {error}", runtime.program().display()))?;
 
-    let (link, lines) = Link::new(settings.listener);
+    let (link, load) = Link::new(settings.listener);
     let end = CancellationToken::new();
     let keeper = TaskTracker::new();
     let beside = async {
@@ -113,7 +113,7 @@ async fn run(settings: Settings, runtime: &Runtime, plugins: &[Resolved]) -> Res
         peer,
         pipes,
         Arc::clone(&link),
-        lines,
+        load,
         beside,
         end.clone(),
     ));

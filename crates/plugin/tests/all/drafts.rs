@@ -230,6 +230,7 @@ async fn row_31_registrations_come_and_go_with_their_plugin() {
     for round in ["load", "reload"] {
         assert_eq!(run(&running, round).await, "undefined");
         assert_eq!(names(), "inner_tool");
+        assert_eq!(running.plugins.loaded(), ["outer", "inner"]);
         assert_eq!(run(&running, "inner_tool").await, "inner");
         let state = running
             .plugins
@@ -238,6 +239,7 @@ async fn row_31_registrations_come_and_go_with_their_plugin() {
         assert_eq!(state["agents"].as_array().map(Vec::len), Some(2), "{state}");
     }
     assert_eq!(run(&running, "unload").await, "undefined");
+    assert_eq!(running.plugins.loaded(), ["outer"]);
     assert_eq!(names(), "");
     assert!(!running.plugins.transforms(Draft::Agent));
     assert_eq!(run(&running, "inner_tool").await, "There is no tool inner_tool");

@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "tests"
 )]
@@ -10,6 +11,7 @@ mod client;
 mod drafts;
 mod hooks;
 mod loading;
+mod logins;
 mod process;
 mod support;
 mod tools;
