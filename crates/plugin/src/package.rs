@@ -1,78 +1,233 @@
-//! What entries of `plugin` lead to.
+//! Where plugins come from (reference `plugins.md` §2): what a specification names, the packages that are installed
+//! for it, and the file of it that is loaded.
+
+mod install;
+mod manifest;
+mod range;
+mod specification;
 
 use std::path::{Path, PathBuf};
 
+use futures_util::future::join_all;
 use opencode_config::{Environment, Paths};
 use serde_json::Value;
-use url::Url;
 
-use crate::Fault;
-use crate::runtime::Runtime;
+use self::specification::Specification;
+use crate::{Fault, Runtime};
 
-/// Files that a folder begins with.
+pub use self::manifest::{Target, TargetKind};
+
+/// Files that stand for a folder, the first that is there.
 const INDEX: [&str; 5] = ["index.ts", "index.tsx", "index.js", "index.mjs", "index.cjs"];
+/// Plugins whose work the program does itself today.
+const SUPERSEDED: [&str; 2] = ["opencode-openai-codex-auth", "opencode-copilot-auth"];
 
-/// Where packages are looked for.
-#[expect(dead_code, reason = "files need none of it")]
-pub(crate) struct Place {
-    pub(crate) paths: Paths,
-    pub(crate) environment: Environment,
-    pub(crate) version: &'static str,
-    pub(crate) runtime: Runtime,
+/// What packages are brought with, and where to.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The folders of the program.
+    pub paths: Paths,
+    /// The environment of the program.
+    pub environment: Environment,
+    /// Version of the program.
+    pub version: &'static str,
+    /// What runs plugins; its package manager installs them.
+    pub runtime: Runtime,
 }
 
-/// What an entry is.
+/// A plugin that can be loaded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// Name of its package; the specification, where it is a file or a folder.
+    pub id: String,
+    /// As it is configured.
+    pub spec: String,
+    /// The file to load, absolute.
+    pub entry: PathBuf,
+    /// The options that are configured for it.
+    pub options: Option<Value>,
+    /// Where it comes from.
+    pub kind: Kind,
+}
+
+/// Where a plugin comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A file or folder.
-    Path,
-    /// A package of a registry.
+pub enum Kind {
+    /// A file or a folder of this machine. In today's form it says its id itself.
+    File,
+    /// A package; its name is its id.
     Package,
 }
 
-/// An entry that was found.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Resolved {
-    pub(crate) id: String,
-    pub(crate) spec: String,
-    pub(crate) entry: PathBuf,
-    pub(crate) options: Option<Value>,
-    pub(crate) kind: Kind,
+/// A plugin that is on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// Its folder, or the file that it is.
+    pub path: PathBuf,
+    /// Where it comes from.
+    pub kind: Kind,
+    /// Name of its package, if it is one.
+    pub name: Option<String>,
 }
 
-/// What each entry leads to.
-pub(crate) async fn resolve(entries: &[Value], _place: &Place) -> Vec<Result<Resolved, Fault>> {
-    entries.iter().map(one).collect()
+/// Finds the plugins that configuration names, all at the same time, and installs packages that are not here. The
+/// answer has their order; plugins that have nothing for a server, and those that are superseded, are not in it.
+/// What cannot be had is not tried again for a while. Takes no longer than an installation may.
+pub async fn resolve(entries: &[Value], place: &Place) -> Vec<Result<Resolved, Fault>> {
+    let named = entries.iter().filter_map(parts);
+    let wanted = named.filter(|(spec, _)| !SUPERSEDED.iter().any(|name| spec.contains(name)));
+    let found = wanted.map(|(spec, options)| async move {
+        let found = resolve_one(spec, options.cloned(), place).await;
+        found
+            .map_err(|message| Fault {
+                plugin: spec.to_owned(),
+                message,
+            })
+            .transpose()
+    });
+    join_all(found).await.into_iter().flatten().collect()
 }
 
-fn one(entry: &Value) -> Result<Resolved, Fault> {
-    let spec = entry
-        .as_str()
-        .or_else(|| entry.get(0).and_then(Value::as_str))
-        .unwrap_or_default();
-    let fault = |reason: &str| Fault {
-        plugin: spec.to_owned(),
-        message: format!("Failed to load plugin {spec}: {reason}"),
-    };
-    let path = Url::parse(spec)
-        .ok()
-        .filter(|url| url.scheme() == "file")
-        .and_then(|url| url.to_file_path().ok());
-    let path = path.ok_or_else(|| fault("it is no file"))?;
-    let file = file_of(&path).ok_or_else(|| fault("it is not there"))?;
-    Ok(Resolved {
-        id: spec.to_owned(),
+/// Brings what one specification names, now, even if that failed before. A folder is taken as it is; a path that is
+/// not absolute begins at `directory`.
+///
+/// # Errors
+/// It cannot be had, in words for the user.
+pub async fn bring(spec: &str, directory: &Path, place: &Needs<'_>) -> Result<Installed, String> {
+    match Specification::parse(spec) {
+        Specification::Path(path) => {
+            let path = directory.join(path);
+            Ok(Installed {
+                kind: Kind::File,
+                name: None,
+                path,
+            })
+        }
+        Specification::Package(package) => {
+            let folder = match install::there(&package, &place.paths.cache) {
+                Some(folder) => folder,
+                None => {
+                    let runtime = Runtime::find(place.environment).await;
+                    let runtime = runtime.map_err(|missing| missing.to_string())?;
+                    install::bring(&package, place.paths, place.environment, &runtime).await?
+                }
+            };
+            Ok(Installed {
+                name: Some(manifest::name_of(&folder).unwrap_or_else(|| package.label().to_owned())),
+                kind: Kind::Package,
+                path: folder,
+            })
+        }
+    }
+}
+
+/// What is needed to bring one plugin.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs<'a> {
+    /// The folders of the program.
+    pub paths: &'a Paths,
+    /// The environment of the program.
+    pub environment: &'a Environment,
+}
+
+impl Installed {
+    /// What it has to offer, and to whom; none where it is no plugin.
+    ///
+    /// # Errors
+    /// Its `package.json` cannot be read, in words for the user.
+    pub fn targets(&self) -> Result<Vec<Target>, String> {
+        manifest::targets(&self.path)
+    }
+}
+
+/// Whether two specifications name the same plugin: one package in whichever version, or one path.
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    match (Specification::parse(one), Specification::parse(other)) {
+        (Specification::Package(one), Specification::Package(other)) => one.label() == other.label(),
+        (Specification::Path(one), Specification::Path(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// The path that a specification is, where it names no package: absolute, or as it is written.
+#[must_use]
+pub fn path_of(spec: &str) -> Option<PathBuf> {
+    match Specification::parse(spec) {
+        Specification::Path(path) => Some(path),
+        Specification::Package(_) => None,
+    }
+}
+
+/// The specification and the options of an entry.
+fn parts(entry: &Value) -> Option<(&str, Option<&Value>)> {
+    match entry {
+        Value::String(spec) => Some((spec, None)),
+        Value::Array(parts) => Some((parts.first()?.as_str()?, parts.get(1))),
+        _ => None,
+    }
+}
+
+async fn resolve_one(spec: &str, options: Option<Value>, place: &Place) -> Result<Option<Resolved>, String> {
+    let resolved = |id: &str, entry: PathBuf, kind: Kind| Resolved {
+        id: id.to_owned(),
         spec: spec.to_owned(),
-        entry: file,
-        options: entry.get(1).cloned(),
-        kind: Kind::Path,
+        entry,
+        options,
+        kind,
+    };
+    match Specification::parse(spec) {
+        Specification::Path(path) => {
+            let entry = of_path(&path).map_err(|reason| format!("Failed to load plugin {spec}: {reason}"))?;
+            Ok(entry.map(|entry| resolved(spec, entry, Kind::File)))
+        }
+        Specification::Package(package) => {
+            let brought = install::once(&package, &place.paths, &place.environment, &place.runtime).await;
+            let folder = brought.map_err(|reason| format!("Failed to install plugin {package}: {reason}"))?;
+            let read = manifest::read(&folder);
+            let read = read.map_err(|reason| format!("Failed to load plugin {spec}: {reason}"))?;
+            if let Some(range) = read.unfit(place.version) {
+                let running = place.version;
+                return Err(format!(
+                    "Plugin {spec} skipped: Plugin requires opencode {range} but running {running}"
+                ));
+            }
+            let entry = read.server(&folder, !read.has_exports());
+            let entry = entry.map_err(|reason| format!("Failed to load plugin {spec}: {reason}"))?;
+            let name = read.name().unwrap_or_else(|| package.label());
+            Ok(entry.map(|entry| resolved(name, entry, Kind::Package)))
+        }
+    }
+}
+
+/// The file that a path means; nothing where a folder has none for a server.
+fn of_path(path: &Path) -> Result<Option<PathBuf>, String> {
+    if !path.is_dir() {
+        let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+        return match path.is_file() {
+            true => Ok(Some(path)),
+            false => Err(format!("there is no file {}", path.display())),
+        };
+    }
+    if path.join("package.json").is_file() {
+        return manifest::read(path)?.server(path, true);
+    }
+    let index = index_of(path);
+    index.map(Some).ok_or_else(|| {
+        format!(
+            "Plugin directory {} is missing package.json or index file",
+            path.display()
+        )
     })
 }
 
-fn file_of(path: &Path) -> Option<PathBuf> {
-    if path.is_file() {
-        return Some(path.to_owned());
-    }
-    let mut files = INDEX.iter().map(|name| path.join(name));
-    files.find(|file| file.is_file())
+/// The file that stands for a folder.
+fn index_of(folder: &Path) -> Option<PathBuf> {
+    INDEX
+        .iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file())
 }
+
+#[cfg(test)]
+mod tests;
