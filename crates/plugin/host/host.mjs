@@ -1,12 +1,13 @@
 // The process that runs plugins: everything it does, it is asked for over the wire.
-import * as auth from "./auth.mjs"
-import { client } from "./client.mjs"
-import { installGlobal } from "./context.mjs"
-import { transform } from "./drafts.mjs"
-import * as hooks from "./hooks.mjs"
-import { load } from "./load.mjs"
-import * as tools from "./tools.mjs"
-import { serve } from "./wire.mjs"
+import * as auth from "./auth.mjs";
+import { client } from "./client.mjs";
+import { installGlobal } from "./context.mjs";
+import { transform } from "./drafts.mjs";
+import * as hooks from "./hooks.mjs";
+import { load } from "./load.mjs";
+import { shell } from "./shell.mjs";
+import * as tools from "./tools.mjs";
+import { serve } from "./wire.mjs";
 
 const methods = {
   start: async (params) => load(params, await inputOf(params)),
@@ -22,16 +23,16 @@ const methods = {
   refresh: auth.refresh,
   loader: auth.loader,
   models: auth.models,
-}
+};
 
-process.on("uncaughtException", (error) => console.error(error))
-process.on("unhandledRejection", (error) => console.error(error))
-await serve(methods)
-process.exit(0)
+process.on("uncaughtException", (error) => console.error(error));
+process.on("unhandledRejection", (error) => console.error(error));
+await serve(methods);
+process.exit(0);
 
-async function inputOf({ directory, worktree, project, address, socket }) {
-  const sdk = client({ socket, directory, address })
-  installGlobal(sdk)
+function inputOf({ directory, worktree, project, address, socket }) {
+  const sdk = client({ socket, directory, address });
+  installGlobal(sdk);
   return {
     client: sdk,
     project,
@@ -41,8 +42,8 @@ async function inputOf({ directory, worktree, project, address, socket }) {
       register: (type) => console.warn(`the workspace adapter ${type} is not used`),
     },
     serverUrl: new URL(address),
-    $: await shell(),
-  }
+    $: typeof Bun === "undefined" ? shell() : Bun.$,
+  };
 }
 
 async function shell() {

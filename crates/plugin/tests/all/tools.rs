@@ -37,15 +37,16 @@ async fn tools_come_from_files_and_plugins_the_last_of_a_name_counts() {
         "export default async () => ({ tool: {
             math: { description: 'Adds better', args: {}, execute: async () => 'better' },
             more: { description: 'More', args: {}, execute: async () => 'more' },
+            none: { description: 'No arguments', execute: async () => 'none' },
          } })",
     );
     let running = project.start().await;
     let empty = json!({"$schema": SCHEMA, "type": "object", "properties": {}});
     let expected = [
         tool("math", "Adds better", empty.clone()),
-        tool("math_bare", "No arguments", empty.clone()),
         tool("math_twice", "Doubles", empty.clone()),
-        tool("more", "More", empty),
+        tool("more", "More", empty.clone()),
+        tool("none", "No arguments", empty),
     ];
     let mut tools = running.plugins.tools().to_vec();
     tools.sort_by(|one, other| one.name.cmp(&other.name));
@@ -86,7 +87,7 @@ async fn a_tool_gets_its_arguments_as_they_are_and_a_context() {
         .clone();
     assert_eq!(
         parameters,
-        json!({"$schema": SCHEMA, "type": "object", "required": ["text"],
+        json!({"type": "object", "required": ["text"],
             "properties": {"text": {"type": "string", "description": "What"}}})
     );
     let desk = Arc::new(Desk::default());
