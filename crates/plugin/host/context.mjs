@@ -6,11 +6,16 @@ import { describe, isTool } from "./tools.mjs";
 
 const START_LIMIT = 25_000;
 
+let sdk;
+
 export async function setUp(plugin, setup, options) {
-  await setup({ options, ...transforms(() => plugin), plugin: domain, aisdk });
+  const domains = transforms(() => plugin);
+  domains.integration.connection = connection;
+  await setup({ options, ...domains, plugin: domain, aisdk });
 }
 
 export function installGlobal(client) {
+  sdk = client;
   globalThis.opencode = {
     client,
     session: client.session,
@@ -30,6 +35,17 @@ const domain = {
   },
   remove: async (id) => {
     for (const plugin of plugins.filter((plugin) => plugin.id === id)) await remove(plugin);
+  },
+};
+
+const connection = {
+  active: async (id) => {
+    const { data } = await sdk.v2.integration.get({ path: { id } });
+    return data?.data?.connections?.[0];
+  },
+  resolve: async ({ type, name }) => {
+    if (type !== "env") throw new Error("stored credentials are not given to plugins");
+    return process.env[name] ? { type: "key", key: process.env[name] } : undefined;
   },
 };
 

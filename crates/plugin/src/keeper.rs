@@ -72,14 +72,14 @@ pub(crate) async fn keep(
         };
         tokio::pin!(reading, others);
         let died = tokio::select! {
-            why = &mut reading => Some(why),
+            why = &mut reading => Some(match timeout(LAST_WORDS, peer.wait()).await {
+                Ok(code) => ending(code),
+                Err(_) => why,
+            }),
             code = peer.wait() => {
                 // What it said last may still be in the pipe.
                 let _ = timeout(LAST_WORDS, &mut reading).await;
-                Some(match code {
-                    Some(code) => format!("exit code {code}"),
-                    None => "a signal ended it".to_owned(),
-                })
+                Some(ending(code))
             }
             () = end.cancelled() => None,
             () = &mut others => None,
@@ -102,6 +102,13 @@ pub(crate) async fn keep(
         None => link.end("it was asked to"),
     }
     peer.stop(GRACE).await;
+}
+
+fn ending(code: Option<i32>) -> String {
+    match code {
+        Some(code) => format!("exit code {code}"),
+        None => "a signal ended it".to_owned(),
+    }
 }
 
 /// Reads what the process says; gives why there is no more.

@@ -12,8 +12,7 @@ use crate::door::Door;
 use crate::link::Link;
 use crate::package::{self, Kind, Place, Resolved};
 use crate::plugins::Process;
-use crate::runtime::Runtime;
-use crate::{Fault, Settings, host, keeper};
+use crate::{Error, Fault, Runtime, Settings, host, keeper};
 
 /// How long all plugins may take together to be initialised.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -121,8 +120,11 @@ async fn run(settings: Settings, runtime: &Runtime, plugins: &[Resolved]) -> Res
     let process = Process { link, end, keeper };
     let never = CancellationToken::new();
     let started = process.link.ask("start", "start", &params, LIMIT, &never).await;
-    started.map_err(|error| error.to_string())?;
-    Ok(process)
+    match started {
+        // That it ended is told by its keeper.
+        Ok(_) | Err(Error::Ended { .. }) => Ok(process),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn entry(plugin: &Resolved) -> Value {

@@ -48,6 +48,7 @@ fn document() -> Value {
         "/session/{sessionID}/permissions/{permissionID}": {"post": operation("permission.respond")},
         "/find/file": {"get": operation("find.files")},
         "/tui/show-toast": {"post": operation("tui.showToast")},
+        "/api/integration/{integrationID}": {"get": operation("v2.integration.get")},
         "/event": {"get": stream("event.subscribe")},
         "/global/event": {"get": stream("global.event")},
     }})
@@ -61,6 +62,11 @@ async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Re
         "/session/ses_missing" => {
             let error = json!({"name": "NotFoundError", "data": {"message": "it is not there"}});
             (StatusCode::NOT_FOUND, axum::Json(error)).into_response()
+        }
+        "/api/integration/acme" => {
+            let connections =
+                json!([{"type": "env", "name": "PATH"}, {"type": "credential", "id": "c", "label": "C"}]);
+            axum::Json(json!({"data": {"id": "acme", "connections": connections}})).into_response()
         }
         "/session/ses_empty" => StatusCode::NO_CONTENT.into_response(),
         _ => {
@@ -200,6 +206,31 @@ async fn events_are_a_stream() {
     )
     .await;
     assert_eq!(made, json!(["one", "two", "one", "two"]));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn connections_of_integrations_are_known() {
+    let Some(mut project) = project() else { return };
+    let _server = with_door(&mut project);
+    project.plugin(
+        "two.mjs",
+        "export default { id: 'two', setup: ({ integration }) => { globalThis.connection = integration.connection } }",
+    );
+    let (made, running) = run(
+        project,
+        "const active = await connection.active('acme')
+         const key = await connection.resolve(active)
+         const unset = await connection.resolve({ type: 'env', name: 'NO_SUCH_VARIABLE' })
+         const stored = await connection.resolve({ type: 'credential', id: 'c' }).catch(({ message }) => message)
+         return [active, key.type, key.key === process.env.PATH, unset === undefined, stored]",
+    )
+    .await;
+    assert_eq!(running.heard.faults(), []);
+    assert_eq!(
+        made,
+        json!([{"type": "env", "name": "PATH"}, "key", true, true, "stored credentials are not given to plugins"])
+    );
 }
 
 #[tokio::test]

@@ -103,6 +103,18 @@ async fn its_death_is_told_once_and_takes_the_hooks_with_it() {
     assert_eq!(running.heard.faults().len(), 1);
 }
 
+#[tokio::test]
+async fn its_death_at_the_start_is_told_once() {
+    let Some(mut project) = project() else { return };
+    project.plugin("dies.mjs", "export default async () => process.exit(7)");
+    let running = project.start().await;
+    assert!(running.plugins.loaded().is_empty());
+    let message = "the process that runs plugins ended: exit code 7".to_owned();
+    assert_eq!(running.heard.faults(), [("plugins".to_owned(), message)]);
+    in_time(running.plugins.end()).await;
+    assert_eq!(running.heard.faults().len(), 1);
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn what_it_started_ends_with_it() {
