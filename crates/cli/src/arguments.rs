@@ -181,6 +181,9 @@ pub(crate) enum Command {
     /// Look after MCP servers, which lend tools
     #[command(subcommand, arg_required_else_help = true)]
     Mcp(Mcp),
+    /// Install a plugin and configure it
+    #[command(alias = "plug")]
+    Plugin(Plugin),
     /// List the agents, and have new ones described
     #[command(subcommand, arg_required_else_help = true)]
     Agent(Agent),
@@ -206,6 +209,19 @@ pub(crate) enum Command {
     Debug(Debug),
     /// Print a completion script for a shell
     Completion(Completion),
+}
+
+/// `opencode plugin`
+#[derive(Debug, Args)]
+pub(crate) struct Plugin {
+    /// A package as npm names it, or the path of a file or folder
+    pub(crate) module: String,
+    /// Configure it for every project
+    #[arg(short, long)]
+    pub(crate) global: bool,
+    /// Take the place of another version that is configured
+    #[arg(short, long)]
+    pub(crate) force: bool,
 }
 
 /// `opencode trash`

@@ -24,6 +24,7 @@ mod models;
 mod network;
 mod output;
 mod permission;
+mod plugin;
 mod provider_help;
 mod providers;
 mod remote;
@@ -132,6 +133,7 @@ async fn perform(context: &Context, arguments: Arguments) -> Result<(), Failure>
         Command::Models(arguments) => models::run(context, arguments).await,
         Command::Providers(command) => providers::run(context, command).await,
         Command::Mcp(command) => mcp::run(context, command).await,
+        Command::Plugin(arguments) => plugin::run(context, arguments).await,
         Command::Agent(command) => agent::run(context, command).await,
         Command::Config(command) => config::run(context, command).await,
         Command::Index(command) => index::run(context, command).await,

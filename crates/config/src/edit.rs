@@ -2,8 +2,10 @@
 //! knows stay; a file is replaced as a whole or not at all, and never by one that would not load.
 
 mod key;
+mod plugin;
 
 pub use key::set;
+pub use plugin::{Placed, Plugin, plugin};
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -112,6 +114,17 @@ pub fn global_file(paths: &Paths) -> PathBuf {
 #[must_use]
 pub fn project_file(directory: &Path) -> PathBuf {
     of_folder(directory, &source::PROJECT_FILES)
+}
+
+/// The JSON file of a name in a folder that is changed: `.json`, else `.jsonc`, where one of them is there.
+#[must_use]
+pub fn json_file(folder: &Path, name: &str) -> PathBuf {
+    let named = |end: &str| folder.join(format!("{name}.{end}"));
+    let there = ["json", "jsonc"]
+        .map(named)
+        .into_iter()
+        .find(|path| path.is_file());
+    there.unwrap_or_else(|| named("json"))
 }
 
 fn of_folder(folder: &Path, names: &[&str]) -> PathBuf {

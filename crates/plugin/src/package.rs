@@ -95,14 +95,11 @@ pub async fn resolve(entries: &[Value], place: &Place) -> Vec<Result<Resolved, F
 /// It cannot be had, in words for the user.
 pub async fn bring(spec: &str, directory: &Path, place: &Needs<'_>) -> Result<Installed, String> {
     match Specification::parse(spec) {
-        Specification::Path(path) => {
-            let path = directory.join(path);
-            Ok(Installed {
-                kind: Kind::File,
-                name: None,
-                path,
-            })
-        }
+        Specification::Path(path) => Ok(Installed {
+            kind: Kind::File,
+            name: None,
+            path: specification::plain(&directory.join(path)),
+        }),
         Specification::Package(package) => {
             let folder = match install::there(&package, &place.paths.cache) {
                 Some(folder) => folder,
@@ -134,28 +131,57 @@ impl Installed {
     /// What it has to offer, and to whom; none where it is no plugin.
     ///
     /// # Errors
-    /// Its `package.json` cannot be read, in words for the user.
+    /// It is not there, or its `package.json` cannot be read, in words for the user.
     pub fn targets(&self) -> Result<Vec<Target>, String> {
-        manifest::targets(&self.path)
+        // A file, or a folder with nothing but an index, is a plugin of the engine.
+        if self.path.join("package.json").is_file() || of_path(&self.path)?.is_none() {
+            return manifest::targets(&self.path);
+        }
+        Ok(vec![Target {
+            kind: TargetKind::Server,
+            options: None,
+        }])
     }
 }
 
-/// Whether two specifications name the same plugin: one package in whichever version, or one path.
+/// Whether two specifications in a file of `folder` name the same plugin: one package in whichever version, or one
+/// path.
 #[must_use]
-pub fn is_same(one: &str, other: &str) -> bool {
+pub fn is_same(one: &str, other: &str, folder: &Path) -> bool {
     match (Specification::parse(one), Specification::parse(other)) {
         (Specification::Package(one), Specification::Package(other)) => one.label() == other.label(),
-        (Specification::Path(one), Specification::Path(other)) => one == other,
+        (Specification::Path(one), Specification::Path(other)) => {
+            let plain = |path: &Path| specification::plain(&folder.join(path));
+            plain(&one) == plain(&other)
+        }
         _ => false,
     }
 }
 
-/// The path that a specification is, where it names no package: absolute, or as it is written.
+/// A specification that was typed in `directory` as it means the same in a file of `folder`, which is a folder of
+/// `top`: relative paths that do not leave `top` begin at the file then, others become absolute.
 #[must_use]
-pub fn path_of(spec: &str) -> Option<PathBuf> {
+pub fn moved(spec: &str, directory: &Path, folder: &Path, top: &Path) -> String {
+    let Specification::Path(path) = Specification::parse(spec) else {
+        return spec.to_owned();
+    };
+    if path.is_absolute() {
+        return spec.to_owned();
+    }
+    let path = specification::plain(&directory.join(path));
+    let up = folder.strip_prefix(top).map(|below| below.components().count());
+    match (up, path.strip_prefix(top)) {
+        (Ok(up @ 1..), Ok(inside)) => format!("{}{}", "../".repeat(up), inside.display()),
+        _ => path.display().to_string(),
+    }
+}
+
+/// Where a plugin comes from that a specification names.
+#[must_use]
+pub fn kind_of(spec: &str) -> Kind {
     match Specification::parse(spec) {
-        Specification::Path(path) => Some(path),
-        Specification::Package(_) => None,
+        Specification::Path(_) => Kind::File,
+        Specification::Package(_) => Kind::Package,
     }
 }
 

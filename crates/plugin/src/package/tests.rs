@@ -275,7 +275,25 @@ fn one_package_in_two_versions_is_the_same() {
         ("./a", "./a", true),
         ("./a", "a", false),
         ("file:///a", "/a", true),
+        ("../a", "/p/a", true),
+        ("./b/../a", "/p/.opencode/a", true),
     ] {
-        assert_eq!(is_same(one, other), is_one, "{one} {other}");
+        let folder = Path::new("/p/.opencode");
+        assert_eq!(is_same(one, other, folder), is_one, "{one} {other}");
+    }
+}
+
+#[test]
+fn paths_that_are_typed_mean_the_same_in_files() {
+    for (typed, folder, top, wanted) in [
+        ("name@1", "/p/.opencode", "/p", "name@1"),
+        ("/abs/x", "/p/.opencode", "/p", "/abs/x"),
+        ("./x", "/p/.opencode", "/p", "../sub/x"),
+        ("../x", "/p/.opencode", "/p", "../x"),
+        ("../../x", "/p/.opencode", "/p", "/x"),
+        ("./x", "/h/.config/opencode", "/h/.config/opencode", "/p/sub/x"),
+    ] {
+        let moved = moved(typed, Path::new("/p/sub"), Path::new(folder), Path::new(top));
+        assert_eq!(moved, wanted, "{typed} in {folder}");
     }
 }
