@@ -82,7 +82,7 @@ export async function load(url, context, next) {
   const source = await read();
   const isPackaged = path.includes("/node_modules/");
   if (extension === ".js" && context.format !== "module" && (isPackaged || !isModule(source))) return next(url, context);
-  const isAware = isPackaged && /\btypeof Bun\b|\bglobalThis\.Bun\b|\bversions\??\.bun\b/.test(source);
+  const isAware = isPackaged && /\btypeof Bun\b(?!\.)|\bglobalThis\.Bun\b|\bversions\??\.bun\b/.test(source);
   return isAware ? next(url, context) : { format: "module", source: withBun(source, path), shortCircuit: true };
 }
 
@@ -124,7 +124,9 @@ export function withoutUnused(code) {
     end = statement.lastIndex;
   }
   const rest = code.slice(end);
-  const isUsed = (name) => new RegExp(`(?<![\\w$])${name.replaceAll("$", "\\$")}(?![\\w$])`).test(rest);
+  // Comments in lines of their own use nothing.
+  const spoken = rest.replace(/^[ \t]*(?:\/\/|\*(?!.*\$\{)|\/\*(?!.*\*\/\s*\S)).*$/gm, "");
+  const isUsed = (name) => new RegExp(`(?<![\\w$])${name.replaceAll("$", "\\$")}(?![\\w$])`).test(spoken);
   const kept = statements.map(([whole, standard, names, from]) => {
     if (names === undefined) return whole;
     const all = names.split(",").map((name) => name.trim()).filter(Boolean);
@@ -144,7 +146,8 @@ function withBun(code, path) {
   const parts = [];
   const lend = (name, value) => {
     const isUsed = new RegExp(`(?<![\\w$.])${name}\\b`).test(source);
-    const isDeclared = new RegExp(`\\b(?:const|let|var|function|class|import)\\s+${name}\\b|[{,]\\s*${name}\\s*[,}]`).test(source);
+    const declaration = `(?:const|let|var|function|class|import)\\s*(?:\\s${name}\\b|[{[][^}\\]]*\\b${name}\\b)`;
+    const isDeclared = new RegExp(`\\b${declaration}`).test(source);
     if (isUsed && !isDeclared) parts.push(`const ${name} = ${value};`);
   };
   const folder = dirname(path);

@@ -30,6 +30,10 @@ import again from "./data.json" with { type: "json" }
 import note from "./note.txt"
 import page from "./note.html" with { type: "text" }
 import common from "./common"
+/**
+ * A Shape of sorts.
+ */
+// Shape, too.
 enum Colour { Red = 1, Green }
 namespace Inner { export const deep = 1 }
 class Point { constructor(private readonly x: number) {} get double(): number { return this.x * 2 } }
@@ -64,6 +68,13 @@ const { x } = require("./data.json")
 export default [x, __dirname, __filename, await $\`echo hi\`.text()]`);
 assert.deepEqual((await load("plain.js")).default, [1, folder, join(folder, "plain.js"), "hi\n"]);
 assert.deepEqual((await load("common.js")).default, { common: 1 });
+
+// What a file declares itself stays its own.
+write("declared.js", `import { createRequire } from "node:module"
+const require = createRequire(import.meta.url)
+const { __dirname, other } = { __dirname: "mine", other: 1 }
+export default [require("./data.json").x, __dirname, other]`);
+assert.deepEqual((await load("declared.js")).default, [1, "mine", 1]);
 
 // A text that looks like an import stays as it is.
 write("text.ts", 'const example = `\nimport { Nothing } from "nowhere"\n`\nexport default example');
