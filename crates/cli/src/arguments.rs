@@ -103,6 +103,9 @@ pub(crate) struct Global {
     /// How much is logged
     #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info, value_name = "LEVEL")]
     pub(crate) log_level: LogLevel,
+    /// Load no plugins (also OPENCODE_PURE)
+    #[arg(long, global = true)]
+    pub(crate) pure: bool,
     /// Merge this profile over the configuration (also OPENCODE_PROFILE)
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,

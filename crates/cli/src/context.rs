@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use opencode_config::environment::variable;
 use opencode_config::{Environment, Paths};
+use opencode_server::serve_inside;
 use opencode_session::{Engine, Location, Options};
 
 use crate::failure::Failure;
@@ -61,7 +62,13 @@ impl Context {
             environment: self.environment.clone(),
             version: env!("CARGO_PKG_VERSION"),
         };
-        Ok(Engine::open(options).await?)
+        let engine = Engine::open(options).await?;
+        // The folder counts for requests that name none, which those of plugins do.
+        let directory = self.directory().unwrap_or_else(|_| self.paths.home.clone());
+        engine.open_door(|engine, connections, stop| {
+            serve_inside(engine, directory, env!("CARGO_PKG_VERSION"), connections, stop)
+        });
+        Ok(engine)
     }
 
     /// The engine and the location of the folder that the user is in.

@@ -18,6 +18,8 @@ pub mod variable {
     pub const TUI_CONFIG: &str = "OPENCODE_TUI_CONFIG";
     /// Configuration as text, after all files.
     pub const CONFIG_CONTENT: &str = "OPENCODE_CONFIG_CONTENT";
+    /// No plugins but those of the program itself.
+    pub const PURE: &str = "OPENCODE_PURE";
     /// The profile that is merged over the configuration.
     pub const PROFILE: &str = "OPENCODE_PROFILE";
     /// Stands in for the folder of the machine's administrator.

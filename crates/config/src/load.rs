@@ -266,6 +266,22 @@ impl Layer {
 }
 
 impl Loaded {
+    /// With what plugins made of it, which is checked as a source is.
+    ///
+    /// # Errors
+    /// It is no configuration.
+    pub fn with(&self, mut effective: Value) -> Result<Self, Error> {
+        let path = Path::new("the configuration of the plugins");
+        let profiles = profile::take(&mut effective);
+        let mut effective = resolve::source(effective, path)?;
+        profile::put_back(&mut effective, profiles, |profile| resolve::source(profile, path))?;
+        Ok(Self {
+            config: resolve::typed(effective.clone(), path)?,
+            effective,
+            ..self.clone()
+        })
+    }
+
     /// Keys of files that nobody knows: the file, the key, and a key that is near to it.
     #[must_use]
     pub fn ignored(&self) -> Vec<(String, Vec<String>, Option<String>)> {

@@ -374,6 +374,31 @@ events! {
         /// Its name.
         name: String,
     }
+    /// A plugin has come.
+    PluginAdded = "plugin.added" {
+        /// Its specification.
+        id: String,
+    }
+    /// A plugin is gone.
+    PluginRemoved = "plugin.removed" {
+        /// Its specification.
+        id: String,
+    }
+    /// A tool of a plugin or a tool file has come.
+    ToolAdded = "tool.added" {
+        /// Its name.
+        name: String,
+    }
+    /// A tool of a plugin or a tool file is another than it was.
+    ToolUpdated = "tool.updated" {
+        /// Its name.
+        name: String,
+    }
+    /// A tool of a plugin or a tool file is gone.
+    ToolRemoved = "tool.removed" {
+        /// Its name.
+        name: String,
+    }
     /// A provider has come into the configuration.
     ProviderAdded = "provider.added" {
         /// Its id.

@@ -186,7 +186,9 @@ impl From<opencode_session::Error> for ApiError {
             Error::McpPrompt { .. } => {
                 Self::tagged(StatusCode::BAD_GATEWAY, "McpPromptError", error.to_string())
             }
-            Error::Files(_) | Error::Describe(_) | Error::Broken(_) => Self::unexpected(&error),
+            Error::Plugin(_) | Error::Files(_) | Error::Describe(_) | Error::Broken(_) => {
+                Self::unexpected(&error)
+            }
             Error::Terminal(opencode_process::terminal::Error::TooMany) => {
                 Self::tagged(StatusCode::TOO_MANY_REQUESTS, "RateLimitError", error.to_string())
             }

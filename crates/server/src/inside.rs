@@ -14,14 +14,19 @@ use crate::attempts::Attempts;
 use crate::audit::Audit;
 use crate::listen::{GRACE, Routed};
 
-/// Answers what comes through the door until `stop`. `directory` is the folder of requests that name none.
+/// Answers what comes through the door until `stop`. `directory` is the folder of requests that name none. Nothing is
+/// made before somebody knocks.
 pub async fn serve_inside(
     engine: Engine,
     directory: PathBuf,
     version: &'static str,
-    connections: mpsc::Receiver<DuplexStream>,
+    mut connections: mpsc::Receiver<DuplexStream>,
     stop: CancellationToken,
 ) {
+    let first = tokio::select! {
+        first = connections.recv() => first,
+        () = stop.cancelled() => return,
+    };
     let access = Access {
         password: None,
         token: None,
@@ -41,7 +46,14 @@ pub async fn serve_inside(
             ending.cancel();
         }
     };
-    let serving = axum::serve(Inside(connections), routed.router.clone()).with_graceful_shutdown(graceful);
+    let serving = axum::serve(
+        Inside {
+            first,
+            others: connections,
+        },
+        routed.router.clone(),
+    )
+    .with_graceful_shutdown(graceful);
     let limit = async {
         ending.cancelled().await;
         tokio::time::sleep(GRACE).await;
@@ -57,14 +69,20 @@ pub async fn serve_inside(
     routed.end().await;
 }
 
-struct Inside(mpsc::Receiver<DuplexStream>);
+struct Inside {
+    first: Option<DuplexStream>,
+    others: mpsc::Receiver<DuplexStream>,
+}
 
 impl Listener for Inside {
     type Io = DuplexStream;
     type Addr = ();
 
     async fn accept(&mut self) -> (DuplexStream, ()) {
-        match self.0.recv().await {
+        if let Some(connection) = self.first.take() {
+            return (connection, ());
+        }
+        match self.others.recv().await {
             Some(connection) => (connection, ()),
             // All clients are gone; the end comes by the token.
             None => std::future::pending().await,

@@ -1,6 +1,6 @@
 //! Listening: the address, the router with everything around it, and the end (reference `http-api.md` §1).
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,6 +113,19 @@ pub struct Server {
     mdns_domain: Option<String>,
 }
 
+/// The address of a listener for programs of this machine.
+fn seen_from_here(listener: &TcpListener) -> Option<url::Url> {
+    let mut address = listener.local_addr().ok()?;
+    if address.ip().is_unspecified() {
+        let ip = match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        address.set_ip(ip);
+    }
+    url::Url::parse(&format!("http://{address}/")).ok()
+}
+
 impl Server {
     /// Takes a port.
     ///
@@ -120,6 +133,9 @@ impl Server {
     /// [`Error::Bind`].
     pub async fn bind(engine: Engine, options: Options) -> Result<Self, Error> {
         let listener = listen(&options.hostname, options.port).await?;
+        if let Some(address) = seen_from_here(&listener) {
+            engine.listens_at(address);
+        }
         let access = access(&listener, &options);
         let log = options.audit.then(|| engine.paths().audit());
         let routed = Routed::new(engine, options.directory, options.version, access, log);

@@ -62,8 +62,17 @@ impl Engine {
         let (engine, location) = (self.clone(), Arc::clone(location));
         self.inner.tasks.spawn(async move {
             let session_id = call.session_id.clone();
-            let prepared = prepare(&engine, &location, &call).await;
-            let prompt = match prepared {
+            let prepared = async {
+                let mut prompt = prepare(&engine, &location, &call).await?;
+                let (name, arguments) = (call.command.as_str(), call.arguments.as_str());
+                let (parts, ending) = (prompt.parts, &engine.inner.housekeeping);
+                let asked = location
+                    .hooks
+                    .command(&session_id, name, arguments, parts, ending);
+                prompt.parts = asked.await?;
+                Ok(prompt)
+            };
+            let prompt = match prepared.await {
                 Ok(prompt) => prompt,
                 Err(error) => {
                     engine.tell_failure(&location, &session_id, &error).await;

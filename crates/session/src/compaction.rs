@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use opencode_catalog::Choice;
 use opencode_config::environment::variable;
+use opencode_plugin::Hook;
 use opencode_schema::agent::Agent;
 use opencode_schema::message::{MessageModel, UserMessage};
 use opencode_schema::model::Model;
@@ -25,11 +26,14 @@ use opencode_schema::{
     EventBody, MessageError, MessageId, MessageWithParts, Object, Part, PartBody, SessionId,
 };
 use opencode_store::Role;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::budget::Budget;
 use self::budget::is_request;
 pub(crate) use self::prune::prune;
 use crate::coordinator::Running;
+use crate::plugin::request::About;
+use crate::plugin::{Hooks, Instructions};
 use crate::prompt::say;
 use crate::spending::Held;
 use crate::step::{self, Billed, StepInput, Verdict};
@@ -165,7 +169,9 @@ pub(crate) async fn run(
     if let Some(first) = tail.first() {
         keep_from(location, request, &first.info.id).await?;
     }
+    let wanted = location.hooks.compacting(session_id, &running.cancel).await?;
     let work = Work {
+        wanted,
         engine,
         location,
         session: engine.session(session_id).await?,
@@ -175,13 +181,35 @@ pub(crate) async fn run(
         user,
         running,
     };
-    if !Box::pin(work.summarise(transcript::text(head), prior)).await? {
+    let text = match told(&location.hooks, head, &running.cancel).await {
+        Ok(text) => text,
+        Err(error) => {
+            let error = MessageError::unknown(error.to_string());
+            step::refuse(&work.step(None, Billed::default()), error).await?;
+            return Ok(Verdict::Stop);
+        }
+    };
+    let (agent_model, overflow) = (work.model.clone(), request.part.overflow == Some(true));
+    if !Box::pin(work.summarise(text, prior)).await? {
         return Ok(Verdict::Stop);
     }
     if request.part.auto {
         match replayed {
             Some(prompt) => replay(location, session_id, prompt).await?,
-            None => go_on(location, session_id, user, request.part.overflow == Some(true)).await?,
+            None => {
+                let provider = location.catalog.provider(&agent_model.provider_id);
+                let about = About {
+                    session_id: session_id.as_str(),
+                    agent: &user.agent,
+                    model: &agent_model,
+                    provider: provider.as_deref(),
+                    message_id: request.message.info.id.as_str(),
+                    user,
+                };
+                if location.hooks.goes_on(&about, overflow, &running.cancel).await? {
+                    go_on(location, session_id, user, overflow).await?;
+                }
+            }
         }
     }
     let event = EventBody::SessionCompacted {
@@ -193,6 +221,8 @@ pub(crate) async fn run(
 
 /// Making a summary.
 struct Work<'a> {
+    /// What plugins want of the summary.
+    wanted: Instructions,
     engine: &'a Engine,
     location: &'a Arc<Location>,
     session: Session,
@@ -232,7 +262,7 @@ impl Work<'_> {
                     is_too_long
                 }
                 None => {
-                    let asked = question(&rest, prior.as_deref());
+                    let asked = question(&rest, prior.as_deref(), &self.wanted);
                     let step = self.step(Some(asked), std::mem::take(&mut billed));
                     let outcome = Box::pin(step::run(step)).await?;
                     // It is stored now.
@@ -268,12 +298,13 @@ impl Work<'_> {
             user: self.user,
             request_id: self.request.message.info.id.as_str(),
             cancel: &self.running.cancel,
+            wanted: &self.wanted,
         };
         while pieces.len() > 1 {
             if let Some(refused) = self.refused().await? {
                 return Ok(Some(refused));
             }
-            let asked = question(&pieces[0], prior.as_deref());
+            let asked = question(&pieces[0], prior.as_deref(), &self.wanted);
             let summary = asker.ask(&asked, billed).await;
             *held = Some(self.engine.inner.runs.hold(&self.session.id, billed.spent()));
             match summary {
@@ -313,6 +344,20 @@ impl Work<'_> {
     }
 }
 
+/// The text of messages, as plugins want them to be told.
+pub(crate) async fn told(
+    hooks: &Hooks,
+    messages: &[&MessageWithParts],
+    cancel: &CancellationToken,
+) -> Result<String, opencode_plugin::Error> {
+    if !hooks.has(Hook::MessagesTransform) {
+        return Ok(transcript::text(messages));
+    }
+    let all: Vec<MessageWithParts> = messages.iter().map(|message| (*message).clone()).collect();
+    let changed = hooks.messages(&all, cancel).await?.unwrap_or(all);
+    Ok(transcript::text(&changed.iter().collect::<Vec<_>>()))
+}
+
 /// The messages before the newest prompt of the user, and that prompt; all of them when nothing would be left
 /// to summarise.
 fn without_last_prompt<'a, 'b>(
@@ -337,14 +382,23 @@ fn is_summary(message: &MessageWithParts) -> bool {
 }
 
 /// What the model is asked.
-fn question(conversation: &str, prior: Option<&str>) -> String {
+fn question(conversation: &str, prior: Option<&str>, wanted: &Instructions) -> String {
     let mut text = format!("<conversation>\n{conversation}\n</conversation>\n\n");
     if let Some(prior) = prior {
         text.push_str(&format!(
             "<prior-summary>\n{prior}\n</prior-summary>\n\n{PRIOR}\n"
         ));
     }
-    text.push_str(PROMPT.trim_end());
+    match &wanted.prompt {
+        Some(prompt) => text.push_str(prompt),
+        None => {
+            text.push_str(PROMPT.trim_end());
+            for more in &wanted.context {
+                text.push_str("\n\n");
+                text.push_str(more);
+            }
+        }
+    }
     text
 }
 

@@ -58,7 +58,10 @@ impl Engine {
             "The agent that is wished for: \"{wish}\"\n\nThese identifiers are taken: {}",
             names.join(", ")
         );
-        let mut prompt = vec![Message::system(SYSTEM.trim_end()), Message::user(wish)];
+        let cancel = self.inner.ending.child_token();
+        let system = SYSTEM.trim_end().to_owned();
+        let mut prompt = location.hooks.system(None, &model, system, &cancel).await?;
+        prompt.push(Message::user(wish));
         transform::conversation(&mut prompt, &model);
         // The call is of no session, but providers want to know which calls belong together.
         let id = SessionId::new();
@@ -104,7 +107,6 @@ impl Engine {
             name: None,
             description: None,
         });
-        let cancel = self.inner.ending.child_token();
         // Given up with the wait for it.
         let _giving_up = cancel.clone().drop_guard();
         let asked = collect(&self.inner.client, &target, &request, cancel);

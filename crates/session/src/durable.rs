@@ -22,7 +22,8 @@ use opencode_schema::{MessageId, SessionEvent, SessionId};
 use opencode_store::Owed;
 
 pub(crate) use self::drain::drain;
-pub(crate) use self::lease::{Owner, stop_elsewhere};
+pub(crate) use self::history::shown;
+pub(crate) use self::lease::Owner;
 pub use self::resume::LeftBehind;
 pub(crate) use self::unfinished::settlement;
 use crate::{Engine, Error, Location, attachment};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -13,9 +13,12 @@ use opencode_mcp::oauth::{self, OAuth};
 use opencode_schema::EventBody;
 use opencode_schema::event::Origin;
 use opencode_store::{Store, Subscription};
-use tokio::sync::{Notify, OnceCell};
+use tokio::io::DuplexStream;
+use tokio::sync::{Notify, OnceCell, mpsc};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 use crate::compaction::kept::KeptWords;
 use crate::coordinator::Coordinator;
@@ -23,6 +26,7 @@ use crate::database::database;
 use crate::delegations::Delegations;
 use crate::durable::Owner;
 use crate::location::Surroundings;
+use crate::plugin::desk::Link;
 use crate::spending::Runs;
 use crate::{Error, Location, housekeeping, share};
 
@@ -32,6 +36,10 @@ const ENDING_LIMIT: Duration = Duration::from_secs(4);
 
 /// Locations that are kept while nobody uses them.
 const MOST_LOCATIONS: usize = 64;
+/// Connections of plugins that may wait to be taken.
+const CONNECTIONS: usize = 16;
+/// Locations that may wait to be read again because of their plugins.
+const PLUGIN_CHANGES: usize = 16;
 /// Worktrees whose files are written at the same time.
 const CHECKOUTS: usize = 4;
 
@@ -50,6 +58,8 @@ pub struct Options {
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) inner: Arc<Inner>,
+    /// It works for plugins: nothing of it waits for plugins that are being started, for those would wait for it.
+    is_of_plugins: bool,
 }
 
 pub(crate) struct Inner {
@@ -79,9 +89,19 @@ pub(crate) struct Inner {
     pub(crate) public: Arc<Public>,
     /// Logins at MCP servers.
     pub(crate) mcp_logins: OAuth,
+    /// What plugins are given.
+    link: Link,
+    /// What answers plugins.
+    answering: Mutex<Option<Answering>>,
     locations: Mutex<Locations>,
     /// Told when a location is opened.
     pub(crate) opened: Notify,
+}
+
+/// What answers plugins, and its end.
+struct Answering {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
 }
 
 /// The locations that are kept, and when each was last asked for.
@@ -99,16 +119,38 @@ struct Kept {
 }
 
 /// A location as it was last read.
-struct Opened(Mutex<Arc<Location>>);
+struct Opened {
+    now: Mutex<Arc<Location>>,
+    /// Its plugins run, if it has any.
+    ready: OnceCell<()>,
+}
 
 impl Opened {
+    fn new(location: Arc<Location>) -> Self {
+        Self {
+            ready: OnceCell::new_with((!location.awaits_plugins).then_some(())),
+            now: Mutex::new(location),
+        }
+    }
+
     fn now(&self) -> Arc<Location> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.now.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until its plugins run. Who stops waiting does not stop them.
+    async fn ready(&self, engine: &Engine) {
+        let started = self.ready.get_or_init(|| async {
+            let (own, location) = (engine.clone(), self.now());
+            let starting = async move { drop(own.refreshed(&location).await) };
+            // What broke down is logged, and the location works without.
+            let _ = engine.inner.tasks.spawn(starting).await;
+        });
+        started.await;
     }
 
     /// Puts the newest reading in force.
     fn catch_up(&self) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(latest) = now.ground().latest() {
             *now = latest;
         }
@@ -116,7 +158,7 @@ impl Opened {
 
     /// Whether nobody holds it, as it is or as it was, and nobody works in its terminals.
     fn is_idle(&self) -> bool {
-        let now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::strong_count(&now) == 1 && Arc::strong_count(now.ground()) == 1 && !now.has_terminal()
     }
 }
@@ -163,7 +205,17 @@ impl Engine {
         let public = Public::new(&options.paths, &options.environment, options.version);
         let (paths, environment) = (options.paths.clone(), options.environment.clone());
         let mcp_logins = OAuth::new(paths, environment, oauth::Options::default());
+        let tasks = TaskTracker::new();
+        let (changed, changes) = mpsc::channel(PLUGIN_CHANGES);
+        let link = Link {
+            door: Arc::default(),
+            address: Arc::default(),
+            changed,
+            tasks: tasks.clone(),
+        };
         let inner = Inner {
+            link,
+            answering: Mutex::default(),
             owner: Owner::new(),
             public: Arc::new(public),
             options,
@@ -171,7 +223,7 @@ impl Engine {
             client,
             coordinator: Coordinator::default(),
             delegations: Arc::default(),
-            tasks: TaskTracker::new(),
+            tasks,
             housekeeping: CancellationToken::new(),
             ending: CancellationToken::new(),
             runs: Arc::default(),
@@ -184,8 +236,10 @@ impl Engine {
         };
         let engine = Self {
             inner: Arc::new(inner),
+            is_of_plugins: false,
         };
         engine.keep_present();
+        engine.follow_plugins(changes);
         Ok(engine)
     }
 
@@ -237,15 +291,19 @@ impl Engine {
                     environment: inner.options.environment.clone(),
                     public: Arc::clone(&inner.public),
                     logins: inner.mcp_logins.clone(),
+                    link: inner.link.clone(),
                     version: inner.options.version,
                 };
                 let location = Location::open(directory, &inner.store, surroundings).await?;
                 housekeeping::begin(self, &location);
                 share::begin(self, &location).await;
                 inner.opened.notify_one();
-                Ok::<_, Error>(Opened(Mutex::new(location)))
+                Ok::<_, Error>(Opened::new(location))
             })
             .await?;
+        if !self.is_of_plugins {
+            made.ready(self).await;
+        }
         Ok(made.now())
     }
 
@@ -253,7 +311,7 @@ impl Engine {
     /// from here on, and listeners hear what differs. A configuration that is wrong leaves the last good one in
     /// force.
     pub(crate) async fn refreshed(&self, location: &Arc<Location>) -> Arc<Location> {
-        let (latest, events) = location.read_again().await;
+        let (latest, events) = location.read_again(!self.is_of_plugins).await;
         if events.is_empty() {
             return latest;
         }
@@ -282,6 +340,53 @@ impl Engine {
         }
     }
 
+    /// Lets plugins of locations that are opened from now on talk to the engine: `answer` answers what comes through
+    /// the door, until its token. It is given an engine that does not wait for plugins.
+    pub fn open_door<F>(
+        &self,
+        answer: impl FnOnce(Self, mpsc::Receiver<DuplexStream>, CancellationToken) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (door, connections) = mpsc::channel(CONNECTIONS);
+        if self.inner.link.door.set(door).is_err() {
+            return;
+        }
+        let stop = CancellationToken::new();
+        let engine = Self {
+            is_of_plugins: true,
+            ..self.clone()
+        };
+        let task = tokio::spawn(answer(engine, connections, stop.clone()));
+        *self.answering() = Some(Answering { task, stop });
+    }
+
+    fn answering(&self) -> MutexGuard<'_, Option<Answering>> {
+        self.inner
+            .answering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says where the engine can be reached over a network, for the plugins that are started from now on. The first
+    /// address counts.
+    pub fn listens_at(&self, address: Url) {
+        let _ = self.inner.link.address.set(address);
+    }
+
+    /// Reads locations again whose plugins registered something anew.
+    fn follow_plugins(&self, mut changes: mpsc::Receiver<PathBuf>) {
+        let engine = self.clone();
+        self.beside(async move {
+            while let Some(directory) = changes.recv().await {
+                let all = engine.locations();
+                for location in all.iter().filter(|location| location.directory == directory) {
+                    engine.refreshed(location).await;
+                }
+            }
+        });
+    }
+
     /// Gives a location up: it is read anew when it is next asked for. What runs in it goes on as it began.
     ///
     /// # Errors
@@ -293,6 +398,8 @@ impl Engine {
             locations.kept.remove(&location.directory);
         }
         location.jobs.close();
+        // What runs holds on to them, and ends them when it is done.
+        location.plugins.clear();
         tokio::join!(
             location.close_terminals(),
             location.close_servers(),
@@ -396,6 +503,14 @@ impl Engine {
             tracing::warn!("background work did not end in time");
         }
         self.inner.ending.cancel();
+        // They hear of everything, and may ask until their end.
+        join_all(opened.iter().map(|location| location.plugins.close())).await;
+        let answering = self.answering().take();
+        if let Some(Answering { task, stop }) = answering {
+            stop.cancel();
+            // It ends a second after it is told to.
+            let _ = task.await;
+        }
         self.leave_jobs().await;
         if let Err(error) = self.inner.store.flush().await {
             tracing::debug!(%error, "ending");

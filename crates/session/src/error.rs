@@ -84,6 +84,9 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A plugin threw, or did not answer.
+    #[error(transparent)]
+    Plugin(#[from] opencode_plugin::Error),
     /// A terminal cannot be opened.
     #[error(transparent)]
     Terminal(#[from] opencode_process::terminal::Error),

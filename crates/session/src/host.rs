@@ -1,6 +1,7 @@
 //! What the engine does for a running tool.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
@@ -17,8 +18,9 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::mcp::sampling::Sampler;
+use crate::plugin::around::{self, Around};
 use crate::step::Step;
-use crate::{Engine, Hit, IndexQuestion, Location, background, plan, subagent, todos};
+use crate::{Engine, Hit, IndexQuestion, Location, background, durable, history, plan, subagent, todos};
 
 /// What a running call has to show.
 #[derive(Debug)]
@@ -191,9 +193,15 @@ impl Host for StepHost {
                 slot,
                 ..self.clone()
             });
-            let output = tool.run(&inner, input).await?;
+            let around = Around::new(&self.location.hooks, || {
+                let own = self.location.own_registry(self.is_durable);
+                own.get(tool.name()).is_none()
+            });
+            let input = around.before(&inner, tool.name(), input).await?;
+            let output = tool.run(&inner, input.clone()).await?;
             let may_delegate = self.offered.iter().any(|name| name == "task");
-            Ok(self.location.truncation.apply(output, may_delegate).await)
+            let output = self.location.truncation.apply(output, may_delegate).await;
+            around.after(&inner, tool.name(), input, output).await
         }
         .boxed()
     }
@@ -272,6 +280,18 @@ impl Host for StepHost {
             .boxed()
     }
 
+    fn conversation<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Value> {
+        conversation(&self.engine, call, self.is_durable).boxed()
+    }
+
+    fn variables<'a>(
+        &'a self,
+        call: &'a Call,
+        directory: &'a Path,
+    ) -> BoxFuture<'a, Result<BTreeMap<String, String>, Failure>> {
+        variables(&self.location, call, directory).boxed()
+    }
+
     fn claim_instructions<'a>(
         &'a self,
         _: &'a Call,
@@ -285,4 +305,34 @@ impl Host for StepHost {
         seen.extend(new.iter().cloned());
         std::future::ready(new).boxed()
     }
+}
+
+/// The conversation before the answer that calls, as JSON.
+pub(crate) async fn conversation(engine: &Engine, call: &Call, is_durable: bool) -> Value {
+    let id = call.session_id.clone();
+    let read = engine.inner.store.read(move |view| match is_durable {
+        true => durable::shown(view, &id),
+        false => history::visible(view, &id),
+    });
+    match read.await {
+        Ok(mut messages) => {
+            messages.retain(|message| message.info.id != call.message_id);
+            serde_json::to_value(messages).unwrap_or_default()
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a tool is not told of its conversation");
+            Value::Array(Vec::new())
+        }
+    }
+}
+
+/// Variables that plugins add for a command of a tool.
+pub(crate) async fn variables(
+    location: &Location,
+    call: &Call,
+    directory: &Path,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let of = Some((&call.session_id, call.call_id.as_str()));
+    let asked = location.hooks.variables(directory, of, &call.cancel);
+    asked.await.map_err(around::failure)
 }

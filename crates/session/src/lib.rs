@@ -32,6 +32,7 @@ mod mcp;
 mod naming;
 mod permission;
 mod plan;
+mod plugin;
 mod probe;
 mod project;
 mod prompt;

@@ -19,6 +19,7 @@ use opencode_catalog::Catalog;
 use opencode_config::instruction;
 use opencode_config::reference::Reference;
 use opencode_lsp::Languages;
+use opencode_plugin::CustomTool;
 use opencode_project::snapshot::Snapshots;
 use opencode_schema::agent::{Agent, Mode};
 use opencode_schema::command::Command;
@@ -37,6 +38,7 @@ pub(crate) use ground::Surroundings;
 pub(crate) use reload::may_ask;
 
 use crate::Error;
+use crate::plugin::Hooks;
 use crate::share::Sharing;
 use crate::step::request::subagents;
 
@@ -61,6 +63,14 @@ pub struct Location {
     pub tools: Registry,
     /// Those of its durable sessions.
     pub durable_tools: Registry,
+    /// Its plugins.
+    pub(crate) hooks: Hooks,
+    /// What they had for tools.
+    custom_tools: Arc<[CustomTool]>,
+    /// Plugins are named that do not run yet.
+    pub(crate) awaits_plugins: bool,
+    /// Files of plugins and tools.
+    plugin_files: Vec<PathBuf>,
     pub(crate) sharing: Arc<Sharing>,
     pub(crate) truncation: Truncation,
     pub(crate) formatters: Arc<Formatters>,
@@ -79,7 +89,8 @@ impl Deref for Location {
 }
 
 impl Location {
-    /// Reads everything that `directory` depends on, and makes its project known to the store.
+    /// Reads everything that `directory` depends on, and makes its project known to the store. Its plugins are not
+    /// started yet.
     ///
     /// # Errors
     /// Configuration is wrong, or the database failed.
@@ -144,10 +155,17 @@ impl Location {
     pub fn tool_definitions(&self, audience: Audience<'_>) -> Result<Vec<(String, Definition)>, Error> {
         let agent = self.default_agent()?;
         let scope = self.scope(&subagents(self, &[&agent.permission]));
-        let tools = self.tools.of_model(audience);
+        let all = self.own_registry(false);
+        let tools = all.of_model(audience);
         Ok(tools
             .map(|tool| (tool.name().to_owned(), tool.definition(&scope)))
             .collect())
+    }
+
+    /// Names of the tools of the program and of plugins, in the order of registration.
+    #[must_use]
+    pub fn tool_names(&self) -> Vec<String> {
+        self.own_registry(false).names().map(str::to_owned).collect()
     }
 
     /// The formatters of this place, as configuration wants them.

@@ -3,8 +3,9 @@
 //! The same tools under the same rules as when the model calls them. Without a session there is nobody to
 //! ask, so what would have to be asked is refused.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
@@ -19,7 +20,7 @@ use opencode_tool::{Ask, Call, Definition, Failure, Host, Output, formatter, sch
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Engine, Error, Hit, IndexQuestion, Location, background, subagent, todos};
+use crate::{Engine, Error, Hit, IndexQuestion, Location, background, host, subagent, todos};
 
 /// Tools that work on a session.
 const OF_SESSIONS: [&str; 5] = ["task", "question", "todowrite", "todoread", "skill"];
@@ -287,6 +288,18 @@ impl Host for ManualHost {
             })
         }
         .boxed()
+    }
+
+    fn conversation<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Value> {
+        host::conversation(&self.engine, call, false).boxed()
+    }
+
+    fn variables<'a>(
+        &'a self,
+        call: &'a Call,
+        directory: &'a Path,
+    ) -> BoxFuture<'a, Result<BTreeMap<String, String>, Failure>> {
+        host::variables(&self.location, call, directory).boxed()
     }
 
     fn plan_file(&self, _: &Call) -> Result<PathBuf, Failure> {

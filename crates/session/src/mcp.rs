@@ -114,12 +114,24 @@ impl Location {
         self.server_tools.instructions(rules)
     }
 
-    /// All tools as they are now: those of the program and those of the servers; of durable sessions, or of the others.
-    pub(crate) fn registry(&self, is_durable: bool) -> Arc<Registry> {
+    /// The tools of the program and of plugins as they are now; of durable sessions, or of the others.
+    pub(crate) fn own_registry(&self, is_durable: bool) -> Registry {
         let own = self.tools_of(is_durable);
+        own.replacing(&self.hooks.tools(is_durable))
+    }
+
+    /// All tools as they are now, also those of the servers; of durable sessions, or of the others.
+    pub(crate) fn registry(&self, is_durable: bool) -> Arc<Registry> {
+        let own = self.own_registry(is_durable);
+        let custom = self.hooks.tools(is_durable);
+        let custom = custom.iter().map(|tool| tool.name());
         let both = self.tools.names().chain(self.durable_tools.names());
-        let taken = both.chain([search::NAME, dispatch::NAME]);
-        Arc::new(own.with(&self.server_tools.tools(is_durable, taken)))
+        let taken = both.chain(custom).chain([search::NAME, dispatch::NAME]);
+        let servers = self.server_tools.tools(is_durable, taken);
+        // Names are given to the tools of servers when these come; a plugin may take one later.
+        let free = servers.iter().filter(|tool| own.get(tool.name()).is_none());
+        let free: Vec<_> = free.cloned().collect();
+        Arc::new(own.with(&free))
     }
 
     /// Those of `visible` tools that a model with this context has to look for, if any.

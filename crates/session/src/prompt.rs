@@ -21,6 +21,7 @@ use opencode_store::Role;
 
 use tokio::task::JoinHandle;
 
+use crate::plugin::Said;
 use crate::{Engine, Error, Location, attachment, revert};
 
 /// The variant of a session whose user chose none.
@@ -156,8 +157,9 @@ impl Engine {
             .choose_model(location, Some(&session), agent, prompt.model.clone())
             .await?;
         let variant = choose_variant(location, agent, &model, prompt.variant.as_deref());
+        let message_id = prompt.message_id;
         let message = Message {
-            id: prompt.message_id.unwrap_or_default(),
+            id: message_id.clone().unwrap_or_default(),
             session_id: session.id.clone(),
             body: MessageBody::User(Box::new(UserMessage {
                 time: UserTime { created: now() },
@@ -175,7 +177,16 @@ impl Engine {
         };
         let parts = resolve_parts(location, agent, &message, prompt.parts).await?;
         remember_choice(location, &session, agent, &model, variant.as_deref()).await?;
+        let said = Said {
+            session_id: &session.id,
+            agent: prompt.agent.as_deref(),
+            model: prompt.model.as_ref(),
+            message_id: message_id.as_ref(),
+            variant: prompt.variant.as_deref(),
+        };
         let stored = MessageWithParts { info: message, parts };
+        let ending = &self.inner.housekeeping;
+        let stored = location.hooks.chat_message(said, stored, ending).await?;
         let (to_store, id, tools) = (stored.clone(), session.id.clone(), prompt.tools);
         location
             .store

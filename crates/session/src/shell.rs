@@ -224,7 +224,12 @@ impl Shell {
     }
 
     async fn execute(&mut self, location: &Location, command: &str, cancel: &CancellationToken) -> ToolState {
-        let mut running = match start(location, command, cancel) {
+        let call_id = match &self.part.body {
+            PartBody::Tool(part) => part.call_id.as_str(),
+            _ => "",
+        };
+        let of = Some((&self.answer.session_id, call_id));
+        let mut running = match start(location, of, command, cancel).await {
             Ok(running) => running,
             Err(reason) => return self.failed(reason),
         };
@@ -299,8 +304,17 @@ impl Shell {
 }
 
 /// Starts a command line as the user would.
-fn start(location: &Location, command: &str, cancel: &CancellationToken) -> Result<Running, String> {
+async fn start(
+    location: &Location,
+    of: Option<(&SessionId, &str)>,
+    command: &str,
+    cancel: &CancellationToken,
+) -> Result<Running, String> {
     let mut environment = Environment::default();
+    let variables = location.hooks.variables(&location.directory, of, cancel).await;
+    for (name, value) in variables.map_err(|error| error.to_string())? {
+        environment.set(name, value);
+    }
     environment.set("TERM", "dumb");
     let started = ShellCommand {
         shell: location.user_shell(),
@@ -330,10 +344,11 @@ async fn printed(mut transcript: Transcript<'_>, ending: Ending) -> String {
 /// Runs a command line of the user until it ends, and gives what it printed, or why it was not run.
 pub(crate) async fn run_to_end(
     location: &Location,
+    of: (&SessionId, &str),
     command: &str,
     cancel: &CancellationToken,
 ) -> Result<String, String> {
-    let mut running = start(location, command, cancel)?;
+    let mut running = start(location, Some(of), command, cancel).await?;
     let mut transcript = Transcript::new(&location.truncation);
     let ending = loop {
         match running.next().await {

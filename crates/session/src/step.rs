@@ -186,7 +186,12 @@ pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
         prepared = request::prepare(&input) => prepared,
         () = input.cancel.cancelled() => return refuse(&input, MessageError::aborted()).await,
     };
-    let draft = Draft::begin(input.store(), new_message(&input), input.durable.is_some()).await?;
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return refuse(&input, not_prepared(&input, &error)).await,
+    };
+    let mut draft = Draft::begin(input.store(), new_message(&input), input.durable.is_some()).await?;
+    draft.completed_by(&input.location.hooks, &input.cancel);
     let (mut step, target, request) = Step::new(input, prepared, draft);
     step.status(Status::Busy).await?;
     let ended = match target {
@@ -194,6 +199,14 @@ pub(crate) async fn run(input: StepInput<'_>) -> Result<StepOutcome, Error> {
         Err(error) => Ended::Failed(no_target(&error, &step.model)),
     };
     Box::pin(step.conclude(ended)).await
+}
+
+/// Why a step is not made that a plugin did not let pass.
+fn not_prepared(input: &StepInput<'_>, error: &opencode_plugin::Error) -> MessageError {
+    match error {
+        opencode_plugin::Error::Stopped { .. } if input.cancel.is_cancelled() => MessageError::aborted(),
+        error => MessageError::unknown(error.to_string()),
+    }
 }
 
 /// Stores and tells why a step is not made.
@@ -496,7 +509,12 @@ impl Step<'_> {
             StreamPart::TextDelta { id, delta, metadata } => {
                 self.draft.grow(Kind::Text, &id, &delta, &metadata).await?;
             }
-            StreamPart::TextEnd { id, metadata } => self.draft.end(Kind::Text, &id, &metadata).await?,
+            StreamPart::TextEnd { id, metadata } => {
+                self.draft.end(Kind::Text, &id, &metadata).await?;
+                if let Some(ended) = self.plugin_failure() {
+                    return Ok(Some(ended));
+                }
+            }
             StreamPart::ReasoningStart { id, metadata } => {
                 self.draft.start(Kind::Reasoning, &id, &metadata).await?;
             }
@@ -541,6 +559,9 @@ impl Step<'_> {
     /// Nothing more comes from the model: whatever it left open is whole, and what its tools do is waited for.
     async fn wait_for_calls(&mut self) -> Result<Ended, Error> {
         self.draft.end_all(&[Kind::Text]).await?;
+        if let Some(ended) = self.plugin_failure() {
+            return Ok(ended);
+        }
         while self.calls.is_running() {
             tokio::select! {
                 biased;
@@ -549,6 +570,15 @@ impl Step<'_> {
             }
         }
         Ok(Ended::Whole)
+    }
+
+    /// The end of an answer that a plugin did not let pass.
+    fn plugin_failure(&mut self) -> Option<Ended> {
+        let error = self.draft.take_fault()?;
+        Some(match error {
+            opencode_plugin::Error::Stopped { .. } if self.cancel.is_cancelled() => Ended::Stopped,
+            error => Ended::Failed(MessageError::unknown(error.to_string())),
+        })
     }
 
     fn price(&self, finish: &Finish, tokens: &Tokens) -> Cost {

@@ -256,6 +256,8 @@ impl Engine {
             Some(path) => absolute(&location.directory, path),
         };
         let mut variables = new.variables;
+        let stop = &self.inner.housekeeping;
+        variables.extend(location.hooks.variables(&directory, None, stop).await?);
         variables.push(("TERM".to_owned(), "xterm-256color".to_owned()));
         variables.push(("OPENCODE_TERMINAL".to_owned(), "1".to_owned()));
         let command = TerminalCommand {

@@ -8,12 +8,14 @@ use opencode_catalog::transform;
 use opencode_llm::request::Message;
 use opencode_llm::stream::Finish;
 use opencode_llm::{Client, StreamPart};
+use opencode_schema::agent::Agent;
 use opencode_schema::message::UserMessage;
 use opencode_schema::model::Model;
 use opencode_schema::session::{Session, is_default_title};
 use opencode_schema::{MessageError, MessageWithParts, PartBody};
 use tokio_util::sync::CancellationToken;
 
+use crate::plugin::request::About;
 use crate::step::{Tools, build};
 use crate::{Engine, Location, failure, history};
 
@@ -44,21 +46,22 @@ pub(crate) fn begin(
     let request_id = by_person
         .map(|message| message.info.id.to_string())
         .unwrap_or_default();
-    let Some((model, conversation)) = prepare(location, history, user) else {
+    let Some(at) = history.iter().position(is_by_person) else {
         return;
     };
     let task = Task {
         engine: engine.clone(),
         location: Arc::clone(location),
         session: session.clone(),
-        model,
-        conversation,
-        variant: user.model.variant.clone(),
+        first: history[..=at].to_vec(),
+        user: user.clone(),
         request_id,
     };
     engine.inner.tasks.spawn(async move {
-        if let Some(title) = task.make().await {
-            task.store(title).await;
+        match task.make().await {
+            Ok(Some(title)) => task.store(title).await,
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "no title"),
         }
     });
 }
@@ -68,77 +71,99 @@ fn is_by_person(message: &MessageWithParts) -> bool {
     message.info.as_user().is_some() && message.parts.iter().any(|part| !synthetic(&part.body))
 }
 
-/// The model and what it is told.
-fn prepare(
-    location: &Location,
-    history: &[MessageWithParts],
-    user: &UserMessage,
-) -> Option<(Model, Vec<Message>)> {
-    let own = location.agents.get("title")?.model.as_ref();
-    let of_agent = own.and_then(|own| location.catalog.model(&own.provider_id, &own.model_id).ok());
-    let model = of_agent
-        .or_else(|| location.catalog.small_model(&user.model.provider_id))
-        .or_else(|| {
-            location
-                .catalog
-                .model(&user.model.provider_id, &user.model.model_id)
-                .ok()
-        })?;
-    let at = history.iter().position(is_by_person)?;
-    let first = &history[..=at];
-    let tasks: Vec<&str> = first
-        .last()?
-        .parts
+/// What the title is of: the conversation up to the first message of a person.
+fn conversation(first: &[MessageWithParts], model: &Model) -> Vec<Message> {
+    let parts = first.last().map(|message| message.parts.as_slice());
+    let parts = parts.unwrap_or_default();
+    let tasks: Vec<&str> = parts
         .iter()
         .filter_map(|part| match &part.body {
             PartBody::Subtask(task) => Some(task.prompt.as_str()),
             _ => None,
         })
         .collect();
-    let only_tasks = !tasks.is_empty() && tasks.len() == first.last()?.parts.len();
-    let conversation = if only_tasks {
+    if !tasks.is_empty() && tasks.len() == parts.len() {
         vec![Message::user(tasks.join("\n"))]
     } else {
-        history::conversation(first, &model, None)
-    };
-    Some((model, conversation))
+        history::conversation(first, model, None)
+    }
 }
 
 struct Task {
     engine: Engine,
     location: Arc<Location>,
     session: Session,
-    model: Model,
-    conversation: Vec<Message>,
-    variant: Option<String>,
+    /// The conversation up to the first message of a person.
+    first: Vec<MessageWithParts>,
+    user: UserMessage,
     request_id: String,
 }
 
 impl Task {
+    /// The model: that of the agent, that for such work, that of the conversation.
+    async fn model(&self, agent: &Agent) -> Result<Option<Model>, opencode_plugin::Error> {
+        let (catalog, wanted) = (&self.location.catalog, &self.user.model);
+        let own = agent.model.as_ref();
+        if let Some(model) = own.and_then(|own| catalog.model(&own.provider_id, &own.model_id).ok()) {
+            return Ok(Some(model));
+        }
+        let cancel = &self.engine.inner.ending;
+        let chosen = match self.location.config.small_model {
+            Some(_) => None,
+            None => {
+                let asked = self
+                    .location
+                    .hooks
+                    .small_model(catalog, &wanted.provider_id, cancel);
+                asked.await?
+            }
+        };
+        Ok(chosen
+            .or_else(|| catalog.small_model(&wanted.provider_id))
+            .or_else(|| catalog.model(&wanted.provider_id, &wanted.model_id).ok()))
+    }
+
     /// Asks for a title; a failure is only logged, the session keeps the title that it has.
-    async fn make(&self) -> Option<String> {
-        let agent = self.location.agents.get("title")?;
-        let provider = self.location.catalog.provider(&self.model.provider_id)?;
-        let mut prompt = vec![
-            Message::system(agent.prompt.clone().unwrap_or_default()),
-            Message::user(REQUEST),
-        ];
-        prompt.extend(self.conversation.iter().cloned());
-        transform::conversation(&mut prompt, &self.model);
+    async fn make(&self) -> Result<Option<String>, opencode_plugin::Error> {
+        let (location, cancel) = (&self.location, &self.engine.inner.ending);
+        let Some(agent) = location.agents.get("title") else {
+            return Ok(None);
+        };
+        let Some(model) = self.model(agent).await? else {
+            return Ok(None);
+        };
+        let Some(provider) = location.catalog.provider(&model.provider_id) else {
+            return Ok(None);
+        };
         let session_id = self.session.id.as_str();
+        let system = agent.prompt.clone().unwrap_or_default();
+        let asked = location.hooks.system(Some(session_id), &model, system, cancel);
+        let mut prompt = asked.await?;
+        prompt.push(Message::user(REQUEST));
+        prompt.extend(conversation(&self.first, &model));
+        transform::conversation(&mut prompt, &model);
         let purpose = Purpose {
             agent,
-            variant: self.variant.as_deref(),
+            variant: self.user.model.variant.as_deref(),
             session_id,
             small: true,
             output_limit: request::OUTPUT_TOKEN_MAX,
         };
-        let parameters = request::parameters(&self.model, &provider, purpose);
-        let target = match self.location.catalog.fresh_target(&self.model).await {
+        let about = About {
+            session_id,
+            agent: &agent.name,
+            model: &model,
+            provider: Some(&provider),
+            message_id: &self.request_id,
+            user: &self.user,
+        };
+        let parameters = request::parameters(&model, &provider, purpose);
+        let parameters = location.hooks.parameters(&about, parameters, cancel).await?;
+        let target = match location.catalog.fresh_target(&model).await {
             Ok(target) => target,
             Err(error) => {
                 tracing::debug!(%error, "no title");
-                return None;
+                return Ok(None);
             }
         };
         let asking = Asking {
@@ -149,32 +174,35 @@ impl Task {
             client: self.location.client(),
             purpose: headers::Purpose::Title,
         };
-        let request = build(
+        let mut request = build(
             parameters,
             Some(&target),
-            &self.model,
+            &model,
             prompt,
             Tools::default(),
             asking,
         );
-        let cancel = &self.engine.inner.ending;
+        location
+            .hooks
+            .headers(&about, &mut request.headers, cancel)
+            .await?;
         for attempt in 1.. {
             let asked = collect(&self.engine.inner.client, &target, &request, cancel.child_token());
             let error = match asked.await {
-                Ok((text, _)) => return tidy(&text),
+                Ok((text, _)) => return Ok(tidy(&text)),
                 Err(error) => error,
             };
             if attempt > RETRIES || failure::retry_reason(&error).is_none() {
                 tracing::warn!(error = error.message(), "no title");
-                return None;
+                return Ok(None);
             }
             tokio::select! {
                 () = tokio::time::sleep(failure::pause(&error, attempt)) => {}
                 // The end of the program waits for an answer, not for a pause.
-                () = self.engine.inner.housekeeping.cancelled() => return None,
+                () = self.engine.inner.housekeeping.cancelled() => return Ok(None),
             }
         }
-        None
+        Ok(None)
     }
 
     async fn store(&self, title: String) {

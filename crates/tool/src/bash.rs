@@ -160,6 +160,7 @@ impl Bash {
         prepare(&call.scope).await;
         let timeout_with_grace = timeout.saturating_add(TIMEOUT_GRACE);
         let running = shell_command(call, command.clone(), directory, Some(timeout_with_grace))
+            .await?
             .start()
             .map_err(|error| Failure::told(error.to_string()))?;
         let mut transcript = Transcript::new(&call.scope.truncation);
@@ -173,23 +174,30 @@ impl Bash {
 }
 
 /// A command line of a model.
-pub(crate) fn shell_command(
+///
+/// # Errors
+/// A plugin that adds variables failed.
+pub(crate) async fn shell_command(
     call: &Call,
     command: String,
     directory: PathBuf,
     timeout: Option<Duration>,
-) -> ShellCommand {
-    ShellCommand {
+) -> Result<ShellCommand, Failure> {
+    let mut environment = environment();
+    for (name, value) in call.host.variables(call, &directory).await? {
+        environment.set(name, value);
+    }
+    Ok(ShellCommand {
         shell: call.scope.shell.clone(),
         command,
         directory,
-        environment: environment(),
+        environment,
         as_user: false,
         sandbox: call.scope.sandbox.clone(),
         input: false,
         timeout,
         cancel: call.cancel.clone(),
-    }
+    })
 }
 
 /// Starts a command that goes on after the call, and gives the name of its job and what a model is told of it.
@@ -201,15 +209,15 @@ pub(crate) async fn begin_job(
     timeout: Option<Duration>,
 ) -> Result<(String, String), Failure> {
     prepare(&call.scope).await;
+    let shell = shell_command(call, command.clone(), directory, timeout).await?;
     let id = jobs::new_id();
     let work = Background {
         id: id.clone(),
-        title: command.clone(),
+        title: command,
         start: {
             let (id, jobs, session_id) = (id.clone(), Arc::clone(jobs), call.session_id.clone());
-            let command = shell_command(call, command, directory, timeout);
             Box::new(move || {
-                let followed = jobs.start(id, &session_id, command);
+                let followed = jobs.start(id, &session_id, shell);
                 let followed = followed.map_err(|error| Failure::told(error.to_string()))?;
                 Ok(followed.end().boxed())
             })

@@ -1,5 +1,6 @@
 //! What a tool is, what it is given and what it gives back (reference `tools.md` §2).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -221,6 +222,23 @@ pub trait Host: Send + Sync {
 
     /// Stops a task that the session has in the background. False when it does not run.
     fn stop_task<'a>(&'a self, call: &'a Call, id: &'a str) -> BoxFuture<'a, Result<bool, Failure>>;
+
+    /// The conversation of the session, for tools that want to know it: messages with parts.
+    fn conversation<'a>(&'a self, _: &'a Call) -> BoxFuture<'a, Value> {
+        Box::pin(std::future::ready(Value::Array(Vec::new())))
+    }
+
+    /// Variables that a command in `directory` sees beside those of the program.
+    ///
+    /// # Errors
+    /// Who knows them failed.
+    fn variables<'a>(
+        &'a self,
+        _: &'a Call,
+        _directory: &'a Path,
+    ) -> BoxFuture<'a, Result<BTreeMap<String, String>, Failure>> {
+        Box::pin(std::future::ready(Ok(BTreeMap::new())))
+    }
 
     /// Those of `candidates` (absolute paths of rules files) that the model has not seen yet, in the same
     /// order: neither in the system prompt nor by an earlier read. They count as seen from then on.

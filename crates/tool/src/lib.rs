@@ -10,6 +10,7 @@ pub mod bash;
 pub mod batch;
 pub mod codesearch;
 pub mod contract;
+pub mod custom;
 pub(crate) mod diagnostics;
 mod durable;
 pub mod edit;

@@ -155,6 +155,17 @@ impl Registry {
         self.tools.push(tool);
     }
 
+    /// With tools that take the places of their namesakes.
+    #[must_use]
+    pub fn replacing(&self, others: &[Arc<dyn Tool>]) -> Self {
+        let mut all = self.clone();
+        for tool in others {
+            all.on_request.retain(|name| name != tool.name());
+            all.add(Arc::clone(tool));
+        }
+        all
+    }
+
     /// With tools behind all others that have names of their own.
     #[must_use]
     pub fn with(&self, others: &[Arc<dyn Tool>]) -> Self {

@@ -15,7 +15,7 @@ use crate::listen::App;
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 pub(crate) async fn tool_ids(At(location): At) -> Json<Value> {
-    Json(location.tools.names().collect())
+    Json(location.tool_names().into())
 }
 
 /// The model that tools are wanted for.

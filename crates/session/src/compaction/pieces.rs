@@ -14,6 +14,8 @@ use opencode_schema::model::Model;
 use opencode_schema::session::Session;
 use tokio_util::sync::CancellationToken;
 
+use crate::plugin::Instructions;
+use crate::plugin::request::About;
 use crate::step::{Billed, Tools, build, tokens_of};
 use crate::{Engine, Location, failure, title};
 
@@ -58,6 +60,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) user: &'a UserMessage,
     pub(crate) request_id: &'a str,
     pub(crate) cancel: &'a CancellationToken,
+    /// What plugins want of the summary.
+    pub(crate) wanted: &'a Instructions,
 }
 
 /// The summary of a text that goes together with an earlier one. A text that is too long is summarised in pieces,
@@ -81,7 +85,10 @@ pub(crate) async fn whole(
             if let Some(reason) = spent.map_err(|error| MessageError::unknown(error.to_string()))? {
                 return Err(MessageError::unknown(reason));
             }
-            match asker.ask(&super::question(piece, prior.as_deref()), billed).await {
+            match asker
+                .ask(&super::question(piece, prior.as_deref(), asker.wanted), billed)
+                .await
+            {
                 Ok(summary) => prior = Some(summary),
                 Err(error) => {
                     refused = Some((at, error));
@@ -131,13 +138,28 @@ impl Asker<'_> {
             output_limit: location.output_limit(),
         };
         let provider = location.catalog.provider(&self.model.provider_id);
+        let about = About {
+            session_id,
+            agent: &self.agent.name,
+            model: self.model,
+            provider: provider.as_deref(),
+            message_id: self.request_id,
+            user: self.user,
+        };
+        let (hooks, cancel) = (&location.hooks, self.cancel);
+        let refused = |error: opencode_plugin::Error| MessageError::unknown(error.to_string());
+        let system = self.agent.prompt.clone().unwrap_or_default();
+        let asked = hooks.system(Some(session_id), self.model, system, cancel);
+        let mut prompt = asked.await.map_err(refused)?;
+        prompt.push(Message::user(question));
         let parameters = provider
-            .map(|provider| request::parameters(self.model, &provider, purpose))
+            .as_ref()
+            .map(|provider| request::parameters(self.model, provider, purpose))
             .unwrap_or_default();
-        let mut prompt = vec![
-            Message::system(self.agent.prompt.clone().unwrap_or_default()),
-            Message::user(question),
-        ];
+        let parameters = hooks
+            .parameters(&about, parameters, cancel)
+            .await
+            .map_err(refused)?;
         transform::conversation(&mut prompt, self.model);
         let target = tokio::select! {
             target = location.catalog.fresh_target(self.model) => target,
@@ -156,7 +178,7 @@ impl Asker<'_> {
             client: location.client(),
             purpose: headers::Purpose::Summary,
         };
-        let request = build(
+        let mut request = build(
             parameters,
             Some(&target),
             self.model,
@@ -164,6 +186,8 @@ impl Asker<'_> {
             Tools::default(),
             asking,
         );
+        let headers = hooks.headers(&about, &mut request.headers, cancel);
+        headers.await.map_err(refused)?;
         let client = &self.engine.inner.client;
         let (text, finish) = title::collect(client, &target, &request, self.cancel.child_token()).await?;
         if let Some(finish) = finish {

@@ -82,7 +82,9 @@ pub(super) async fn shorten(work: Work<'_>) -> Result<bool, Error> {
         .as_ref()
         .map(|(_, recent)| recent.as_str())
         .unwrap_or_default();
-    let head = [before, &told(head)].join("\n\n").trim().to_owned();
+    let heard: Vec<&MessageWithParts> = head.iter().collect();
+    let heard = crate::compaction::told(&work.location.hooks, &heard, work.cancel).await?;
+    let head = [before, &heard].join("\n\n").trim().to_owned();
     if head.is_empty() {
         return Ok(false);
     }
@@ -99,7 +101,10 @@ pub(super) async fn shorten(work: Work<'_>) -> Result<bool, Error> {
         reason: work.reason,
     };
     work.store.publish(started.into()).await?;
+    let hooks = &work.location.hooks;
+    let wanted = hooks.compacting(&work.session.id, work.cancel).await?;
     let asker = Asker {
+        wanted: &wanted,
         engine: work.engine,
         location: work.location,
         session: work.session,

@@ -10,7 +10,17 @@ use opencode_schema::{
     Message, MessageBody, MessageError, MessageWithParts, Object, Part, PartBody, PartId, SessionId,
     SessionMessage, SessionMessageBody, ToolState,
 };
+use opencode_store::View;
 use serde_json::{Value, json};
+
+/// What counts of the conversation of a session, in the form that requests are made of.
+pub(crate) fn shown(view: &View<'_>, id: &SessionId) -> Result<Vec<MessageWithParts>, opencode_store::Error> {
+    Ok(conversation(
+        id,
+        &UserMessage::default(),
+        view.session_context(id)?,
+    ))
+}
 
 /// Messages in the form that requests are made of. Those that tell a model nothing are left out.
 pub(super) fn conversation(

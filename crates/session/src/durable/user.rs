@@ -186,7 +186,8 @@ impl ByUser {
             command: self.job.title.clone(),
         };
         self.begin(vec![started], begun).await?;
-        let ran = run_to_end(&self.location, &self.job.title, &self.cancel).await;
+        let of = (&session_id, call_id.as_str());
+        let ran = run_to_end(&self.location, of, &self.job.title, &self.cancel).await;
         if self.is_to_be_found_by_the_next() {
             return Ok(());
         }

@@ -24,6 +24,7 @@ use opencode_tool::jobs::Jobs;
 use opencode_tool::mcp::Toolbox;
 
 use crate::indexing::Kept;
+use crate::plugin::desk::{Desk, Link};
 use crate::remote::{self, Wait};
 use crate::web::Web;
 use crate::{Error, Location, Terminals, mcp, permission};
@@ -36,6 +37,8 @@ pub(crate) struct Surroundings {
     pub(crate) public: Arc<Public>,
     /// Logins at MCP servers.
     pub(crate) logins: OAuth,
+    /// What plugins are given.
+    pub(crate) link: Link,
     pub(crate) version: &'static str,
 }
 
@@ -71,6 +74,8 @@ pub struct Ground {
     tried_logins: Mutex<HashMap<String, u64>>,
     /// Their tools.
     pub(crate) server_tools: Toolbox,
+    /// Its plugins.
+    pub(crate) plugins: Desk,
     /// What a user should know of it: a repository that git refuses, for example.
     pub warnings: Vec<String>,
     /// The store, whose events say that they come from here.
@@ -136,6 +141,7 @@ impl Ground {
             remembered_terminals: Terminals::remembering(store.clone()),
             jobs: Arc::default(),
             server_tools: Toolbox::new(mcp.clone()),
+            plugins: Desk::new(surroundings.link),
             mcp,
             mcp_logins,
             tried_logins: Mutex::default(),
@@ -227,6 +233,11 @@ impl Ground {
     /// The face that drives the program.
     pub(crate) fn client(&self) -> &str {
         client(&self.environment)
+    }
+
+    /// Version of the program.
+    pub(crate) fn version(&self) -> &'static str {
+        self.version
     }
 
     /// Where files of the program are.

@@ -35,6 +35,8 @@ use serde_json::Value;
 
 use super::ground::client;
 use super::{Ground, Location};
+use crate::plugin::Hooks;
+use crate::plugin::desk::Wanted;
 use crate::remote::{self, Wait};
 use crate::remote_skills;
 use crate::share::Sharing;
@@ -42,6 +44,9 @@ use crate::{Error, plan};
 
 /// Everything that files say.
 struct Files {
+    hooks: Hooks,
+    awaits_plugins: bool,
+    plugin_files: Vec<PathBuf>,
     loaded: Loaded,
     agents: IndexMap<String, Agent>,
     skills: Vec<Skill>,
@@ -51,20 +56,26 @@ struct Files {
 }
 
 impl Location {
-    /// Reads how a folder is configured.
+    /// Reads how a folder is configured, without plugins.
     ///
     /// # Errors
     /// Configuration is wrong.
     pub(super) async fn read(ground: &Arc<Ground>) -> Result<Self, Error> {
-        Ok(Self::of(Arc::clone(ground), Files::read(ground).await?, None))
+        let files = Files::read(ground, false).await?;
+        Ok(Self::of(Arc::clone(ground), files, None))
     }
 
     /// The location as its files are now, and what to tell of it: nothing when they are as they were at the
-    /// last reading. One reading at a time.
-    pub(crate) async fn read_again(self: &Arc<Self>) -> (Arc<Self>, Vec<EventBody>) {
-        let mut fault = self.reading.lock().await;
-        let latest = self.ground.latest().unwrap_or_else(|| Arc::clone(self));
-        match Files::read(&self.ground).await {
+    /// last reading. One reading at a time; without `wait` there is none while another goes on.
+    pub(crate) async fn read_again(self: &Arc<Self>, wait: bool) -> (Arc<Self>, Vec<EventBody>) {
+        let latest = || self.ground.latest().unwrap_or_else(|| Arc::clone(self));
+        let mut fault = match self.reading.try_lock() {
+            Ok(fault) => fault,
+            Err(_) if wait => self.reading.lock().await,
+            Err(_) => return (latest(), Vec::new()),
+        };
+        let latest = latest();
+        match Files::read(&self.ground, true).await {
             Ok(files) => {
                 *fault = None;
                 if files.are_those_of(&latest) {
@@ -143,6 +154,10 @@ impl Location {
                     None => tools,
                 }
             },
+            custom_tools: files.hooks.custom_tools(),
+            hooks: files.hooks,
+            awaits_plugins: files.awaits_plugins,
+            plugin_files: files.plugin_files,
             truncation: Truncation {
                 max_lines: limit(limits.max_lines, Truncation::DEFAULT_LINES),
                 max_bytes: limit(limits.max_bytes, Truncation::DEFAULT_BYTES),
@@ -162,39 +177,69 @@ impl Location {
 
 impl Files {
     /// Reads them, once more when addresses that were not asked before have skills.
-    async fn read(ground: &Arc<Ground>) -> Result<Self, Error> {
+    async fn read(ground: &Arc<Ground>, with_plugins: bool) -> Result<Self, Error> {
         remote::refresh(&ground.paths, &ground.environment, Wait::No).await?;
-        let files = Self::read_once(ground).await?;
+        let files = Self::read_once(ground, with_plugins).await?;
         if remote_skills::refresh(ground, &files.loaded.config).await {
-            return Self::read_once(ground).await;
+            return Self::read_once(ground, with_plugins).await;
         }
         Ok(files)
     }
 
-    /// Reads them, on a thread for such work.
-    async fn read_once(ground: &Arc<Ground>) -> Result<Self, Error> {
-        let ground = Arc::clone(ground);
-        let reading = tokio::task::spawn_blocking(move || {
-            let (place, paths, environment) = (ground.place(), &ground.paths, &ground.environment);
-            let loaded = opencode_config::load(place, paths, environment)?;
-            let config = &loaded.config;
-            let skills = skill::all(place, paths, environment, &loaded.directories, config);
-            let references = reference::all(&loaded, place, paths, environment);
-            let grounds = Grounds {
-                always: always_allowed(paths, &skills, &references),
-                read_only: environment.is_on(variable::READ_ONLY),
-                plans_relative: opencode_project::path::relative(&ground.worktree, &paths.data.join("plans")),
-            };
-            Ok(Self {
-                agents: agent::all(config, paths, &grounds),
-                commands: command::all(config, &skills, &ground.worktree),
-                credentials: credential::read(paths, environment),
-                skills,
-                references,
-                loaded,
+    /// Reads them, on a thread for such work. Where plugins are wanted, they have a say before the rest is made of the
+    /// configuration.
+    async fn read_once(ground: &Arc<Ground>, with_plugins: bool) -> Result<Self, Error> {
+        let read = blocking(ground, move |ground| {
+            let loaded = opencode_config::load(ground.place(), &ground.paths, &ground.environment)?;
+            let wanted = Wanted::of(&loaded, &ground.environment);
+            Ok(if wanted.is_empty() || !with_plugins {
+                Read::Whole(Box::new(Self::of(ground, loaded, !wanted.is_empty())))
+            } else {
+                Read::Configuration(Box::new((loaded, wanted)))
             })
         });
-        reading.await.map_err(|error| Error::Broken(error.to_string()))?
+        let (loaded, wanted) = match read.await? {
+            Read::Configuration(read) => *read,
+            Read::Whole(files) => {
+                if with_plugins {
+                    ground.plugins.clear();
+                }
+                return Ok(*files);
+            }
+        };
+        let plugin_files = wanted.files().map(Path::to_path_buf).collect();
+        let hooks = ground.plugins.with(ground, wanted).await;
+        let loaded = ground.plugins.configured(ground, &hooks, loaded).await;
+        let files = blocking(ground, move |ground| Ok(Self::of(ground, loaded, false))).await?;
+        Ok(Self {
+            hooks,
+            plugin_files,
+            ..files
+        })
+    }
+
+    /// What follows from a configuration.
+    fn of(ground: &Ground, loaded: Loaded, awaits_plugins: bool) -> Self {
+        let (place, paths, environment) = (ground.place(), &ground.paths, &ground.environment);
+        let config = &loaded.config;
+        let skills = skill::all(place, paths, environment, &loaded.directories, config);
+        let references = reference::all(&loaded, place, paths, environment);
+        let grounds = Grounds {
+            always: always_allowed(paths, &skills, &references),
+            read_only: environment.is_on(variable::READ_ONLY),
+            plans_relative: opencode_project::path::relative(&ground.worktree, &paths.data.join("plans")),
+        };
+        Self {
+            agents: agent::all(config, paths, &grounds),
+            commands: command::all(config, &skills, &ground.worktree),
+            credentials: credential::read(paths, environment),
+            skills,
+            references,
+            loaded,
+            hooks: Hooks::default(),
+            awaits_plugins,
+            plugin_files: Vec::new(),
+        }
     }
 
     fn are_those_of(&self, location: &Location) -> bool {
@@ -205,7 +250,28 @@ impl Files {
             && self.references[..] == location.references[..]
             && self.commands == location.commands
             && location.catalog.has_credentials(&self.credentials)
+            && self.hooks.are(&location.hooks)
+            && self.hooks.custom_tools() == location.custom_tools
+            && self.awaits_plugins == location.awaits_plugins
     }
+}
+
+/// What a first look at configuration gives.
+enum Read {
+    /// Everything.
+    Whole(Box<Files>),
+    /// Plugins come before the rest.
+    Configuration(Box<(Loaded, Wanted)>),
+}
+
+/// Does something on a thread that may wait for files.
+async fn blocking<T: Send + 'static>(
+    ground: &Arc<Ground>,
+    work: impl FnOnce(&Ground) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let ground = Arc::clone(ground);
+    let working = tokio::task::spawn_blocking(move || work(&ground));
+    working.await.map_err(|error| Error::Broken(error.to_string()))?
 }
 
 /// What is told of a configuration that is wrong.

@@ -18,6 +18,7 @@ impl Location {
             .iter()
             .flat_map(|folder| source::deep_folders().map(|name| folder.join(name)));
         flat.map(|folder| (folder, Depth::Flat))
+            .chain(self.folders_of_plugins().map(|folder| (folder, Depth::Flat)))
             .chain(
                 in_directories
                     .chain(self.of_others())
@@ -32,6 +33,7 @@ impl Location {
         changes.iter().any(|path| {
             let folders = self.directories.iter().chain(&others);
             folders.into_iter().any(|folder| path.starts_with(folder))
+                || self.plugin_files.contains(path)
                 || (self.is_right_above(path) && name(path).is_some_and(source::is_name))
         })
     }
@@ -43,6 +45,12 @@ impl Location {
             name(path).is_some_and(|name| names.contains(&name))
                 && (self.is_right_above(path) || path.parent() == Some(self.paths.config.as_path()))
         })
+    }
+
+    /// Where its plugins are that lie elsewhere.
+    fn folders_of_plugins(&self) -> impl Iterator<Item = PathBuf> {
+        let folders = self.plugin_files.iter().filter_map(|file| file.parent());
+        folders.map(Path::to_path_buf)
     }
 
     /// Whether it is in the folder or right in one above it.

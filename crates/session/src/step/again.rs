@@ -7,7 +7,7 @@ use opencode_schema::session::Status;
 use opencode_schema::{MessageError, MessageId, PartBody};
 use opencode_tool::Failure;
 
-use super::{Draft, Step, StepInput, StepOutcome, new_message, refuse, request};
+use super::{Draft, Step, StepInput, StepOutcome, new_message, not_prepared, refuse, request};
 use crate::Error;
 
 /// Runs `calls` of its whole `answer` again.
@@ -19,6 +19,10 @@ pub(crate) async fn go_on(
     let prepared = tokio::select! {
         prepared = request::prepare(&input) => prepared,
         () = input.cancel.cancelled() => return refuse(&input, MessageError::aborted()).await,
+    };
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return refuse(&input, not_prepared(&input, &error)).await,
     };
     let mut message = new_message(&input);
     message.id = id;

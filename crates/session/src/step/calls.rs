@@ -24,6 +24,7 @@ use super::Step;
 use super::draft::stored_metadata;
 use super::meant::repaired;
 use crate::host::{Progress, Slot, StepHost};
+use crate::plugin::around::Around;
 use crate::{Error, attachment, image};
 
 /// Identical calls in one message after which the user is asked whether this is a loop.
@@ -58,6 +59,8 @@ pub(crate) struct Calls {
 /// A call that has ended.
 pub(crate) struct Done {
     call_id: String,
+    /// Its arguments, where plugins changed them.
+    input: Option<Value>,
     result: Result<Output, Failure>,
 }
 
@@ -288,6 +291,9 @@ impl Step<'_> {
             host: Arc::new(host),
             cancel: self.cancel.child_token(),
         };
+        let around = Around::new(&self.location.hooks, || {
+            self.location.own_registry(self.is_durable()).get(name).is_none()
+        });
         let truncation = self.location.truncation.clone();
         let pictures = image::Limits::of(&self.location.config);
         let may_delegate = self.offered.iter().any(|tool| tool == "task");
@@ -306,13 +312,23 @@ impl Step<'_> {
                 () = call.cancel.cancelled() => Err(Failure::Aborted),
                 stored = ready => stored.map_err(|error| Failure::Told(error.to_string())),
             };
-            if let Err(failure) = ready {
-                return Done {
-                    call_id,
-                    result: Err(failure),
-                };
-            }
-            let run = AssertUnwindSafe(tool.run(&call, input)).catch_unwind().await;
+            let wanted = match ready {
+                Ok(()) => around.before(&call, tool.name(), input.clone()).await,
+                Err(failure) => Err(failure),
+            };
+            let wanted = match wanted {
+                Ok(wanted) => wanted,
+                Err(failure) => {
+                    return Done {
+                        call_id,
+                        input: None,
+                        result: Err(failure),
+                    };
+                }
+            };
+            let run = AssertUnwindSafe(tool.run(&call, wanted.clone()))
+                .catch_unwind()
+                .await;
             let result = match run
                 .unwrap_or_else(|_| Err(Failure::told("The tool broke down. This is a bug in it.")))
             {
@@ -322,11 +338,16 @@ impl Step<'_> {
                         true => output,
                         false => truncation.apply(output, may_delegate).await,
                     };
-                    Ok(image::in_result(pictures, output).await)
+                    let output = image::in_result(pictures, output).await;
+                    around.after(&call, tool.name(), wanted.clone(), output).await
                 }
                 Err(failure) => Err(failure),
             };
-            Done { call_id, result }
+            Done {
+                call_id,
+                input: Some(wanted).filter(|wanted| *wanted != input),
+                result,
+            }
         };
         // The engine owns the task: when a stopped turn does not wait for it, it still ends in order.
         self.calls.running.push(self.engine.inner.tasks.spawn(work));
@@ -336,11 +357,15 @@ impl Step<'_> {
     pub(crate) async fn on_call_event(&mut self, event: CallEvent) -> Result<(), Error> {
         match event {
             CallEvent::Progress(progress) => self.show_progress(progress).await,
-            CallEvent::Done(Done { call_id, result }) => {
+            CallEvent::Done(Done {
+                call_id,
+                input,
+                result,
+            }) => {
                 let Some(place) = self.calls.places.get(&call_id).copied() else {
                     return Ok(());
                 };
-                self.settle(place, result).await
+                self.settle_with(place, input, result).await
             }
             CallEvent::Lost(reason) => {
                 tracing::error!(reason, "a tool call ended without a result");
@@ -383,13 +408,23 @@ impl Step<'_> {
         place: usize,
         result: Result<Output, Failure>,
     ) -> Result<(), Error> {
+        self.settle_with(place, None, result).await
+    }
+
+    /// A call has its result; plugins may have changed its arguments.
+    async fn settle_with(
+        &mut self,
+        place: usize,
+        changed: Option<Value>,
+        result: Result<Output, Failure>,
+    ) -> Result<(), Error> {
         let Some(part) = self.draft.tool(place).cloned() else {
             return Ok(());
         };
         if part.state.is_settled() {
             return Ok(());
         }
-        let input = part.state.input();
+        let input = changed.unwrap_or_else(|| part.state.input());
         let start = started(&part.state);
         let state = match result {
             Ok(output) => {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use opencode_llm::stream::{FinishReason, ProviderMetadata};
+use opencode_plugin::Hook;
 use opencode_schema::part::{ReasoningPart, Span, StepFinishPart, TextPart, ToolPart};
 use opencode_schema::time::now;
 use opencode_schema::{
@@ -14,10 +15,12 @@ use opencode_store::{Attempt, Chain, Owed, Spent, Store};
 use opencode_tool::Output;
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::Billed;
 use super::told::Told;
 use crate::Error;
+use crate::plugin::Hooks;
 
 /// How long text is collected before listeners are told: short enough to look immediate.
 const TELL_AFTER: Duration = Duration::from_millis(16);
@@ -37,6 +40,12 @@ pub(crate) struct Draft {
     tell_at: Option<Instant>,
     /// Of a durable session: what was told in its words. Others are told message and parts themselves.
     told: Option<Told>,
+    /// Plugins that have a say in whole texts.
+    hooks: Hooks,
+    /// Stops them.
+    cancel: CancellationToken,
+    /// Why they did not have their say.
+    fault: Option<opencode_plugin::Error>,
 }
 
 /// A text or thought that grows. What is stored is its beginning and its end; between them listeners are
@@ -71,6 +80,9 @@ impl Draft {
             written: Vec::new(),
             tell_at: None,
             told: is_durable.then(Told::default),
+            hooks: Hooks::default(),
+            cancel: CancellationToken::new(),
+            fault: None,
         };
         draft.change(|_| {}).await?;
         Ok(draft)
@@ -101,11 +113,25 @@ impl Draft {
             written: Vec::new(),
             tell_at: None,
             told: Some(told),
+            hooks: Hooks::default(),
+            cancel: CancellationToken::new(),
+            fault: None,
         }
     }
 
     pub(crate) fn message(&self) -> &Message {
         &self.message
+    }
+
+    /// Lets plugins have a say in whole texts.
+    pub(crate) fn completed_by(&mut self, hooks: &Hooks, cancel: &CancellationToken) {
+        self.hooks = hooks.clone();
+        self.cancel = cancel.clone();
+    }
+
+    /// Why plugins did not have their say in a text, told once.
+    pub(crate) fn take_fault(&mut self) -> Option<opencode_plugin::Error> {
+        self.fault.take()
     }
 
     /// Its changes as they are stored, one after the other. Before something is done that is to be known of after a
@@ -427,13 +453,33 @@ impl Draft {
         Ok(())
     }
 
-    async fn close(&mut self, open: Open) -> Result<(), Error> {
+    async fn close(&mut self, mut open: Open) -> Result<(), Error> {
+        if open.kind == Kind::Text && self.hooks.has(Hook::TextComplete) {
+            open.text = self.completed(open.part, open.text).await;
+        }
         let span = Span {
             start: open.start,
             end: Some(now()),
         };
         self.replace(open.part, open.kind.body(open.text, span, open.metadata))
             .await
+    }
+
+    /// A whole text as plugins want it; as it is where they fail, which is kept.
+    async fn completed(&mut self, place: usize, text: String) -> String {
+        let (session_id, message_id) = (&self.message.session_id, &self.message.id);
+        let part_id = self.parts.get(place).map(|part| part.id.to_string());
+        let part_id = part_id.unwrap_or_default();
+        let changed = self
+            .hooks
+            .text(session_id, message_id, &part_id, text.clone(), &self.cancel);
+        match changed.await {
+            Ok(changed) => changed,
+            Err(error) => {
+                self.fault.get_or_insert(error);
+                text
+            }
+        }
     }
 
     fn find(&mut self, kind: Kind, stream_id: &str) -> Option<&mut Open> {

@@ -10,6 +10,7 @@ use opencode_catalog::request::{self, Parameters, Purpose};
 use opencode_catalog::transform;
 use opencode_llm::request::{Message, ProviderOptions, Tool, ToolChoice};
 use opencode_llm::{Request, Target};
+use opencode_plugin::Hook;
 use opencode_schema::agent::Mode;
 use opencode_schema::model::Model;
 use opencode_schema::permission::{Action, Rule};
@@ -21,6 +22,7 @@ use opencode_tool::registry::{Audience, Registry};
 use serde_json::Value;
 
 use super::StepInput;
+use crate::plugin::request::About;
 use crate::{Location, history, references, reminder, system};
 
 /// Everything that a step needs before it asks.
@@ -42,7 +44,9 @@ pub(super) struct Prepared {
 const LAST_STEP: &str = "The limit of steps is reached: tools are switched off from here on. Answer in text only: \
     what was done, what is left to do, and what should happen next.";
 
-pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
+/// # Errors
+/// A plugin threw, or did not answer.
+pub(super) async fn prepare(input: &StepInput<'_>) -> Result<Prepared, opencode_plugin::Error> {
     let location = input.location;
     references::fetch(input.engine, location);
     location.servers_ready().await;
@@ -59,6 +63,9 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
         true => offered_tools(input, registry, &rules, &scope),
         false => (registry, None, Vec::new()),
     };
+    redefine(input, &mut tools, &scope).await?;
+    let transformed = location.hooks.messages(input.history, &input.cancel).await?;
+    let history = transformed.as_deref().unwrap_or(input.history);
     let offered = tools
         .iter()
         .map(|Tool::Function { name, .. }| name.clone())
@@ -85,18 +92,22 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
             date: &system::today(),
         }),
     };
-    let mut prompt = vec![Message::system(system)];
+    let session_id = Some(input.session.id.as_str());
+    let asked = location
+        .hooks
+        .system(session_id, &input.model, system, &input.cancel);
+    let mut prompt = asked.await?;
     let note = reminder::note(input).filter(|_| input.durable.is_none());
-    prompt.extend(history::conversation(input.history, &input.model, note));
+    prompt.extend(history::conversation(history, &input.model, note));
     if input.is_last {
         prompt.push(Message::assistant(LAST_STEP));
     }
     transform::conversation(&mut prompt, &input.model);
     transform::tools(&mut tools, &prompt, &input.model);
     let target = location.catalog.fresh_target(&input.model).await;
-    let mut request = assemble(input, target.as_ref().ok(), prompt, tools);
+    let mut request = assemble(input, target.as_ref().ok(), prompt, tools).await?;
     request.null_beside_calls = input.durable.is_some();
-    Prepared {
+    Ok(Prepared {
         target,
         request,
         scope,
@@ -104,35 +115,81 @@ pub(super) async fn prepare(input: &StepInput<'_>) -> Prepared {
         offered,
         deferred,
         seen_rules: Arc::new(Mutex::new(seen)),
+    })
+}
+
+/// Lets plugins say what the model is told of tools: of all that it could work with, also of those that it is not
+/// told of.
+async fn redefine(
+    input: &StepInput<'_>,
+    tools: &mut [Tool],
+    scope: &Scope,
+) -> Result<(), opencode_plugin::Error> {
+    let location = input.location;
+    if !location.hooks.has(Hook::ToolDefinition) {
+        return Ok(());
+    }
+    let own = location.own_registry(input.durable.is_some());
+    let known = own.of_model(audience(input));
+    let known = known.map(|tool| (tool.name().to_owned(), tool.definition(scope)));
+    let changed = location.hooks.definitions(known.collect(), &input.cancel).await?;
+    for (changed, definition) in changed {
+        for Tool::Function {
+            name,
+            description,
+            input_schema,
+            ..
+        } in tools.iter_mut()
+        {
+            if *name == changed {
+                *description = Some(definition.description.clone());
+                *input_schema = definition.parameters.clone();
+            }
+        }
+    }
+    Ok(())
+}
+
+fn audience<'a>(input: &'a StepInput<'_>) -> Audience<'a> {
+    Audience {
+        provider_id: &input.model.provider_id,
+        api_id: &input.model.api.id,
     }
 }
 
 /// A request that has nothing but a question: no conversation, no tools.
-async fn for_summary(input: &StepInput<'_>, question: &str, registry: Arc<Registry>) -> Prepared {
+async fn for_summary(
+    input: &StepInput<'_>,
+    question: &str,
+    registry: Arc<Registry>,
+) -> Result<Prepared, opencode_plugin::Error> {
     let location = input.location;
-    let mut prompt = vec![
-        Message::system(input.agent.prompt.clone().unwrap_or_default()),
-        Message::user(question),
-    ];
+    let system = input.agent.prompt.clone().unwrap_or_default();
+    let session_id = Some(input.session.id.as_str());
+    let asked = location
+        .hooks
+        .system(session_id, &input.model, system, &input.cancel);
+    let mut prompt = asked.await?;
+    prompt.push(Message::user(question));
     transform::conversation(&mut prompt, &input.model);
     let target = location.catalog.fresh_target(&input.model).await;
-    Prepared {
-        request: assemble(input, target.as_ref().ok(), prompt, Vec::new()),
+    Ok(Prepared {
+        request: assemble(input, target.as_ref().ok(), prompt, Vec::new()).await?,
         target,
         scope: Arc::new(location.scope(&[])),
         tools: registry,
         offered: Arc::default(),
         deferred: None,
         seen_rules: Arc::default(),
-    }
+    })
 }
 
-fn assemble(
+async fn assemble(
     input: &StepInput<'_>,
     target: Option<&Target>,
     prompt: Vec<Message>,
     tools: Vec<Tool>,
-) -> Request {
+) -> Result<Request, opencode_plugin::Error> {
     let location = input.location;
     let session_id = input.session.id.as_str();
     let provider = location.catalog.provider(&input.model.provider_id);
@@ -143,9 +200,22 @@ fn assemble(
         small: false,
         output_limit: location.output_limit(),
     };
+    let about = About {
+        session_id,
+        agent: &input.agent.name,
+        model: &input.model,
+        provider: provider.as_deref(),
+        message_id: input.user_id.as_str(),
+        user: input.user,
+    };
     let parameters = provider
-        .map(|provider| request::parameters(&input.model, &provider, purpose))
+        .as_ref()
+        .map(|provider| request::parameters(&input.model, provider, purpose))
         .unwrap_or_default();
+    let parameters = location
+        .hooks
+        .parameters(&about, parameters, &input.cancel)
+        .await?;
     let choice = match (&input.answer_tool, tools.is_empty()) {
         (_, true) => None,
         (Some(_), false) => Some(ToolChoice::Required),
@@ -163,14 +233,19 @@ fn assemble(
             headers::Purpose::Turn
         },
     };
-    build(
+    let mut request = build(
         parameters,
         target,
         &input.model,
         prompt,
         Tools { tools, choice },
         asking,
-    )
+    );
+    location
+        .hooks
+        .headers(&about, &mut request.headers, &input.cancel)
+        .await?;
+    Ok(request)
 }
 
 /// Tools of a request.
@@ -240,11 +315,7 @@ fn offered_tools(
     }
     let switched_off =
         |name: &str| input.user.tools.as_ref().and_then(|tools| tools.get(name)) == Some(&false);
-    let audience = Audience {
-        provider_id: &input.model.provider_id,
-        api_id: &input.model.api.id,
-    };
-    let audience = Some(audience).filter(|_| input.durable.is_none());
+    let audience = Some(audience(input)).filter(|_| input.durable.is_none());
     let mut visible = registry.visible(rules, audience);
     visible.retain(|tool| !switched_off(tool.name()));
     let deferred = input

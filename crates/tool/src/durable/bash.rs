@@ -119,6 +119,7 @@ impl Bash {
         let timeout = timeout.unwrap_or(self.timeout);
         prepare(&call.scope).await;
         let running = shell_command(call, command.clone(), directory, Some(timeout))
+            .await?
             .start()
             .map_err(|error| Failure::told(error.to_string()))?;
         let mut transcript = Transcript::new(&call.scope.truncation);

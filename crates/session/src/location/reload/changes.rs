@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use opencode_plugin::CustomTool;
 use opencode_schema::EventBody;
 use opencode_schema::config::{ModelConfig, ProviderConfig};
 use opencode_schema::skill::Skill;
@@ -34,6 +35,17 @@ const SKILL: Kind = Kind {
     updated: |name| EventBody::SkillUpdated { name },
     removed: |name| EventBody::SkillRemoved { name },
 };
+const TOOL: Kind = Kind {
+    added: |name| EventBody::ToolAdded { name },
+    updated: |name| EventBody::ToolUpdated { name },
+    removed: |name| EventBody::ToolRemoved { name },
+};
+const PLUGIN: Kind = Kind {
+    added: |id| EventBody::PluginAdded { id },
+    // It was started anew.
+    updated: |id| EventBody::PluginAdded { id },
+    removed: |id| EventBody::PluginRemoved { id },
+};
 const PROVIDER: Kind = Kind {
     added: |provider_id| EventBody::ProviderAdded { provider_id },
     updated: |provider_id| EventBody::ProviderUpdated { provider_id },
@@ -42,7 +54,8 @@ const PROVIDER: Kind = Kind {
 
 /// The events between two readings.
 pub(super) fn between(before: &Location, now: &Location) -> Vec<EventBody> {
-    let mut events = Vec::new();
+    let mut events: Vec<EventBody> = PLUGIN.between(&plugins(before), &plugins(now)).collect();
+    events.extend(TOOL.between(&tools(before), &tools(now)));
     let changed = differences(&keys(&before.effective_config), &keys(&now.effective_config));
     if !changed.is_empty() {
         let keys = changed.into_iter().map(|(key, _)| key).collect();
@@ -110,6 +123,17 @@ fn models(
 fn keys(config: &Value) -> IndexMap<String, Value> {
     let entries = config.as_object().into_iter().flatten();
     entries.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Plugins, each with the start that it is of.
+fn plugins(location: &Location) -> IndexMap<String, usize> {
+    let names = location.hooks.names().iter();
+    names.map(|name| (name.clone(), location.hooks.start())).collect()
+}
+
+fn tools(location: &Location) -> IndexMap<String, CustomTool> {
+    let tools = location.custom_tools.iter();
+    tools.map(|tool| (tool.name.clone(), tool.clone())).collect()
 }
 
 fn skills(location: &Location) -> IndexMap<String, Skill> {
