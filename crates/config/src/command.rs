@@ -83,7 +83,8 @@ fn plain(name: &str, source: Source, template: String) -> Command {
 }
 
 /// The places for arguments, each once: numbered ones in the order of their letters, then the whole.
-fn hints(template: &str) -> Vec<String> {
+#[must_use]
+pub fn hints(template: &str) -> Vec<String> {
     let numbered: BTreeSet<String> = template
         .match_indices('$')
         .filter_map(|(at, _)| {

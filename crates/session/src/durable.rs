@@ -9,11 +9,13 @@ mod history;
 mod lease;
 mod resume;
 mod revert;
+mod said;
 mod unfinished;
 mod user;
 
 use std::sync::Arc;
 
+use opencode_plugin::Hook;
 use opencode_schema::part::FilePart;
 use opencode_schema::prompt::{Delivery, Prompt, PromptFile, SessionInput};
 use opencode_schema::session::{Session, SessionModel};
@@ -72,7 +74,7 @@ impl Engine {
             delivery,
             resume,
         } = admission;
-        self.session(&session_id).await?;
+        let session = self.session(&session_id).await?;
         self.settle_lost_jobs(Some(&session_id)).await;
         let id = id.unwrap_or_default();
         let asked = id.clone();
@@ -80,11 +82,13 @@ impl Engine {
         let stored = match known.await.map_err(Error::from)? {
             Some(known) => known,
             None => {
+                let ending = &self.inner.housekeeping;
+                let said = said::changed(location, &session, &id, prompt.clone(), ending).await?;
                 let input = SessionInput {
                     admitted_seq: 0,
                     id: id.clone(),
                     session_id: session_id.clone(),
-                    prompt: materialised(location, &session_id, prompt.clone()).await?,
+                    prompt: materialised(location, &session_id, said).await?,
                     delivery,
                     time_created: now(),
                     promoted_seq: None,
@@ -103,9 +107,11 @@ impl Engine {
                 }
             }
         };
+        // What plugins made of it cannot be compared: the id says that it is the same.
+        let is_said_otherwise = location.hooks.has(Hook::ChatMessage);
         let is_same = stored.session_id == session_id
             && stored.delivery == delivery
-            && stored.prompt.without_content() == prompt.without_content();
+            && (is_said_otherwise || stored.prompt.without_content() == prompt.without_content());
         if !is_same {
             return Err(AdmissionError::Conflict(id));
         }

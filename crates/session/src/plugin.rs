@@ -9,13 +9,14 @@ pub(crate) mod around;
 pub(crate) mod desk;
 mod held;
 pub(crate) mod request;
+pub(crate) mod transform;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use opencode_catalog::Choice;
-use opencode_plugin::{CustomTool, Error, Hook};
+use opencode_plugin::{CustomTool, Draft, Error, Hook};
 use opencode_schema::input::PartInput;
 use opencode_schema::{MessageId, MessageWithParts, Object, Part, SessionId};
 use opencode_tool::{Output, Tool};
@@ -69,6 +70,11 @@ impl Hooks {
     /// Whether a plugin has this hook.
     pub(crate) fn has(&self, hook: Hook) -> bool {
         self.0.as_ref().is_some_and(|held| held.plugins.has(hook))
+    }
+
+    /// Whether a plugin transforms this list.
+    pub(crate) fn transforms(&self, draft: Draft) -> bool {
+        self.0.as_ref().is_some_and(|held| held.plugins.transforms(draft))
     }
 
     /// The specifications of the plugins.

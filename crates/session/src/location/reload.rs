@@ -20,6 +20,7 @@ use opencode_config::environment::variable;
 use opencode_config::reference::{self, Reference};
 use opencode_config::{Environment, Loaded, Paths, agent, command, skill};
 use opencode_lsp::{self as lsp, Languages};
+use opencode_plugin::Draft;
 use opencode_schema::EventBody;
 use opencode_schema::agent::Agent;
 use opencode_schema::command::Command;
@@ -35,8 +36,8 @@ use serde_json::Value;
 
 use super::ground::client;
 use super::{Ground, Location};
-use crate::plugin::Hooks;
 use crate::plugin::desk::Wanted;
+use crate::plugin::{Hooks, transform};
 use crate::remote::{self, Wait};
 use crate::remote_skills;
 use crate::share::Sharing;
@@ -61,7 +62,7 @@ impl Location {
     /// # Errors
     /// Configuration is wrong.
     pub(super) async fn read(ground: &Arc<Ground>) -> Result<Self, Error> {
-        let files = Files::read(ground, false).await?;
+        let files = Box::pin(Files::read(ground, false)).await?;
         Ok(Self::of(Arc::clone(ground), files, None))
     }
 
@@ -75,7 +76,7 @@ impl Location {
             Err(_) => return (latest(), Vec::new()),
         };
         let latest = latest();
-        match Files::read(&self.ground, true).await {
+        match Box::pin(Files::read(&self.ground, true)).await {
             Ok(files) => {
                 *fault = None;
                 if files.are_those_of(&latest) {
@@ -105,15 +106,7 @@ impl Location {
         let config = Arc::new(files.loaded.config);
         ground.configure_servers(&config, &files.agents);
         let environment = &ground.environment;
-        let sources = Sources {
-            paths: ground.paths.clone(),
-            environment: environment.clone(),
-            credentials: files.credentials,
-            config: Arc::clone(&config),
-            version: ground.version,
-            public: Arc::clone(&ground.public),
-            logins: opencode_catalog::login::Options::default(),
-        };
+        let sources = sources(&ground, Arc::clone(&config), files.credentials);
         let same_catalog = before.filter(|before| before.catalog.is_like(&sources));
         let same_sharing = before.filter(|before| Sharing::is_same(&before.config, &config));
         let limits = config.tool_output.clone().unwrap_or_default();
@@ -211,11 +204,72 @@ impl Files {
         let hooks = ground.plugins.with(ground, wanted).await;
         let loaded = ground.plugins.configured(ground, &hooks, loaded).await;
         let files = blocking(ground, move |ground| Ok(Self::of(ground, loaded, false))).await?;
+        let files = files.transformed(ground, &hooks).await?;
         Ok(Self {
             hooks,
             plugin_files,
             ..files
         })
+    }
+
+    /// With lists as plugins make them: first those that configuration can say, then agents and commands.
+    async fn transformed(self, ground: &Arc<Ground>, hooks: &Hooks) -> Result<Self, Error> {
+        if !Draft::ALL.iter().any(|draft| hooks.transforms(*draft)) {
+            return Ok(self);
+        }
+        let (desk, mut files) = (&ground.plugins, self);
+        let mut effective = files.loaded.effective.clone();
+        let list = || transform::references(&files.references);
+        if let Some((given, made)) = desk.transformed(hooks, Draft::Reference, list).await {
+            transform::with_references(&mut effective, &given, &made);
+        }
+        let mut skills = Vec::new();
+        let list = || transform::skills(&files.loaded.effective);
+        if let Some((_, made)) = desk.transformed(hooks, Draft::Skill, list).await {
+            skills = transform::with_skills(&mut effective, &made);
+        }
+        if hooks.transforms(Draft::Catalog) {
+            let (sources, config) = (files.sources(ground), effective.clone());
+            let list = blocking(ground, move |_| {
+                Ok(transform::catalog(&Catalog::new(sources), &config))
+            });
+            let list = list.await?;
+            if let Some((given, made)) = desk.transformed(hooks, Draft::Catalog, || list).await {
+                transform::with_catalog(&mut effective, &given, &made);
+            }
+        }
+        if let Some(loaded) = transform::changed(&files.loaded, effective) {
+            files = blocking(ground, move |ground| Ok(Self::of(ground, loaded, false))).await?;
+        }
+        for skill in skills {
+            files.skills.retain(|known| known.name != skill.name);
+            files.skills.push(skill);
+        }
+        let default = files.loaded.config.default_agent.clone();
+        let list = || transform::agents(&files.agents, default.as_deref());
+        if let Some((_, made)) = desk.transformed(hooks, Draft::Agent, list).await {
+            let (agents, default) = transform::read_agents(&made, &files.agents);
+            if let Some(effective) = files.loaded.effective.as_object_mut()
+                && default != files.loaded.config.default_agent
+            {
+                effective.insert("default_agent".to_owned(), default.clone().into());
+            }
+            (files.agents, files.loaded.config.default_agent) = (agents, default);
+        }
+        let list = || transform::commands(&files.commands);
+        if let Some((_, made)) = desk.transformed(hooks, Draft::Command, list).await {
+            files.commands = transform::read_commands(&made, &files.commands);
+        }
+        Ok(files)
+    }
+
+    /// What a catalogue is made of.
+    fn sources(&self, ground: &Ground) -> Sources {
+        sources(
+            ground,
+            Arc::new(self.loaded.config.clone()),
+            self.credentials.clone(),
+        )
     }
 
     /// What follows from a configuration.
@@ -272,6 +326,19 @@ async fn blocking<T: Send + 'static>(
     let ground = Arc::clone(ground);
     let working = tokio::task::spawn_blocking(move || work(&ground));
     working.await.map_err(|error| Error::Broken(error.to_string()))?
+}
+
+/// What a catalogue is made of.
+fn sources(ground: &Ground, config: Arc<Config>, credentials: Credentials) -> Sources {
+    Sources {
+        paths: ground.paths.clone(),
+        environment: ground.environment.clone(),
+        credentials,
+        config,
+        version: ground.version,
+        public: Arc::clone(&ground.public),
+        logins: opencode_catalog::login::Options::default(),
+    }
 }
 
 /// What is told of a configuration that is wrong.

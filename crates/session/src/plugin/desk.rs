@@ -1,7 +1,9 @@
 //! Which plugins run for a location: they are started with what configuration and folders name, and anew when that,
 //! or one of their files, is not what it was (reference `plugins.md` §2).
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
@@ -107,6 +109,8 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
 pub(crate) struct Desk {
     link: Link,
     running: Mutex<Option<Running>>,
+    /// How often plugins registered something anew.
+    changes: Arc<AtomicU64>,
 }
 
 struct Running {
@@ -114,6 +118,15 @@ struct Running {
     hooks: Hooks,
     /// The configuration that they were last asked about, and what they made of it.
     configured: Option<(Value, Loaded)>,
+    /// Lists that they were last asked about, and what they made of them.
+    transformed: HashMap<Draft, Transformed>,
+}
+
+struct Transformed {
+    /// How often plugins had registered something anew.
+    at: u64,
+    given: Value,
+    made: Value,
 }
 
 impl Desk {
@@ -121,6 +134,7 @@ impl Desk {
         Self {
             link,
             running: Mutex::default(),
+            changes: Arc::default(),
         }
     }
 
@@ -157,6 +171,7 @@ impl Desk {
                     wanted,
                     hooks: hooks.clone(),
                     configured: None,
+                    transformed: HashMap::new(),
                 });
                 drop(before);
                 hooks
@@ -193,10 +208,41 @@ impl Desk {
                 store: ground.store.clone(),
                 directory: ground.directory.clone(),
                 changed: self.link.changed.clone(),
+                changes: Arc::clone(&self.changes),
             }),
         })
         .await;
         Hooks(Some(Arc::new(Held::new(plugins, names, self.link.tasks.clone()))))
+    }
+
+    /// A list, and what the plugins make of it; nothing where that is the same.
+    pub(crate) async fn transformed(
+        &self,
+        hooks: &Hooks,
+        draft: Draft,
+        list: impl FnOnce() -> Value,
+    ) -> Option<(Value, Value)> {
+        let Hooks(Some(held)) = hooks else { return None };
+        if !held.plugins.transforms(draft) {
+            return None;
+        }
+        let (at, given) = (self.changes.load(Ordering::Relaxed), list());
+        let known = self.running().as_ref().and_then(|running| {
+            let known = running.transformed.get(&draft)?;
+            (known.at == at && known.given == given).then(|| known.made.clone())
+        });
+        let made = match known {
+            Some(made) => made,
+            None => {
+                let made = held.plugins.transform(draft, given.clone()).await;
+                if let Some(running) = &mut *self.running() {
+                    let (given, made) = (given.clone(), made.clone());
+                    running.transformed.insert(draft, Transformed { at, given, made });
+                }
+                made
+            }
+        };
+        (made != given).then_some((given, made))
     }
 
     /// The configuration as the plugins change it. What is none any more is told and does not count.
@@ -235,6 +281,7 @@ struct Told {
     store: Store,
     directory: PathBuf,
     changed: mpsc::Sender<PathBuf>,
+    changes: Arc<AtomicU64>,
 }
 
 impl Listener for Told {
@@ -244,6 +291,7 @@ impl Listener for Told {
     }
 
     fn changed(&self, _: Option<Draft>) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
         // When the queue is full the location is about to be read again anyway.
         let _ = self.changed.try_send(self.directory.clone());
     }
