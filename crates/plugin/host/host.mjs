@@ -10,7 +10,7 @@ import * as tools from "./tools.mjs";
 import { serve } from "./wire.mjs";
 
 const methods = {
-  start: async (params) => load(params, await inputOf(params)),
+  start: (params) => load(params, inputOf(params)),
   hook: hooks.call,
   config: hooks.configure,
   event: hooks.event,
@@ -44,8 +44,4 @@ function inputOf({ directory, worktree, project, address, socket }) {
     serverUrl: new URL(address),
     $: typeof Bun === "undefined" ? shell() : Bun.$,
   };
-}
-
-async function shell() {
-  return typeof Bun === "undefined" ? undefined : Bun.$
 }

@@ -60,7 +60,7 @@ function isZod(value) {
   return typeof value === "object" && value !== null && "_zod" in value;
 }
 
-// The zod that a file gets: its own, or that of the package for plugins.
+// The zod that a file gets: that of the package for plugins, or its own. Where neither is there, it was lent one.
 async function zodOf(file) {
   const plugin = packageFolder("@opencode-ai/plugin", file);
   const origins = [plugin && path.join(plugin, "package.json"), file].filter(Boolean);

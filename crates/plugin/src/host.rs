@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Its files; the first one is started.
+use crate::runtime;
+
+/// Its files beside those of [`runtime::FILES`]; the first one is started.
 const FILES: &[(&str, &str)] = &[
     ("host.mjs", include_str!("../host/host.mjs")),
     ("auth.mjs", include_str!("../host/auth.mjs")),
@@ -27,7 +29,7 @@ const FILES: &[(&str, &str)] = &[
 pub(crate) fn unpack(cache: &Path) -> io::Result<PathBuf> {
     let folder = cache.join("plugin-host").join(format!("{:016x}", version()));
     make_private(&folder)?;
-    for (name, text) in FILES {
+    for (name, text) in all() {
         let path = folder.join(name);
         if fs_err::read(&path).is_ok_and(|content| content == text.as_bytes()) {
             continue;
@@ -39,10 +41,16 @@ pub(crate) fn unpack(cache: &Path) -> io::Result<PathBuf> {
     Ok(folder.join("host.mjs"))
 }
 
+fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    FILES.iter().chain(&runtime::FILES)
+}
+
 fn version() -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
-    FILES.hash(&mut hasher);
+    for file in all() {
+        file.hash(&mut hasher);
+    }
     hasher.finish()
 }
 
@@ -70,7 +78,7 @@ mod tests {
         assert_eq!(fs_err::read(&main).unwrap(), text);
         assert_eq!(
             fs_err::read_dir(main.parent().unwrap()).unwrap().count(),
-            FILES.len()
+            all().count()
         );
     }
 }

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::Runtime;
 use crate::lines::{Line, Lines};
 use crate::link::{LINE_LIMIT, Line as Written, Link, Load};
-use crate::runtime::Runtime;
 
 /// How long plugins may take to end what they began.
 const DISPOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -44,6 +44,9 @@ pub(crate) fn start(
     let program = Program::new(runtime.program());
     let mut program = program.args(runtime.arguments(host)).directory(directory);
     for (name, value) in environment.iter() {
+        program = program.variable(name, value);
+    }
+    for (name, value) in runtime.variables(host) {
         program = program.variable(name, value);
     }
     program.start()

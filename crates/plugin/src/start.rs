@@ -33,7 +33,7 @@ pub(crate) async fn start(settings: Settings) -> Option<Process> {
             message,
         });
     };
-    let runtime = match Runtime::find(&settings.environment) {
+    let runtime = match Runtime::find(&settings.environment).await {
         Ok(runtime) => runtime,
         Err(missing) => {
             fail(missing.to_string());

@@ -25,7 +25,7 @@ use opencode_store::Owed;
 
 pub(crate) use self::drain::drain;
 pub(crate) use self::history::shown;
-pub(crate) use self::lease::Owner;
+pub(crate) use self::lease::{Owner, stop_elsewhere};
 pub use self::resume::LeftBehind;
 pub(crate) use self::unfinished::settlement;
 use crate::{Engine, Error, Location, attachment};
