@@ -30,6 +30,10 @@ pub mod variable {
     pub const DISABLE_TERMINAL_TITLE: &str = "OPENCODE_DISABLE_TERMINAL_TITLE";
     /// What is selected with the mouse is copied by a key or the second button only.
     pub const DISABLE_COPY_ON_SELECT: &str = "OPENCODE_EXPERIMENTAL_DISABLE_COPY_ON_SELECT";
+    /// The port at which the editor around the terminal listens, as editors set it.
+    pub const EDITOR_PORT: &str = "CLAUDE_CODE_SSE_PORT";
+    /// The same, where the other is not set.
+    pub const OWN_EDITOR_PORT: &str = "OPENCODE_EDITOR_SSE_PORT";
     /// The program in which texts are edited.
     pub const VISUAL: &str = "VISUAL";
     /// The same, where `VISUAL` is not set.

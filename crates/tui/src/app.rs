@@ -1,6 +1,7 @@
 //! The state of this face: all of it, and what changes it in general. What a command does stands in
 //! [`command`](crate::command), what an event changes in [`store`](crate::store) and [`hear`](crate::app).
 
+mod bridging;
 mod hear;
 mod keep;
 mod keyboard;
@@ -24,6 +25,7 @@ use opencode_schema::time::Millis;
 use ratatui::layout::Rect;
 use serde::de::DeserializeOwned;
 
+use crate::bridge::{Bridge, Notice};
 use crate::choice::Choice;
 use crate::dialog::Dialog;
 use crate::effect::{Clipping, Effect, Exit, Then};
@@ -53,6 +55,8 @@ pub(crate) enum Input {
     Terminal(Event),
     /// What the server tells.
     Signal(Signal),
+    /// What an editor tells.
+    Bridge(Notice),
     /// An answer to something that was asked for.
     Answer(Box<dyn FnOnce(&mut App)>),
     /// The program cannot go on.
@@ -89,6 +93,8 @@ pub(crate) struct App {
     pub(crate) route: Route,
     /// What the prompt says now.
     pub(crate) prompt: Prompt,
+    /// What an editor told.
+    pub(crate) bridge: Bridge,
     /// Agent, model and variant of the next prompt.
     pub(crate) choice: Choice,
     /// What is particular to the view of each session, the last shown at the end.
@@ -183,6 +189,7 @@ impl App {
             store: Store::default(),
             route: Route::Home,
             prompt: settings.prompt(),
+            bridge: Bridge::default(),
             choice: Choice::new(&arguments),
             views: indexmap::IndexMap::new(),
             viewer: None,
@@ -225,6 +232,7 @@ impl App {
         match input {
             Input::Terminal(event) => self.terminal(event),
             Input::Signal(signal) => self.signal(signal),
+            Input::Bridge(notice) => self.notice(notice),
             Input::Answer(answer) => answer(self),
             Input::Fatal(reason) => self.fail(reason),
             Input::Frame => self.frame = self.frame.wrapping_add(1),
@@ -244,6 +252,7 @@ impl App {
         dialogs.append(&mut self.dialogs);
         self.dialogs = dialogs;
         self.name_terminal();
+        self.follow_folder();
     }
 
     /// The panels of what the user is asked are those of what waits.

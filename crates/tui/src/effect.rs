@@ -17,6 +17,8 @@ pub(crate) enum Effect {
     Ask(Request, Then<Result<Reply, Error>>),
     /// Works in another folder from now on: its events are listened to, and requests go there.
     Enter(String),
+    /// Listens to an editor that has this folder open.
+    Bridge(String),
     /// Keeps a file of state as it is now, whole and at once; a failure is told.
     Keep(PathBuf, String),
     /// Adds a line to a file of state.
@@ -123,6 +125,7 @@ impl std::fmt::Debug for Effect {
                 }
             }
             Self::Enter(directory) => write!(f, "Enter {directory}"),
+            Self::Bridge(folder) => write!(f, "Bridge {folder}"),
             Self::Keep(path, _) => write!(f, "Keep {}", path.display()),
             Self::Append(path, _) => write!(f, "Append {}", path.display()),
             Self::Write(path, ..) => write!(f, "Write {}", path.display()),

@@ -6,6 +6,7 @@
 //! in [`words`], colours by meaning in [`theme`].
 
 mod app;
+mod bridge;
 mod choice;
 mod command;
 mod dialog;

@@ -46,6 +46,16 @@ pub(crate) fn cut_left(text: &str, columns: usize) -> String {
     kept.into_iter().rev().collect()
 }
 
+/// Both ends of a text in no more than so many columns; what was cut out is an ellipsis.
+pub(crate) fn cut_middle(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let end = cut_left(text, columns / 2 + 1);
+    let start = cut(text, columns.saturating_sub(width(&end)) + 1);
+    start.trim_end_matches('…').to_owned() + &end
+}
+
 /// Writes a text into a row, as far as the buffer goes; says how many columns it took.
 pub(crate) fn text(buffer: &mut Buffer, x: u16, y: u16, text: &str, style: Style) -> u16 {
     let area = buffer.area;

@@ -1,6 +1,7 @@
 //! What carries out what the state wants, and brings in what happens: the terminal, the server, files, the
 //! clock. Nothing happens here unless something came in: at rest nothing wakes up.
 
+mod bridge;
 mod files;
 mod outside;
 
@@ -25,6 +26,7 @@ use crate::terminal::keyboard::Keyboard;
 use crate::terminal::screen::Screen;
 use crate::terminal::signals::Signals;
 use crate::view;
+use bridge::Bridge;
 use files::Writer;
 
 /// Pictures a second at most, while nobody types.
@@ -56,6 +58,7 @@ struct Runtime {
     work: Work,
     client: Option<Client>,
     server: Option<Events>,
+    bridge: Bridge,
     /// What was asked before the server was there.
     early: Vec<(Request, Then<Result<Reply, Error>>)>,
     writer: Writer,
@@ -76,6 +79,8 @@ pub async fn run(options: Options) -> io::Result<Exit> {
     let features = Features::of(&options.settings.environment);
     let mut screen = Screen::new(device, features, options.settings.modes());
     let size = screen.size()?;
+    let settings = &options.settings;
+    let bridge = Bridge::start(&settings.environment, settings.home(), settings.version());
     let app = App::new(options.settings, options.arguments, size);
     screen.set_ground(app.theme.background);
     let (sender, events) = mpsc::channel(EVENTS);
@@ -92,6 +97,7 @@ pub async fn run(options: Options) -> io::Result<Exit> {
         work,
         client: None,
         server: None,
+        bridge,
         early: Vec::new(),
         writer: Writer::start(),
         is_stale: true,
@@ -157,6 +163,7 @@ impl Runtime {
                 signal = heard(&mut self.server), if self.server.is_some() => {
                     self.input(Input::Signal(signal));
                 }
+                notice = self.bridge.next() => self.input(Input::Bridge(notice)),
             }
             self.outside().await?;
         }

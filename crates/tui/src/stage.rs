@@ -91,7 +91,33 @@ impl Stage {
         stage
     }
 
-    fn input(&mut self, input: Input) {
+    /// The same with a provider that is connected, which has a model.
+    pub(crate) fn connected(mut self) -> Self {
+        let sides = json!({ "text": true, "audio": false, "image": false, "video": false, "pdf": false });
+        let model = json!({
+            "id": "scripted", "providerID": "scripted", "name": "Scripted", "status": "active",
+            "api": { "id": "scripted", "url": "http://test", "npm": "@ai-sdk/openai-compatible" },
+            "headers": {}, "options": {}, "release_date": "2026-01-01",
+            "cost": { "input": 0, "output": 0, "cache": { "read": 0, "write": 0 } },
+            "limit": { "context": 1000, "output": 100 },
+            "capabilities": {
+                "temperature": true, "reasoning": false, "attachment": false, "toolcall": true,
+                "input": sides, "output": sides, "interleaved": false,
+            },
+        });
+        let providers = json!({ "default": {}, "providers": [{
+            "id": "scripted", "name": "Scripted", "source": "config", "env": [], "options": {},
+            "models": { "scripted": model },
+        }] });
+        let providers = serde_json::from_value(providers).expect("providers");
+        self.act(move |app| {
+            app.dialogs.clear();
+            app.store.set_providers(providers);
+        });
+        self
+    }
+
+    pub(crate) fn input(&mut self, input: Input) {
         let now = self.start + Duration::from_secs(1);
         for effect in self.app.update(input, now, CLOCK) {
             match effect {

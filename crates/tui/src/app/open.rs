@@ -111,6 +111,9 @@ impl App {
     /// Shows a session.
     pub(crate) fn open_session(&mut self, id: &SessionId) {
         self.dialogs.clear();
+        if self.session_id() != Some(id) {
+            self.bridge.enter();
+        }
         self.show(Route::Session(id.clone()));
         self.view_of(id);
         let conversation = self.store.conversation(id);

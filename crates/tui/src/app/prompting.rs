@@ -209,7 +209,7 @@ impl App {
     }
 
     /// What the lists behind `/` and `@` are made of.
-    fn refresh_sources(&mut self) {
+    pub(super) fn refresh_sources(&mut self) {
         let own = command::slash_words(self).into_iter().map(|(words, title, id)| {
             let mut names = words.iter().map(|word| format!("/{word}"));
             Slash {
@@ -288,6 +288,7 @@ impl App {
             return;
         };
         self.use_model(&model);
+        let submission = self.with_selection(submission);
         match self.session_id().cloned() {
             Some(id) => self.send_to(&id, &submission, &model),
             None => {
@@ -343,6 +344,7 @@ impl App {
 
     /// What was submitted and could not be sent stands in the prompt again.
     fn give_back(&mut self) {
+        self.bridge.give_back();
         if let Some(draft) = self.unsent.take()
             && self.prompt.is_empty()
         {

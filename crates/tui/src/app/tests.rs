@@ -7,32 +7,6 @@ use crate::stage::Stage;
 
 const SESSION: &str = "ses_0000000000000000000000000a";
 
-/// A provider with a model is connected.
-fn connected(mut stage: Stage) -> Stage {
-    let sides = json!({ "text": true, "audio": false, "image": false, "video": false, "pdf": false });
-    let model = json!({
-        "id": "scripted", "providerID": "scripted", "name": "Scripted", "status": "active",
-        "api": { "id": "scripted", "url": "http://test", "npm": "@ai-sdk/openai-compatible" },
-        "headers": {}, "options": {}, "release_date": "2026-01-01",
-        "cost": { "input": 0, "output": 0, "cache": { "read": 0, "write": 0 } },
-        "limit": { "context": 1000, "output": 100 },
-        "capabilities": {
-            "temperature": true, "reasoning": false, "attachment": false, "toolcall": true,
-            "input": sides, "output": sides, "interleaved": false,
-        },
-    });
-    let providers = json!({ "default": {}, "providers": [{
-        "id": "scripted", "name": "Scripted", "source": "config", "env": [], "options": {},
-        "models": { "scripted": model },
-    }] });
-    let providers = serde_json::from_value(providers).unwrap();
-    stage.act(move |app| {
-        app.dialogs.clear();
-        app.store.set_providers(providers);
-    });
-    stage
-}
-
 /// A face in a session.
 fn session() -> Stage {
     Stage::in_session(100, 30, SESSION, "Demo")
@@ -40,7 +14,7 @@ fn session() -> Stage {
 
 #[test]
 fn a_prompt_of_the_start_makes_a_session_and_goes_there() {
-    let mut stage = connected(Stage::new(100, 30));
+    let mut stage = Stage::new(100, 30).connected();
     stage.text("fix it");
     stage.keys("enter");
     assert_eq!(
@@ -64,7 +38,7 @@ fn a_prompt_of_the_start_makes_a_session_and_goes_there() {
 
 #[test]
 fn what_could_not_be_sent_stands_in_the_prompt_again() {
-    let mut stage = connected(Stage::new(100, 30));
+    let mut stage = Stage::new(100, 30).connected();
     stage.text("fix it");
     stage.keys("enter");
     stage.refuse("no room on the disk");
@@ -78,7 +52,7 @@ fn what_could_not_be_sent_stands_in_the_prompt_again() {
 
 #[test]
 fn what_is_submitted_early_is_sent_when_the_server_is_there() {
-    let mut stage = connected(Stage::new(100, 30));
+    let mut stage = Stage::new(100, 30).connected();
     stage.act(|app| app.store.is_ready = false);
     stage.text("fix it");
     stage.keys("enter");
@@ -317,7 +291,7 @@ fn a_server_that_is_away_is_told_of_and_comes_back() {
 
 #[test]
 fn other_programs_can_drive_the_face() {
-    let mut stage = connected(session());
+    let mut stage = session().connected();
     stage.hear("tui.prompt.append", &json!({ "text": "from outside" }));
     assert!(stage.screen().contains("from outside"));
     stage.hear("tui.command.execute", &json!({ "command": "prompt.submit" }));

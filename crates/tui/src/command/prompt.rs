@@ -13,6 +13,16 @@ pub(super) const COMMANDS: &[Command] = &[
     .slash(&["editor"])
     .when(App::has_prompt),
     Command::listed(
+        "prompt.editor_context.clear",
+        PROMPT,
+        |_| "command.prompt.editor_context_clear",
+        |app| {
+            app.bridge.refuse();
+            true
+        },
+    )
+    .when(|app| app.has_prompt() && app.selection_label().is_some()),
+    Command::listed(
         "prompt.stash",
         PROMPT,
         |_| "command.prompt.stash",

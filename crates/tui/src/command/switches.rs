@@ -87,6 +87,18 @@ pub(super) const COMMANDS: &[Command] = &[
     )
     .when(in_session),
     Command::listed(
+        "app.toggle.file_context",
+        SYSTEM,
+        |app| {
+            if app.settings.switches.file_context {
+                "command.file_context.off"
+            } else {
+                "command.file_context.on"
+            }
+        },
+        |app| app.switched(|switches| switches.file_context = !switches.file_context),
+    ),
+    Command::listed(
         "app.toggle.diffwrap",
         SYSTEM,
         |app| {

@@ -1,14 +1,18 @@
 //! What is put into the prompt that is more than letters (reference `tui.md` §9): pastes, files whose path was
 //! pasted, pictures of the clipboard, and what was chosen from the lists.
 
+use std::ops::Range;
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::autocomplete::{Action, Pick, join};
+use super::autocomplete::{Action, Found, Lines, Pick, join};
 use super::part::{FilePart, Part, Source};
 use super::paste::{self, Kind};
 use super::{Outcome, Prompt, StateFile};
+use crate::bridge::Mention;
 
 /// Files that may be read at the same time.
 const PENDING: usize = 32;
@@ -197,21 +201,7 @@ impl Prompt {
                 self.follow(true);
                 return;
             }
-            Pick::File(found, lines) => {
-                let suffix = lines.map(|lines| lines.suffix()).unwrap_or_default();
-                let query = lines.map(|lines| lines.query()).unwrap_or_default();
-                let whole = join(&directory, &found.path);
-                let slash = if found.is_directory { "/" } else { "" };
-                let file = FilePart {
-                    mime: mime(found.is_directory),
-                    filename: Some(found.path.clone() + &suffix),
-                    url: address(&whole) + slash + &query,
-                    source: Source::File {
-                        path: found.path.clone(),
-                    },
-                };
-                (found.path + &suffix, Part::File(file), Some(whole))
-            }
+            Pick::File(found, lines) => file(&directory, found, lines),
             Pick::Reference(reference) => {
                 let file = FilePart {
                     mime: mime(true),
@@ -238,6 +228,33 @@ impl Prompt {
                 (resource.name, Part::File(file), None)
             }
         };
+        self.put_name(range, &label, part, path);
+    }
+
+    /// Writes the mark of a file that an editor mentions: in place of a name that is being written, else at the
+    /// cursor.
+    pub(crate) fn mention(&mut self, mention: &Mention) {
+        let directory = self.autocomplete.sources.directory.clone();
+        let path = mention.path.trim_end_matches('/');
+        let inside = Path::new(path).strip_prefix(&directory).ok();
+        let inside = inside.and_then(Path::to_str).filter(|inside| !inside.is_empty());
+        let found = Found {
+            path: inside.unwrap_or(path).to_owned(),
+            is_directory: false,
+        };
+        let number = |line: i64| u32::try_from(line).unwrap_or(0);
+        let lines = Lines {
+            start: number(mention.line_start),
+            end: (mention.line_end > mention.line_start).then(|| number(mention.line_end)),
+        };
+        let cursor = self.editor.cursor();
+        let at = self.autocomplete.name_at().unwrap_or(cursor).min(cursor);
+        let (label, part, path) = file(&directory, found, Some(lines));
+        self.put_name(at..cursor, &label, part, path);
+    }
+
+    /// Writes the mark of something that has a name; a path is remembered as used.
+    fn put_name(&mut self, range: Range<usize>, label: &str, part: Part, path: Option<String>) {
         if let Some(path) = path {
             let write = self.frecency.note(&path, self.now);
             self.outcomes
@@ -251,6 +268,23 @@ impl Prompt {
         }
         self.autocomplete.hide();
     }
+}
+
+/// A file by its name: what its mark shows, what it stands for, and where the file is.
+fn file(directory: &str, found: Found, lines: Option<Lines>) -> (String, Part, Option<String>) {
+    let suffix = lines.map(|lines| lines.suffix()).unwrap_or_default();
+    let query = lines.map(|lines| lines.query()).unwrap_or_default();
+    let whole = join(directory, &found.path);
+    let slash = if found.is_directory { "/" } else { "" };
+    let file = FilePart {
+        mime: mime(found.is_directory),
+        filename: Some(found.path.clone() + &suffix),
+        url: address(&whole) + slash + &query,
+        source: Source::File {
+            path: found.path.clone(),
+        },
+    };
+    (found.path + &suffix, Part::File(file), Some(whole))
 }
 
 fn mime(is_directory: bool) -> String {

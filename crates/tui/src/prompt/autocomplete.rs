@@ -243,6 +243,12 @@ impl Autocomplete {
         Some((list.at, list.rows.get(list.selected)?.clone()))
     }
 
+    /// Where the name is that is being written after `@`.
+    pub(super) fn name_at(&self) -> Option<usize> {
+        let list = self.list.as_ref()?;
+        (list.trigger == Trigger::At).then_some(list.at)
+    }
+
     #[cfg(test)]
     pub(super) fn labels(&self) -> Vec<String> {
         let rows = self.list.iter().flat_map(|list| &list.rows);

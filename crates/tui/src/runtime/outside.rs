@@ -32,6 +32,7 @@ impl Runtime {
                     self.server = Some(client.events());
                 }
             }
+            Effect::Bridge(folder) => self.bridge.work_in(folder),
             Effect::Keep(path, text) => self.writer.keep(path, text),
             Effect::Append(path, line) => self.writer.append(path, line),
             Effect::Write(path, text, then) => self.work.push(Box::pin(async move {

@@ -21,7 +21,10 @@ const REASON: usize = 80;
 pub(super) fn draw(app: &mut App, row: Rect, buffer: &mut Buffer) {
     if app.prompt.mode() == Mode::Shell {
         let hint = format!("esc {}", app.words.get("status.leave_shell"));
-        return labels_right(app, row, row.y, &[(hint, "prompt.shell.leave")], buffer);
+        let used = paint::width(&hint);
+        labels_right(app, row, row.y, &[(hint, "prompt.shell.leave")], buffer);
+        draw_selection(app, row, used, buffer);
+        return;
     }
     let id = app.session_id().cloned();
     let status = id
@@ -90,7 +93,27 @@ fn draw_idle(app: &mut App, row: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// What stands at the right: the context and its cost, or agents, and the palette. Says how wide it is.
+/// What is selected in an editor, before what stands at the right; says how wide both are.
+fn draw_selection(app: &App, row: Rect, used: usize, buffer: &mut Buffer) -> usize {
+    let Some((label, is_pending)) = app.selection_label() else {
+        return used;
+    };
+    let label = paint::cut_middle(&label, usize::from(app.size.0 / 3).clamp(12, 48));
+    let wide = used + 2 + paint::width(&label);
+    if wide > usize::from(row.width) {
+        return used;
+    }
+    let color = if is_pending {
+        app.theme.secondary
+    } else {
+        app.theme.text_muted
+    };
+    let x = row.right() - u16::try_from(wide).unwrap_or(0);
+    paint::text(buffer, x, row.y, &label, Style::new().fg(color));
+    wide
+}
+
+/// What stands at the right: the selection, the context and its cost, or agents, and the palette. Says how wide it is.
 fn draw_hints(app: &mut App, row: Rect, buffer: &mut Buffer) -> usize {
     let palette = format!(
         "{} {}",
@@ -116,16 +139,19 @@ fn draw_hints(app: &mut App, row: Rect, buffer: &mut Buffer) -> usize {
                 Style::new().fg(app.theme.text_muted),
             );
             labels_right(app, row, row.y, &[(palette, "command.palette.show")], buffer);
-            return wide;
+            return draw_selection(app, row, wide, buffer);
         }
         None => {
             let agents = format!("{} {}", app.key_of("agent.cycle"), app.words.get("status.agents"));
             vec![(agents, "agent.cycle"), (palette, "command.palette.show")]
         }
     };
-    let wide = labels.iter().map(|(text, _)| paint::width(text) + 2).sum();
+    let wide = labels
+        .iter()
+        .map(|(text, _)| paint::width(text) + 2)
+        .sum::<usize>();
     labels_right(app, row, row.y, &labels, buffer);
-    wide
+    draw_selection(app, row, wide.saturating_sub(2), buffer)
 }
 
 /// Tokens of the last answer, their share of the context, and what the session cost.
