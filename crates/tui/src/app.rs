@@ -45,6 +45,7 @@ use crate::words::Words;
 
 pub(crate) use keyboard::field_commands;
 pub use open::Arguments;
+use transcribing::Follows;
 
 /// How many sessions keep what is particular to their view.
 const VIEWS: usize = 12;
@@ -133,8 +134,8 @@ pub(crate) struct App {
     pub(crate) is_sidebar_open: bool,
     /// Marks of Markdown are hidden.
     pub(crate) is_concealed: bool,
-    /// The top of the messages was reached and there are older ones.
-    pub(crate) wants_older: bool,
+    /// What follows from the messages that were drawn last.
+    pub(crate) follows: Follows,
     /// Rows of the sidebar that fold a block.
     pub(crate) sidebar_folds: Vec<(u16, &'static str)>,
     /// What is searched for among the sessions.
@@ -209,7 +210,7 @@ impl App {
             early: None,
             is_sidebar_open: false,
             is_concealed: true,
-            wants_older: false,
+            follows: Follows::default(),
             sidebar_folds: Vec::new(),
             session_search: String::new(),
             forgetting: None,

@@ -222,8 +222,8 @@ impl Runtime {
                 }))
             }));
         }
-        if std::mem::take(&mut self.app.wants_older) {
-            self.input(Input::Answer(Box::new(App::load_older)));
+        if self.app.is_followed() {
+            self.input(Input::Answer(Box::new(App::follow_view)));
         }
         Ok(())
     }

@@ -228,6 +228,14 @@ impl Stage {
         self.finish(then, Ok(Reply { value, older: None }));
     }
 
+    /// The server answers everything that it is asked now.
+    pub(crate) fn serve(&mut self, answer: impl Fn(&Request) -> Reply) {
+        for (request, then) in std::mem::take(&mut self.asked) {
+            let reply = answer(&request);
+            self.finish(then, Ok(reply));
+        }
+    }
+
     /// The server refuses the oldest question.
     pub(crate) fn refuse(&mut self, reason: &str) {
         let (_, then) = self.asked.pop_front().expect("a question");

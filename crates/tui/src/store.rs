@@ -16,7 +16,7 @@ use opencode_schema::{PermissionId, QuestionId, Session, SessionId, permission, 
 use serde::Deserialize;
 use serde_json::Value;
 
-pub(crate) use conversation::{Conversation, Entry};
+pub(crate) use conversation::{Conversation, Entry, PAGE};
 
 /// How many sessions are kept loaded: the one that is shown, those of its tasks, and some that were shown before.
 const LOADED: usize = 16;

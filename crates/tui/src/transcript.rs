@@ -39,6 +39,7 @@ pub(crate) struct Transcript {
     cache: RefCell<Cache>,
     area: Cell<Rect>,
     wants: Cell<Option<Wants>>,
+    seen: Cell<Option<(usize, usize)>>,
     position: Position,
     open: HashSet<PartId>,
     hover: Option<Target>,
@@ -52,6 +53,7 @@ impl Transcript {
         let area = area.intersection(buffer.area);
         self.area.set(area);
         self.wants.set(None);
+        self.seen.set(None);
         if area.is_empty() {
             return;
         }
@@ -88,6 +90,7 @@ impl Transcript {
             (index, row) = (index + 1, 0);
         }
         self.wants.set(scroll::wants(scene, first, index));
+        self.seen.set(Some((first, index)));
         if scene.switches.scrollbar {
             self.draw_scrollbar(&list, first, buffer);
         }
@@ -96,6 +99,16 @@ impl Transcript {
     /// Messages that should be loaded, because the end of those that are is near.
     pub(crate) fn wants(&self) -> Option<Wants> {
         self.wants.get()
+    }
+
+    /// The first message that was drawn last, and the one behind the last.
+    pub(crate) fn seen(&self) -> Option<(usize, usize)> {
+        self.seen.get()
+    }
+
+    /// Whether the end is followed.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.position.is_bottom()
     }
 
     /// What is at a cell of the screen.

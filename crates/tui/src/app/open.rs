@@ -6,10 +6,8 @@ use opencode_schema::{MessageWithParts, Session, SessionId};
 use serde_json::{Value, json};
 
 use super::{App, Route};
+use crate::store::PAGE;
 use crate::toast::Variant;
-
-/// How many messages are read at once.
-const PAGE: &str = "100";
 
 /// What the command line asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -144,7 +142,7 @@ impl App {
             },
         );
         let known = id.clone();
-        let request = Request::get(&path("message")).query("limit", PAGE);
+        let request = Request::get(&path("message")).query("limit", PAGE.to_string());
         self.ask_page(
             request,
             move |app, page: Result<(Vec<MessageWithParts>, _), Error>| match page {
@@ -194,12 +192,17 @@ impl App {
         };
         conversation.is_loading = true;
         let request = Request::get(&["session", id.as_str(), "message"])
-            .query("limit", PAGE)
-            .query("before", older);
+            .query("limit", PAGE.to_string())
+            .query("before", older.clone());
+        let known = older;
         self.ask_page(
             request,
             move |app, page: Result<(Vec<MessageWithParts>, _), Error>| {
                 let conversation = app.store.conversation(&id);
+                // Somebody may have gone to the end meanwhile.
+                if conversation.older.as_ref() != Some(&known) {
+                    return;
+                }
                 match page {
                     Ok((messages, older)) => conversation.load_older(messages, older),
                     Err(error) => {
@@ -209,6 +212,36 @@ impl App {
                 }
             },
         );
+    }
+
+    /// Reads the messages behind those that are shown again.
+    pub(crate) fn load_newer(&mut self) {
+        let Some(id) = self.session_id().cloned() else {
+            return;
+        };
+        let conversation = self.store.conversation(&id);
+        let newer = conversation.newer().map(str::to_owned);
+        let Some(newer) = newer.filter(|_| !conversation.is_loading) else {
+            return;
+        };
+        conversation.is_loading = true;
+        let request = Request::get(&["session", id.as_str(), "message"])
+            .query("limit", PAGE.to_string())
+            .query("before", newer.clone());
+        self.try_ask(request, move |app, page: Result<Vec<MessageWithParts>, Error>| {
+            let conversation = app.store.conversation(&id);
+            // Somebody may have gone to the end meanwhile.
+            if conversation.newer() != Some(newer.as_str()) {
+                return;
+            }
+            match page {
+                Ok(messages) => conversation.load_newer(messages),
+                Err(error) => {
+                    conversation.is_loading = false;
+                    app.complain(&error);
+                }
+            }
+        });
     }
 
     /// The session is gone; so is its screen.

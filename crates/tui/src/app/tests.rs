@@ -1,5 +1,7 @@
 //! The face as a whole: keys and events in, requests and pictures out.
 
+mod long;
+
 use pretty_assertions::assert_eq;
 use serde_json::json;
 

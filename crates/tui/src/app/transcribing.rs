@@ -22,27 +22,42 @@ use crate::transcript::scroll::{Scroll, Wants};
 
 /// Newest tasks of a session whose own sessions are read, so that what they do is seen.
 const TASKS: usize = 8;
+/// What follows from what was drawn.
+#[derive(Debug, Default)]
+pub(crate) struct Follows {
+    /// Messages that should be read.
+    wants: Option<Wants>,
+    /// The end is to be seen, and something before it is.
+    is_lost: bool,
+    /// The first message that is seen and the one behind the last, if some that are held are far from them.
+    far: Option<(usize, usize)>,
+}
+
 /// Above so many columns both sides of a difference stand beside each other.
 const SPLIT: usize = 120;
 
 impl Messages for Conversation {
     fn len(&self) -> usize {
-        self.entries.len()
+        self.shown().len()
     }
 
     fn get(&self, index: usize) -> Option<(&MessageWithParts, u64)> {
-        let Entry { message, revision } = self.entries.get(index)?;
+        let Entry { message, revision } = self.shown().get(index)?;
         Some((message, *revision))
     }
 
     fn index(&self, id: &MessageId) -> Option<usize> {
-        self.entries
+        self.shown()
             .iter()
             .rposition(|entry| entry.message.info.id == *id)
     }
 
     fn has_older(&self) -> bool {
         self.older.is_some()
+    }
+
+    fn has_newer(&self) -> bool {
+        self.newer().is_some()
     }
 }
 
@@ -115,7 +130,10 @@ impl App {
             words: &self.words,
             highlighter: &self.highlighter,
             switches: self.transcript_switches(),
-            revert: session.and_then(|session| session.revert.as_ref()),
+            // What was taken back stands where it was, which may be out of sight.
+            revert: session
+                .and_then(|session| session.revert.as_ref())
+                .filter(|revert| !messages.has_newer() || messages.index(&revert.message_id).is_some()),
             directory: session.map_or("", |session| session.directory.as_str()),
             home: self.settings.home(),
             child_keys: &self.key_of("session.child.first"),
@@ -127,17 +145,67 @@ impl App {
         Some(act(&scene))
     }
 
-    /// Draws the messages; says whether older ones are wanted.
-    pub(crate) fn draw_transcript(&mut self, id: &SessionId, area: Rect, buffer: &mut Buffer) -> bool {
+    /// Draws the messages, and notes which are wanted and whether some that are held are far from them.
+    pub(crate) fn draw_transcript(&mut self, id: &SessionId, area: Rect, buffer: &mut Buffer) {
+        let is_still = self.dialogs.is_empty();
         let drawn = self.with_scene(id, |transcript, scene| {
             transcript.view(scene, area, buffer);
-            transcript.wants() == Some(Wants::Older)
+            let is_still = is_still && !transcript.has_selection() && !transcript.is_searching();
+            let seen = transcript.seen().filter(|_| is_still);
+            (transcript.wants(), transcript.is_at_end(), seen)
         });
-        drawn.unwrap_or(false)
+        let Some((wants, is_at_end, seen)) = drawn else {
+            return;
+        };
+        let Some(conversation) = self.store.conversations.get(id) else {
+            return;
+        };
+        let is_lost = is_at_end && conversation.newer().is_some();
+        self.follows = Follows {
+            wants: wants.filter(|_| !conversation.is_loading),
+            is_lost,
+            far: seen.filter(|(first, end)| !is_lost && conversation.is_far(*first, *end)),
+        };
+    }
+
+    /// Whether anything follows from what was drawn last.
+    pub(crate) fn is_followed(&self) -> bool {
+        let Follows { wants, is_lost, far } = &self.follows;
+        wants.is_some() || *is_lost || far.is_some()
+    }
+
+    /// Does what follows from what was drawn last: reads what is near to it, and lets go what is far.
+    pub(crate) fn follow_view(&mut self) {
+        let Follows { wants, is_lost, far } = std::mem::take(&mut self.follows);
+        let Some(id) = self.session_id().cloned() else {
+            return;
+        };
+        if let Some((first, end)) = far {
+            self.store.conversation(&id).let_go(first, end);
+        }
+        if is_lost {
+            self.store.conversation(&id).come_back();
+        }
+        match wants {
+            Some(Wants::Older) => self.load_older(),
+            Some(Wants::Newer) => self.load_newer(),
+            None => {}
+        }
     }
 
     /// Scrolls the messages of a session.
     pub(crate) fn scroll(&mut self, id: &SessionId, scroll: &Scroll) {
+        let is_back = match scroll {
+            Scroll::Last | Scroll::LastUser => true,
+            Scroll::Message(message) => {
+                let conversation = self.store.conversations.get(id);
+                conversation.is_some_and(|conversation| conversation.is_behind(message))
+            }
+            _ => false,
+        };
+        if is_back && let Some(conversation) = self.store.conversations.get_mut(id) {
+            conversation.come_back();
+        }
         self.with_scene(id, |transcript, scene| transcript.scroll(scene, scroll));
     }
 

@@ -1,9 +1,15 @@
-//! The messages of one session as far as they are loaded, newest page first, older ones when somebody looks.
+//! The messages of one session as far as they are loaded, newest page first, older ones when somebody looks. What
+//! is far from where he looks is let go again ([`far`]).
+
+mod far;
 
 use opencode_schema::message::{Message, MessageBody};
 use opencode_schema::part::{Part, PartBody};
 use opencode_schema::session::{FileDiff, Todo};
 use opencode_schema::{MessageId, MessageWithParts, PartId};
+
+use far::Far;
+pub(crate) use far::PAGE;
 
 /// A message, and how often it changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +23,10 @@ pub(crate) struct Entry {
 /// A session as far as it is loaded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Conversation {
-    /// The messages, the oldest first.
+    /// The messages up to the end, the oldest first.
     pub(crate) entries: Vec<Entry>,
+    /// What is looked at instead of them, far before them.
+    far: Option<Far>,
     /// Where older messages are, if there are any.
     pub(crate) older: Option<String>,
     /// Somebody asked for them.
@@ -43,10 +51,12 @@ impl Conversation {
 
     /// Takes the newest page. What events told meanwhile is newer than it.
     pub(crate) fn load(&mut self, page: Vec<MessageWithParts>, older: Option<String>) {
+        self.far = None;
         let mut told = std::mem::take(&mut self.entries);
         told.retain(|entry| entry.revision > self.old);
         for message in page {
-            self.add(message);
+            let entry = self.entry(message);
+            insert(&mut self.entries, entry);
         }
         for entry in told {
             let MessageWithParts { info, parts } = entry.message;
@@ -63,35 +73,29 @@ impl Conversation {
     /// Takes a page of older messages.
     pub(crate) fn load_older(&mut self, page: Vec<MessageWithParts>, older: Option<String>) {
         for message in page {
-            self.add(message);
+            let entry = self.entry(message);
+            insert(self.shown_mut(), entry);
         }
         self.older = older;
         self.is_loading = false;
     }
 
-    fn add(&mut self, message: MessageWithParts) {
+    fn entry(&mut self, message: MessageWithParts) -> Entry {
         let revision = self.next_revision();
-        match self.position(&message.info.id) {
-            Some(at) => self.entries[at] = Entry { message, revision },
-            None => {
-                let at = self.place(&message.info);
-                self.entries.insert(at, Entry { message, revision });
-            }
-        }
+        Entry { message, revision }
     }
 
     /// A message was made or changed.
     pub(crate) fn message(&mut self, info: Message) {
         let revision = self.next_revision();
-        if let Some(at) = self.position(&info.id) {
-            let entry = &mut self.entries[at];
+        if let Some(entry) = self.known(&info.id) {
             entry.message.info = info;
             entry.revision = revision;
             return;
         }
-        let at = self.place(&info);
+        let at = place(&self.entries, &info);
         // What comes before everything that is loaded is loaded with its page.
-        if at == 0 && !self.entries.is_empty() && self.older.is_some() {
+        if at == 0 && !self.entries.is_empty() && (self.older.is_some() || self.far.is_some()) {
             return;
         }
         let parts = Vec::new();
@@ -101,8 +105,9 @@ impl Conversation {
 
     /// A message was removed.
     pub(crate) fn remove_message(&mut self, id: &MessageId) {
-        if let Some(at) = self.position(id) {
-            self.entries.remove(at);
+        self.entries.retain(|entry| entry.message.info.id != *id);
+        if let Some(far) = &mut self.far {
+            far.entries.retain(|entry| entry.message.info.id != *id);
         }
     }
 
@@ -139,9 +144,8 @@ impl Conversation {
     }
 
     fn change(&mut self, message: &MessageId, change: impl FnOnce(&mut Vec<Part>)) {
-        if let Some(at) = self.position(message) {
-            let revision = self.next_revision();
-            let entry = &mut self.entries[at];
+        let revision = self.next_revision();
+        if let Some(entry) = self.known(message) {
             change(&mut entry.message.parts);
             entry.revision = revision;
         }
@@ -149,36 +153,52 @@ impl Conversation {
 
     /// The message of an id.
     pub(crate) fn get(&self, id: &MessageId) -> Option<&MessageWithParts> {
-        let at = self.position(id)?;
-        self.entries.get(at).map(|entry| &entry.message)
+        let far = self.far.iter().flat_map(|far| &far.entries);
+        let mut known = far.chain(&self.entries).rev();
+        known
+            .find(|entry| entry.message.info.id == *id)
+            .map(|entry| &entry.message)
     }
 
     /// Messages of the user, the newest first.
     pub(crate) fn prompts(&self) -> impl Iterator<Item = &MessageWithParts> {
-        let newest_first = self.entries.iter().rev().map(|entry| &entry.message);
+        let far = self.far.iter().flat_map(|far| &far.entries);
+        let newest_first = far.chain(&self.entries).rev().map(|entry| &entry.message);
         newest_first.filter(|message| matches!(message.info.body, MessageBody::User(_)))
     }
 
-    /// Where a message is; what is asked for is mostly one of the newest.
-    fn position(&self, id: &MessageId) -> Option<usize> {
-        self.entries
-            .iter()
-            .rposition(|entry| entry.message.info.id == *id)
-    }
-
-    /// Where a message belongs: ids begin anew after two years, times do not.
-    fn place(&self, info: &Message) -> usize {
-        let key = (info.created(), &info.id);
-        self.entries.partition_point(|entry| {
-            let known = &entry.message.info;
-            (known.created(), &known.id) < key
-        })
+    /// A message that is loaded; what is asked for is mostly one of the newest.
+    fn known(&mut self, id: &MessageId) -> Option<&mut Entry> {
+        let far = self.far.iter_mut().flat_map(|far| &mut far.entries);
+        let mut known = far.chain(&mut self.entries).rev();
+        known.find(|entry| entry.message.info.id == *id)
     }
 
     fn next_revision(&mut self) -> u64 {
         self.revisions += 1;
         self.revisions
     }
+}
+
+/// Puts a message where it belongs, in place of what was known of it.
+fn insert(entries: &mut Vec<Entry>, entry: Entry) {
+    let id = &entry.message.info.id;
+    match entries.iter().rposition(|known| known.message.info.id == *id) {
+        Some(at) => entries[at] = entry,
+        None => {
+            let at = place(entries, &entry.message.info);
+            entries.insert(at, entry);
+        }
+    }
+}
+
+/// Where a message belongs: ids begin anew after two years, times do not.
+fn place(entries: &[Entry], info: &Message) -> usize {
+    let key = (info.created(), &info.id);
+    entries.partition_point(|entry| {
+        let known = &entry.message.info;
+        (known.created(), &known.id) < key
+    })
 }
 
 #[cfg(test)]

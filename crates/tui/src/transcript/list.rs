@@ -125,7 +125,9 @@ impl<'a> List<'a> {
             .and_then(|revert| scene.messages.index(&revert.message_id))
             .unwrap_or(count);
         let (mut last_answer, mut open_answer) = (None, None);
-        for index in (0..count).rev().take(TAIL) {
+        // The last of all is not among those that are shown far before the end.
+        let newest = if scene.messages.has_newer() { 0 } else { TAIL };
+        for index in (0..count).rev().take(newest) {
             let message = scene
                 .messages
                 .get(index)

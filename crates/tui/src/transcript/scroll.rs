@@ -171,7 +171,7 @@ impl Transcript {
             row = left;
         }
         if index >= list.len() {
-            Position::Bottom
+            self.last(list)
         } else {
             self.at(list, index, row)
         }
@@ -200,6 +200,15 @@ impl Transcript {
         }
     }
 
+    /// The end; that of what is loaded, if there is more.
+    fn last(&self, list: &List) -> Position {
+        if !list.scene.messages.has_newer() {
+            return Position::Bottom;
+        }
+        let (index, row) = bottom(list, usize::from(self.area.get().height));
+        self.position_at(list, index, row)
+    }
+
     /// The next message with words below the top, or above it.
     fn neighbour(&self, list: &List, is_next: bool) -> Position {
         let (top, row) = self.top(list);
@@ -222,7 +231,7 @@ impl Transcript {
         };
         match found {
             Some(index) => self.at(list, index, 0),
-            None if is_next => Position::Bottom,
+            None if is_next => self.last(list),
             None => self.at(list, 0, 0),
         }
     }

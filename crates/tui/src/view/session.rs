@@ -136,10 +136,7 @@ fn draw_messages(app: &mut App, id: &SessionId, area: Rect, buffer: &mut Buffer)
     if is_loading {
         return;
     }
-    let wants_older = app.draw_transcript(id, area, buffer);
-    if wants_older {
-        app.wants_older = true;
-    }
+    app.draw_transcript(id, area, buffer);
 }
 
 /// What stands in place of the prompt where a subagent works.
