@@ -62,6 +62,28 @@ pub(crate) struct Row {
     pub(crate) fill_from: u16,
     /// Whether its text goes on that of the row before, which was broken for want of room.
     pub(crate) continues: bool,
+    /// Where it shows two texts beside each other.
+    pub(crate) halves: Option<Halves>,
+}
+
+/// Two texts beside each other in a row: what is selected in one is not in the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Halves {
+    /// The first span of the right one.
+    pub(crate) right: usize,
+    /// Whether the text of the left one goes on that of the row before; nothing where there is none.
+    pub(crate) was: Option<bool>,
+    /// The same of the right one.
+    pub(crate) is: Option<bool>,
+}
+
+/// One of two texts beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Half {
+    /// At the left.
+    Left,
+    /// At the right.
+    Right,
 }
 
 impl Row {
@@ -80,8 +102,40 @@ impl Row {
 
     /// The row with something before it.
     pub(crate) fn after(mut self, span: Span) -> Self {
-        self.spans.insert(0, span);
+        self.put_before([span]);
         self
+    }
+
+    /// Puts something before it.
+    pub(crate) fn put_before(&mut self, spans: impl IntoIterator<Item = Span>) {
+        let count = self.spans.len();
+        self.spans.splice(0..0, spans);
+        if let Some(halves) = &mut self.halves {
+            halves.right += self.spans.len() - count;
+        }
+    }
+
+    /// The half that a column is in, if it has halves.
+    pub(crate) fn half(&self, column: usize) -> Option<Half> {
+        let is_left = column < self.middle()?;
+        Some(if is_left { Half::Left } else { Half::Right })
+    }
+
+    /// The columns of a half, and whether its text goes on that of the row before; all columns if the row has no
+    /// halves, nothing if this half has no text.
+    pub(crate) fn columns(&self, half: Option<Half>) -> Option<(usize, usize, bool)> {
+        let (Some(half), Some(halves), Some(middle)) = (half, self.halves, self.middle()) else {
+            return Some((0, usize::MAX, self.continues));
+        };
+        match half {
+            Half::Left => halves.was.map(|continues| (0, middle, continues)),
+            Half::Right => halves.is.map(|continues| (middle, usize::MAX, continues)),
+        }
+    }
+
+    fn middle(&self) -> Option<usize> {
+        let left = self.spans.iter().take(self.halves?.right);
+        Some(left.map(Span::width).sum())
     }
 
     /// The cells that its spans take.

@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::{Drawn, Line, Look, Sign, words};
 use crate::highlight::Language;
-use crate::row::{Row, Span, Wrap, wrap};
+use crate::row::{Halves, Row, Span, Wrap, wrap};
 use crate::safe;
 
 /// A line ready to be drawn: its number, its sign and its code in colour.
@@ -332,11 +332,19 @@ fn beside(
         };
         let free = |width: usize| vec![Span::frame(" ".repeat(width), Style::new())];
         let continues = is.as_ref().or(was.as_ref()).is_some_and(|row| row.continues);
+        let goes_on = |row: &Option<Row>| row.as_ref().map(|row| row.continues);
+        let (was_goes_on, is_goes_on) = (goes_on(&was), goes_on(&is));
         let mut spans = was.map_or_else(|| free(left), |row| row.spans);
+        let halves = Halves {
+            right: spans.len(),
+            was: was_goes_on,
+            is: is_goes_on,
+        };
         spans.extend(is.map_or_else(|| free(right), |row| row.spans));
         rows.push(Row {
             spans,
             continues,
+            halves: Some(halves),
             ..Row::default()
         });
     }

@@ -239,7 +239,7 @@ fn bordered(mut row: Row, look: Look) -> Row {
         Span::frame(border, Style::new().fg(look.border).bg(look.below_border)),
         Span::frame("  ", Style::new().bg(look.background)),
     ];
-    row.spans.splice(0..0, before);
+    row.put_before(before);
     row.fill = Some(look.background);
     row.fill_from = u16::try_from(MARGIN + 1).unwrap_or(u16::MAX);
     row

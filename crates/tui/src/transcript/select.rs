@@ -9,7 +9,7 @@ use super::list::List;
 use super::piece::Rendered;
 use super::scene::Scene;
 use super::scroll::Scroll;
-use crate::row::Row;
+use crate::row::{Half, Row};
 use crate::safe;
 
 /// Bytes of a selection: a clipboard is no place for more.
@@ -29,17 +29,26 @@ pub(super) struct Selection {
     anchor: Point,
     head: Point,
     is_moved: bool,
+    /// Which of two texts beside each other it began in: only that one is selected.
+    half: Option<Half>,
 }
 
 impl Transcript {
     /// The button was pressed: a selection may begin.
     pub(crate) fn press(&mut self, scene: &Scene, x: u16, y: u16) {
-        let point = self.point(&self.list(scene), x, y);
-        self.selection = point.map(|point| Selection {
-            anchor: point.clone(),
-            head: point,
-            is_moved: false,
+        let list = self.list(scene);
+        let point = self.point(&list, x, y);
+        let selection = point.map(|point| {
+            let item = list.index(&point.id).map(|index| list.item(index));
+            let row = item.as_ref().and_then(|item| item.row(point.row));
+            Selection {
+                half: row.and_then(|row| row.half(point.column)),
+                anchor: point.clone(),
+                head: point,
+                is_moved: false,
+            }
         });
+        self.selection = selection;
     }
 
     /// The mouse was moved with the button down. Above and below the area the transcript moves along.
@@ -77,6 +86,7 @@ impl Transcript {
     pub(crate) fn selected(&self, scene: &Scene) -> Option<String> {
         let list = self.list(scene);
         let (from, to) = self.range(&list)?;
+        let half = self.selection.as_ref()?.half;
         let mut text = String::new();
         for index in from.0..=to.0.min(list.len().saturating_sub(1)) {
             let item = list.item(index);
@@ -91,7 +101,11 @@ impl Transcript {
                     continue;
                 };
                 let drawn = item.row(row);
-                let continues = drawn.is_some_and(|row| row.continues);
+                let within = drawn.map_or(Some((0, 0, false)), |row| row.columns(half));
+                let Some((first, after, continues)) = within else {
+                    continue;
+                };
+                let (start, end) = (start.max(first), end.min(after));
                 if !text.is_empty() && !continues {
                     text.truncate(text.trim_end_matches(' ').len());
                     text.push('\n');
@@ -116,6 +130,7 @@ impl Transcript {
         let Some((from, to)) = self.range(list) else {
             return;
         };
+        let half = self.selection.as_ref().and_then(|selection| selection.half);
         if index < from.0 || index > to.0 {
             return;
         }
@@ -126,6 +141,10 @@ impl Transcript {
             let (Some(drawn), Some((start, end))) = (item.row(row), columns((index, row), from, to)) else {
                 continue;
             };
+            let Some((left, right, _)) = drawn.columns(half) else {
+                continue;
+            };
+            let (start, end) = (start.max(left), end.min(right));
             for (first, after) in content(drawn) {
                 for column in first.max(start)..after.min(end) {
                     let x = usize::from(area.x) + column;

@@ -435,3 +435,76 @@ fn only_what_is_seen_is_drawn() {
     }
     assert!(drawn(&viewer) <= 20_000, "{}", drawn(&viewer));
 }
+
+#[test]
+fn a_selection_in_a_split_difference_keeps_to_the_side_where_it_began() {
+    let diff = "--- a\n+++ b\n@@ -1,3 +1,4 @@\n fn one() {\n-    old();\n+    new();\n+    newer();\n }\n";
+    let edit = done(
+        "edit",
+        &json!({ "filePath": "/p/a.txt", "oldString": "x", "newString": "y" }),
+        "",
+        &json!({ "diff": diff }),
+    );
+    let stage = Stage::new(vec![asked(1, "change it"), answered(2, 10, &json!([edit]))]);
+    let mut viewer = Viewer::new(stage, 160, 20);
+    let screen = text(&viewer.stage.draw(&viewer.transcript, 160, 20));
+    let place = |wanted: &str| {
+        let mut rows = (0..20).zip(screen.lines());
+        let found = rows.find_map(|(y, row)| {
+            let before = &row[..row.find(wanted)?];
+            Some((u16::try_from(before.chars().count()).unwrap(), y))
+        });
+        found.unwrap_or_else(|| panic!("no {wanted} in\n{screen}"))
+    };
+    let (old, new, newer) = (place("old();"), place("new();"), place("newer();"));
+    let (left, right) = ((old.0, old.1 - 1), (new.0 - 4, new.1 - 1));
+    let end = (150, newer.1 + 1);
+    // (name, from, to, text)
+    let table = [
+        (
+            "the old side",
+            (left.0 - 4, left.1),
+            end,
+            "fn one() {\n    old();\n}",
+        ),
+        (
+            "the new side",
+            right,
+            end,
+            "fn one() {\n    new();\n    newer();\n}",
+        ),
+        (
+            "upwards",
+            (newer.0 + 5, newer.1),
+            (new.0, new.1),
+            "new();\n    newer(",
+        ),
+    ];
+    for (name, from, to, expected) in table {
+        viewer.stage.with(|scene| {
+            viewer.transcript.press(scene, from.0, from.1);
+            viewer.transcript.drag(scene, to.0, to.1);
+        });
+        let selected = viewer.stage.with(|scene| viewer.transcript.selected(scene));
+        assert_eq!(selected.as_deref(), Some(expected), "{name}\n{screen}");
+    }
+    // What began outside of both has both.
+    viewer.stage.with(|scene| {
+        viewer.transcript.press(scene, 3, 1);
+        viewer.transcript.drag(scene, 159, old.1);
+    });
+    let selected = viewer.stage.with(|scene| viewer.transcript.selected(scene));
+    let selected = selected.unwrap_or_default();
+    assert!(
+        selected.contains("old();") && selected.contains("new();"),
+        "{selected}"
+    );
+    // What is marked is what is copied.
+    viewer.stage.with(|scene| {
+        viewer.transcript.press(scene, right.0, right.1);
+        viewer.transcript.drag(scene, end.0, end.1);
+    });
+    let buffer = viewer.stage.draw(&viewer.transcript, 160, 20);
+    let is_marked = |(x, y): (u16, u16)| buffer[(x, y)].modifier.contains(Modifier::REVERSED);
+    assert_eq!([old, new, newer].map(is_marked), [false, true, true]);
+}
