@@ -148,6 +148,12 @@ pub(crate) struct App {
     pub(crate) switching_mcp: std::collections::HashSet<String>,
     /// What code looks like.
     pub(crate) highlighter: crate::highlight::Highlighter,
+    /// The folder that was gone to, if another one than that of the start.
+    pub(crate) entered: Option<String>,
+    /// The folder of the session that is shown, when it was asked whether the server can work there.
+    pub(crate) asked_about: Option<String>,
+    /// The workspace that the next session is for.
+    pub(crate) workspace: Option<opencode_schema::WorkspaceId>,
     /// What the command line asked for and is not done yet.
     pub(crate) arguments: Arguments,
     /// Calls of the beginning that are not answered yet.
@@ -217,6 +223,9 @@ impl App {
             deleting: None,
             switching_mcp: std::collections::HashSet::new(),
             highlighter: crate::highlight::Highlighter::default(),
+            entered: None,
+            asked_about: None,
+            workspace: None,
             waiting: 0,
             title: String::new(),
             drafts: HashMap::new(),
@@ -254,6 +263,7 @@ impl App {
         self.dialogs = dialogs;
         self.name_terminal();
         self.follow_folder();
+        self.follow_session();
     }
 
     /// The panels of what the user is asked are those of what waits.

@@ -48,6 +48,7 @@ const PROMPT: &str = "palette.prompt";
 const PROVIDER: &str = "palette.provider";
 const SESSION: &str = "palette.session";
 const SYSTEM: &str = "palette.system";
+const WORKSPACE: &str = "palette.workspace";
 
 impl Command {
     /// A command that is not in the palette.

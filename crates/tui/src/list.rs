@@ -15,6 +15,7 @@ pub(crate) mod status;
 pub(crate) mod themes;
 pub(crate) mod timeline;
 pub(crate) mod variants;
+pub(crate) mod workspaces;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

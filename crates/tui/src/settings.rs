@@ -264,6 +264,11 @@ impl Settings {
         self.switches.terminal_title && !self.environment.is_on(variable::DISABLE_TERMINAL_TITLE)
     }
 
+    /// Whether there are workspaces.
+    pub(crate) fn has_workspaces(&self) -> bool {
+        self.environment.is_experiment_on(variable::WORKSPACES)
+    }
+
     /// Whether the user wants to be called.
     pub(crate) fn calls_for_attention(&self) -> bool {
         self.tui.attention.enabled

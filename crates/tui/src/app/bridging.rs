@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use opencode_client::{Error, PathInfo, Request};
+
 use super::App;
 use crate::bridge::{Mention, Notice};
 use crate::effect::Effect;
@@ -33,6 +35,36 @@ impl App {
         if Path::new(&folder).is_absolute() && self.bridge.work_in(&folder) {
             self.effect(Effect::Bridge(folder));
         }
+    }
+
+    /// What happens in the folder of the session that is shown is listened to, if the server can work there.
+    pub(super) fn follow_session(&mut self) {
+        let Some(directory) = self.session().map(|session| session.directory.clone()) else {
+            self.asked_about = None;
+            return;
+        };
+        let path = self.store.path.as_ref().map(|path| &path.directory);
+        let is_here = self.entered.as_ref().or(path) == Some(&directory);
+        let is_asked = self.asked_about.as_ref() == Some(&directory);
+        if !self.store.is_ready || is_here || is_asked || directory.is_empty() {
+            return;
+        }
+        self.asked_about = Some(directory.clone());
+        let request = Request::get(&["path"]).query("directory", directory.clone());
+        self.try_ask(request, move |app, path: Result<PathInfo, Error>| {
+            let is_shown = app
+                .session()
+                .is_some_and(|session| session.directory == directory);
+            if is_shown && path.is_ok_and(|path| path.directory == directory) {
+                app.enter(directory);
+            }
+        });
+    }
+
+    /// Works in another folder from now on.
+    pub(crate) fn enter(&mut self, directory: String) {
+        self.entered = Some(directory.clone());
+        self.effect(Effect::Enter(directory));
     }
 
     /// The name of what is selected in the editor, if that goes with prompts, and whether it is still to be sent.

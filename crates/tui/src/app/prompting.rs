@@ -323,6 +323,9 @@ impl App {
                 body["model"]["variant"] = json!(variant);
             }
         }
+        if let Some(workspace) = &self.workspace {
+            body["workspaceID"] = json!(workspace);
+        }
         let request = Request::post(&["session"], body);
         self.try_ask(request, |app, session: Result<Session, Error>| {
             app.prompt.set_locked(false);

@@ -6,7 +6,7 @@ use opencode_client::{Error, Request};
 use opencode_schema::{Session, SessionId};
 use serde_json::json;
 
-use super::{Command, SESSION, always, at_home, in_child, in_session};
+use super::{Command, SESSION, WORKSPACE, always, at_home, in_child, in_session};
 use crate::app::{App, Route};
 use crate::choice;
 use crate::dialog::{Ask, Confirm, Outcome};
@@ -56,6 +56,28 @@ pub(super) const COMMANDS: &[Command] = &[
         .slash(&["redo"])
         .when(is_reverted),
     Command::listed("session.move", SESSION, |_| "command.session.move", move_session).slash(&["move"]),
+    Command::listed(
+        "workspace.set",
+        SESSION,
+        |_| "command.workspace.set",
+        |app| {
+            list::workspaces::choose(app);
+            true
+        },
+    )
+    .slash(&["warp"])
+    .when(|app| app.has_prompt() && app.settings.has_workspaces()),
+    Command::listed(
+        "workspace.list",
+        WORKSPACE,
+        |_| "command.workspace.list",
+        |app| {
+            list::workspaces::manage(app);
+            true
+        },
+    )
+    .slash(&["workspaces"])
+    .when(|app| app.settings.has_workspaces()),
     Command::listed("session.copy", SESSION, |_| "command.session.copy", copy)
         .slash(&["copy"])
         .when(in_session),

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::dialog::{Item, Outcome, Select, WIDEST};
-use crate::effect::Effect;
 use crate::safe;
 use crate::toast::Variant;
 
@@ -182,23 +181,28 @@ fn go(app: &mut App, directory: String) {
         return;
     }
     let Some(session) = app.session() else {
-        app.effect(Effect::Enter(directory));
+        app.enter(directory);
         return;
     };
     let id = session.id.clone();
-    let request = Request::get(&["vcs", "status"]).query("directory", session.directory.clone());
+    let from = session.directory.clone();
+    with_changes(app, from, move |app, takes| move_to(app, &id, &directory, takes));
+}
+
+/// Asks whether what is not committed in a folder goes along, if anything is not; closing does nothing.
+pub(super) fn with_changes(app: &mut App, folder: String, then: impl Fn(&mut App, bool) + 'static) {
+    let request = Request::get(&["vcs", "status"]).query("directory", folder);
     app.try_ask(request, move |app, changes: Result<Vec<Value>, _>| {
         // Where nothing is known of changes there are none to take along.
         if changes.is_ok_and(|changes| !changes.is_empty()) {
-            ask_changes(app, id, directory);
+            ask_changes(app, then);
         } else {
-            move_to(app, &id, &directory, false);
+            then(app, false);
         }
     });
 }
 
-/// Asks whether what is not committed goes along; closing moves nothing.
-fn ask_changes(app: &mut App, id: SessionId, directory: String) {
+fn ask_changes(app: &mut App, then: impl Fn(&mut App, bool) + 'static) {
     let title = app.words.get("places.changes");
     let list = Select::new(
         app,
@@ -209,7 +213,7 @@ fn ask_changes(app: &mut App, id: SessionId, directory: String) {
                 .into()
         },
         move |app, takes: &bool| {
-            move_to(app, &id, &directory, *takes);
+            then(app, *takes);
             Outcome::Close
         },
     );
