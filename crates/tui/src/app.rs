@@ -150,8 +150,8 @@ pub(crate) struct App {
     pub(crate) highlighter: crate::highlight::Highlighter,
     /// The folder that was gone to, if another one than that of the start.
     pub(crate) entered: Option<String>,
-    /// The folder of the session that is shown, when it was asked whether the server can work there.
-    pub(crate) asked_about: Option<String>,
+    /// The folder or the workspace that is listened to, if another one than that of the start.
+    pub(crate) place: Option<String>,
     /// The workspace that the next session is for.
     pub(crate) workspace: Option<opencode_schema::WorkspaceId>,
     /// What the command line asked for and is not done yet.
@@ -224,7 +224,7 @@ impl App {
             switching_mcp: std::collections::HashSet::new(),
             highlighter: crate::highlight::Highlighter::default(),
             entered: None,
-            asked_about: None,
+            place: None,
             workspace: None,
             waiting: 0,
             title: String::new(),

@@ -99,6 +99,14 @@ impl App {
         self.home_path(path)
     }
 
+    /// The folder in which the session that is shown works.
+    pub(crate) fn session_folder(&self) -> Option<&str> {
+        let session = self.session()?;
+        let entered = self.entered.as_deref();
+        let in_workspace = entered.filter(|_| session.workspace_id.is_some());
+        Some(in_workspace.unwrap_or(&session.directory))
+    }
+
     /// A path with `~` for the home.
     pub(crate) fn home_path(&self, path: &str) -> String {
         match below(path, self.settings.home()) {

@@ -37,26 +37,31 @@ impl App {
         }
     }
 
-    /// What happens in the folder of the session that is shown is listened to, if the server can work there.
+    /// What happens where the session that is shown works is listened to, if the server can work there.
     pub(super) fn follow_session(&mut self) {
-        let Some(directory) = self.session().map(|session| session.directory.clone()) else {
-            self.asked_about = None;
+        let Some(session) = self.session().filter(|_| self.store.is_ready) else {
             return;
         };
+        let (kind, place) = match &session.workspace_id {
+            Some(workspace) => ("workspace", workspace.clone()),
+            None => ("directory", session.directory.clone()),
+        };
         let path = self.store.path.as_ref().map(|path| &path.directory);
-        let is_here = self.entered.as_ref().or(path) == Some(&directory);
-        let is_asked = self.asked_about.as_ref() == Some(&directory);
-        if !self.store.is_ready || is_here || is_asked || directory.is_empty() {
+        if place.is_empty() || self.place.as_ref().or(path) == Some(&place) {
             return;
         }
-        self.asked_about = Some(directory.clone());
-        let request = Request::get(&["path"]).query("directory", directory.clone());
+        self.place = Some(place.clone());
+        let request = Request::get(&["path"]).query(kind, place.clone());
         self.try_ask(request, move |app, path: Result<PathInfo, Error>| {
-            let is_shown = app
-                .session()
-                .is_some_and(|session| session.directory == directory);
-            if is_shown && path.is_ok_and(|path| path.directory == directory) {
-                app.enter(directory);
+            let is_awaited = app.place.as_ref() == Some(&place);
+            let Some(path) = path.ok().filter(|_| is_awaited) else {
+                return;
+            };
+            let is_there = kind == "workspace" || path.directory == place;
+            let known = app.store.path.as_ref().map(|path| &path.directory);
+            if is_there && app.entered.as_ref().or(known) != Some(&path.directory) {
+                app.enter(path.directory);
+                app.place = Some(place);
             }
         });
     }
@@ -64,6 +69,7 @@ impl App {
     /// Works in another folder from now on.
     pub(crate) fn enter(&mut self, directory: String) {
         self.entered = Some(directory.clone());
+        self.place = Some(directory.clone());
         self.effect(Effect::Enter(directory));
     }
 

@@ -148,6 +148,9 @@ fn warp(app: &mut App, id: SessionId, workspace: Option<Workspace>, takes: bool)
         Some(workspace) => safe::line(&workspace.name).into_owned(),
         None => app.words.get("workspaces.project").to_owned(),
     };
+    let folder = workspace
+        .as_ref()
+        .and_then(|workspace| workspace.directory.clone());
     let workspace = workspace.map(|workspace| workspace.id);
     let body = json!({ "id": workspace, "sessionID": id, "copyChanges": takes });
     let request = Request::post(&below("warp"), body).turn();
@@ -155,7 +158,7 @@ fn warp(app: &mut App, id: SessionId, workspace: Option<Workspace>, takes: bool)
         Ok(_) => {
             let told = app.words.fill("workspaces.warped", &[("name", &name)]);
             app.toast(Variant::Success, told);
-            settle(app, &id);
+            settle(app, &id, folder);
         }
         Err(Error::Refused(refusal)) if refusal.name == "VcsApplyError" => {
             let title = app.words.get("workspaces.unfit");
@@ -167,11 +170,11 @@ fn warp(app: &mut App, id: SessionId, workspace: Option<Workspace>, takes: bool)
 }
 
 /// Takes the session as it is now, and has the model told where it works.
-fn settle(app: &mut App, id: &SessionId) {
+fn settle(app: &mut App, id: &SessionId, folder: Option<String>) {
     app.ask(
         Request::get(&["session", id.as_str()]),
         |app, session: Session| {
-            let folder = &session.directory;
+            let folder = folder.unwrap_or_else(|| session.directory.clone());
             let text = format!(
                 "<system-reminder>\nFrom now on this session works in {folder}. Paths of the folder before mean the \
                  files at the same places below this one.\n</system-reminder>"

@@ -76,9 +76,7 @@ pub(super) fn draw(app: &mut App, row: Rect, buffer: &mut Buffer) {
 fn draw_idle(app: &mut App, row: Rect, buffer: &mut Buffer) {
     let used = draw_hints(app, row, buffer);
     if let Route::Session(_) = app.route {
-        let directory = app
-            .session()
-            .map(|session| safe::line(&session.directory).into_owned());
+        let directory = app.session_folder().map(|folder| safe::line(folder).into_owned());
         let room = usize::from(row.width).saturating_sub(used + 4);
         if let Some(directory) = directory.filter(|_| room > 8) {
             let text = paint::cut_left(&directory, room);

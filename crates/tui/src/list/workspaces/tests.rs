@@ -81,7 +81,7 @@ fn a_session_goes_to_a_workspace_and_back() {
     stage.answer(Value::Null);
     assert_eq!(stage.asked(), [format!("GET /session/{SESSION}")]);
     stage.answer(json!({
-        "id": SESSION, "slug": "demo", "version": "1", "projectID": "p", "directory": "/data/blue",
+        "id": SESSION, "slug": "demo", "version": "1", "projectID": "p", "directory": "/home/me/demo",
         "workspaceID": BLUE, "title": "Demo", "time": { "created": 1, "updated": 1 },
     }));
     let asked = stage.asked();
@@ -95,7 +95,7 @@ fn a_session_goes_to_a_workspace_and_back() {
     );
     stage.answer(Value::Null);
     // Its events are listened to there.
-    assert_eq!(stage.asked(), ["GET /path directory=/data/blue"]);
+    assert_eq!(stage.asked(), [format!("GET /path workspace={BLUE}")]);
     stage.answer(json!({
         "home": "/home/me", "state": "", "config": "", "worktree": "/data/blue", "directory": "/data/blue",
     }));
@@ -104,6 +104,7 @@ fn a_session_goes_to_a_workspace_and_back() {
         "{:?}",
         stage.wants
     );
+    stage.answer_load();
     stage.act(|app| assert_eq!(app.entered.as_deref(), Some("/data/blue")));
     let mut stage = switched_on(stage);
     chosen(&mut stage);
