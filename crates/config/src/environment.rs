@@ -24,6 +24,8 @@ pub mod variable {
     pub const PROFILE: &str = "OPENCODE_PROFILE";
     /// Stands in for the folder of the machine's administrator.
     pub const MANAGED_DIR: &str = "OPENCODE_TEST_MANAGED_CONFIG_DIR";
+    /// The terminal interface is drawn for readers of screens; not in the reference.
+    pub const PLAIN: &str = "OPENCODE_PLAIN";
     /// The mouse belongs to the terminal, not to the program.
     pub const DISABLE_MOUSE: &str = "OPENCODE_DISABLE_MOUSE";
     /// The terminal gets no name.

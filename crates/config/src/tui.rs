@@ -64,6 +64,8 @@ pub struct Tui {
     pub cursor: Option<Cursor>,
     /// Whether the mouse is for the program.
     pub mouse: bool,
+    /// Whether it is drawn for readers of screens; not in the reference.
+    pub plain: bool,
     /// Language of the interface.
     pub language: Option<String>,
 }
@@ -83,6 +85,7 @@ impl Default for Tui {
             diff_style: DiffStyle::default(),
             cursor: None,
             mouse: true,
+            plain: false,
             language: None,
         }
     }

@@ -461,7 +461,7 @@ impl App {
             Route::Diff => false,
             Route::Home => !self.dialogs.is_empty() && !self.store.statuses.is_empty(),
         };
-        let moves = self.settings.switches.animations;
+        let moves = self.settings.has_animations();
         is_busy.then_some(if moves { MOVING } else { STILL })
     }
 }

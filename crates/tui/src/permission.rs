@@ -174,7 +174,9 @@ impl PermissionPanel {
             return self.reason.draw(app, line, buffer);
         }
         self.draw_answers(app, inner, bottom, buffer);
-        None
+        let chosen = self.buttons.get(self.selected);
+        let chosen = chosen.filter(|_| app.settings.is_plain());
+        chosen.map(|place| Position::new(place.x, place.y))
     }
 
     fn draw_answers(&mut self, app: &App, inner: Rect, y: u16, buffer: &mut Buffer) {
@@ -182,7 +184,10 @@ impl PermissionPanel {
         let mut x = inner.x;
         self.buttons.clear();
         for (index, answer) in self.answers().iter().enumerate() {
-            let label = format!(" {} ", app.words.get(answer));
+            let label = match index == self.selected && app.settings.is_plain() {
+                true => format!("[{}]", app.words.get(answer)),
+                false => format!(" {} ", app.words.get(answer)),
+            };
             let style = if index == self.selected {
                 let back = theme.warning;
                 Style::new()

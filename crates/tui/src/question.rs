@@ -128,6 +128,7 @@ impl QuestionPanel {
         rows.push((String::new(), TEXT, None));
         let answers = self.answers.get(self.tab).map_or(&[][..], Vec::as_slice);
         let sign = |is_chosen: bool| match (self.is_multiple(), is_chosen) {
+            (true, true) if app.settings.is_plain() => "[x] ",
             (true, true) => "[✓] ",
             (true, false) => "[ ] ",
             (false, _) => "",
@@ -141,10 +142,10 @@ impl QuestionPanel {
             } else {
                 TEXT
             };
-            let done = if is_chosen && !self.is_multiple() {
-                " ✓"
-            } else {
-                ""
+            let done = match is_chosen && !self.is_multiple() {
+                true if app.settings.is_plain() => format!(" ({})", words.get("plain.current")),
+                true => " ✓".to_owned(),
+                false => String::new(),
             };
             let label = format!(
                 "{}. {}{}{done}",
@@ -269,6 +270,10 @@ impl QuestionPanel {
                 paint::text(buffer, inner.x, y, text, style);
             }
             if let Some(option) = option {
+                if *option == self.selected && app.settings.is_plain() && cursor.is_none() {
+                    paint::text(buffer, inner.x.saturating_sub(2), y, ">", style);
+                    cursor = Some(Position::new(inner.x, y));
+                }
                 self.drawn.push((y, *option));
             }
             y += 1;

@@ -31,14 +31,15 @@ impl App {
         if is_child || self.session_id().is_none() {
             return false;
         }
-        self.is_sidebar_open || (!self.settings.switches.sidebar_hidden && self.size.0 > WIDE)
+        let has_room = self.size.0 > WIDE && !self.settings.is_plain();
+        self.is_sidebar_open || (!self.settings.switches.sidebar_hidden && has_room)
     }
 
     /// Shows or hides the sidebar: beside the messages, or over them where there is no room.
     pub(crate) fn toggle_sidebar(&mut self) {
         let is_shown = self.is_sidebar_shown();
         self.switch(|switches| switches.sidebar_hidden = is_shown);
-        self.is_sidebar_open = !is_shown && self.size.0 <= WIDE;
+        self.is_sidebar_open = !is_shown && (self.size.0 <= WIDE || self.settings.is_plain());
     }
 
     /// Tokens of the last answer that has any, and their share of the model's context in percent.

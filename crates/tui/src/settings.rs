@@ -171,7 +171,18 @@ impl Settings {
 
     /// Whether both sides of a difference always stand one below the other.
     pub(crate) fn is_diff_stacked(&self) -> bool {
-        self.tui.diff_style == DiffStyle::Stacked
+        self.tui.diff_style == DiffStyle::Stacked || self.is_plain()
+    }
+
+    /// Whether things are drawn for readers of screens: words in place of signs, no borders, nothing that moves, one
+    /// thing below the other.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.tui.plain || self.environment.is_on(variable::PLAIN)
+    }
+
+    /// Whether anything moves.
+    pub(crate) fn has_animations(&self) -> bool {
+        self.switches.animations && !self.is_plain()
     }
 
     /// Whether what is selected is copied when the button goes up.

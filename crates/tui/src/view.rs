@@ -1,6 +1,7 @@
 //! The state as a screen (reference `tui.md` §3).
 
 mod home;
+mod plain;
 mod session;
 mod sidebar;
 mod status;
@@ -50,6 +51,9 @@ pub(crate) fn draw(app: &mut App, buffer: &mut Buffer) -> Option<Position> {
     }
     if let crate::store::Connection::Lost(reason) = &app.store.connection {
         status::lost(app, reason, screen, buffer);
+    }
+    if app.settings.is_plain() {
+        plain::spell(buffer);
     }
     cursor
 }

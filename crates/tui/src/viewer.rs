@@ -102,7 +102,9 @@ pub(crate) fn open(app: &mut App) {
         return;
     }
     app.dialogs.clear();
-    app.viewer = Some(Box::new(Viewer::new(app.route.clone())));
+    let mut viewer = Viewer::new(app.route.clone());
+    viewer.has_tree = !app.settings.is_plain();
+    app.viewer = Some(Box::new(viewer));
     app.show(Route::Diff);
     load(app, Source::default());
 }

@@ -133,6 +133,7 @@ fn everything_can_be_configured() {
         "cursor": {"style": "line"},
         "mouse": false,
         "language": "de",
+        "plain": true,
     });
     let sandbox = Sandbox::new(&[("config/opencode/tui.json", &text.to_string())], &[]);
     let loaded = sandbox.load();
@@ -161,6 +162,7 @@ fn everything_can_be_configured() {
     );
     assert!(!config.mouse && config.diff_style == DiffStyle::Stacked);
     assert_eq!(config.language.as_deref(), Some("de"));
+    assert!(config.plain);
 }
 
 #[test]
@@ -283,7 +285,7 @@ fn older_settings_are_moved_once() {
 fn the_schema_names_what_there_is() {
     let document: Value = serde_json::from_str(schema_document()).unwrap();
     let keys = document["properties"].as_object().unwrap();
-    assert_eq!(keys.len(), 14);
+    assert_eq!(keys.len(), 15);
     for (key, schema) in keys {
         assert!(schema["description"].is_string(), "{key} says nothing");
     }

@@ -104,7 +104,8 @@ impl App {
             },
             scrollbar: switches.scrollbar,
             assistant_metadata: switches.assistant_metadata,
-            animations: switches.animations,
+            animations: self.settings.has_animations(),
+            plain: self.settings.is_plain(),
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Item<T> {
     pub(crate) footer: String,
     /// What stands at the left, and its colour; `●` where the entry is in force.
     pub(crate) mark: Option<(String, Paint)>,
+    /// It is in force.
+    pub(crate) is_current: bool,
     /// The title's colour, if it is not that of text.
     pub(crate) color: Option<Paint>,
     /// It stands elsewhere, too, and is not shown twice while something is searched for.
@@ -46,6 +48,7 @@ impl<T> Item<T> {
             category: String::new(),
             footer: String::new(),
             mark: None,
+            is_current: false,
             color: None,
             is_repeated: false,
         }
@@ -76,7 +79,8 @@ impl<T> Item<T> {
     }
 
     /// In force, if it is.
-    pub(crate) fn current(self, is_current: bool) -> Self {
+    pub(crate) fn current(mut self, is_current: bool) -> Self {
+        self.is_current = is_current;
         if is_current {
             self.mark("●", |theme| theme.primary)
         } else {
@@ -171,11 +175,7 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
 
     /// The selection begins at what is in force.
     fn start(&mut self) {
-        let is_current = |item: &Item<T>| item.mark.as_ref().is_some_and(|(sign, _)| sign == "●");
-        let current = self
-            .shown
-            .iter()
-            .position(|&place| is_current(&self.items[place]));
+        let current = self.shown.iter().position(|&place| self.items[place].is_current);
         self.selected = current.unwrap_or(0);
     }
 
@@ -328,7 +328,11 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
             paint::fill(whole, buffer, back);
         }
         let style = Style::new().bg(back);
-        if let Some((sign, color)) = &item.mark {
+        let is_plain = app.settings.is_plain();
+        if is_plain && is_selected {
+            paint::text(buffer, row.x.saturating_sub(2), row.y, ">", style.fg(fore));
+        }
+        if let Some((sign, color)) = item.mark.as_ref().filter(|_| !is_plain) {
             let color = if is_selected { fore } else { color(theme) };
             let wide = u16::try_from(paint::width(sign)).unwrap_or(1);
             paint::text(
@@ -351,7 +355,11 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
         if is_selected {
             weight = weight.add_modifier(Modifier::BOLD);
         }
-        let title = paint::cut(&item.title, left);
+        let title = match item.is_current && is_plain {
+            true => format!("{} ({})", item.title, app.words.get("plain.current")),
+            false => item.title.clone(),
+        };
+        let title = paint::cut(&title, left);
         let used = paint::text(buffer, row.x, row.y, &title, weight);
         let left = left.saturating_sub(usize::from(used) + 1);
         if !item.description.is_empty() && left > 3 {
@@ -570,6 +578,9 @@ impl<T: Clone + PartialEq + 'static> Dialog for Select<T> {
             };
             self.draw_actions(app, row, buffer);
         }
-        cursor
+        // Readers of screens read where the cursor is.
+        let chosen = self.drawn.iter().find(|(_, index)| *index == self.selected);
+        let chosen = chosen.filter(|_| app.settings.is_plain());
+        chosen.map_or(cursor, |(y, _)| Some(Position::new(self.list.x, *y)))
     }
 }

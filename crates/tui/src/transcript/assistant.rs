@@ -168,7 +168,7 @@ pub(crate) fn end_line(paint: &Paint, message: &AssistantMessage, asked: Option<
         facts.push_str(&format!(" · {}", scene.words.get("transcript.interrupted")));
     }
     let line = vec![
-        Span::new("▣  ", Style::new().fg(mark)),
+        Span::new(if paint.is_plain() { "" } else { "▣  " }, Style::new().fg(mark)),
         Span::new(capitalised(&safe::line(agent)), paint.plain()),
         Span::new(facts, paint.muted()),
     ];

@@ -8,7 +8,7 @@ use opencode_schema::part::TextPart;
 use opencode_schema::{AssistantMessage, MessageBody, MessageWithParts, Part, PartBody, PartId, ToolState};
 use serde_json::Value;
 
-use super::paint::Paint;
+use super::paint::{Paint, capitalised};
 use super::piece::{Kind, Piece, Rendered};
 use super::{assistant, tool, user};
 use crate::markdown::{self, Document};
@@ -110,6 +110,10 @@ fn answer(
         .and_then(|error| assistant::error(paint, error))
     {
         pieces.push(Rc::new(error));
+    }
+    if paint.is_plain() && !pieces.is_empty() {
+        let agent = capitalised(&safe::line(&body.agent));
+        pieces.insert(0, Rc::new(paint.heading(&format!("{agent}:"))));
     }
     let is_end = context.is_last || assistant::is_final(body) || is_stopped(body);
     if is_end && paint.scene.switches.assistant_metadata {

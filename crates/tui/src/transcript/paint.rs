@@ -39,6 +39,25 @@ impl Paint<'_> {
         SPINNER.get(frame % SPINNER.len()).copied().unwrap_or("⋯")
     }
 
+    /// Whether words stand in place of signs.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.scene.switches.plain
+    }
+
+    /// A line that says what follows it, where signs and colours do not.
+    pub(crate) fn heading(&self, text: &str) -> Piece {
+        let rows = paragraph(text, self.plain(), self.room.text());
+        Piece::new(Kind::Apart, self.room.indented(rows))
+    }
+
+    /// A text without the sign before it, where words stand in place of signs.
+    fn spelled<'a>(&self, text: &'a str) -> &'a str {
+        match text.split_once(' ') {
+            Some((sign, rest)) if self.is_plain() && !sign.contains(char::is_alphanumeric) => rest,
+            _ => text,
+        }
+    }
+
     /// A path from the session's folder, or from home, made safe.
     pub(crate) fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         match (below(path, self.scene.directory), below(path, self.scene.home)) {
@@ -68,7 +87,7 @@ impl Paint<'_> {
     pub(crate) fn block(&self, title: Option<&str>, rows: Vec<Row>, target: Option<Target>) -> Piece {
         let mut all = Vec::with_capacity(rows.len() + 2);
         if let Some(title) = title {
-            all.extend(paragraph(title, self.muted(), self.room.block()));
+            all.extend(paragraph(self.spelled(title), self.muted(), self.room.block()));
             if !rows.is_empty() {
                 all.push(Row::default());
             }
@@ -89,6 +108,9 @@ impl Paint<'_> {
     /// The line of a tool: a sign, and a text that goes on below itself.
     pub(crate) fn line(&self, sign: &str, text: &str, style: Style) -> Vec<Row> {
         let rows = paragraph(text, style, self.room.text().saturating_sub(2).max(1));
+        if self.is_plain() {
+            return self.room.indented(rows);
+        }
         let rows = rows.into_iter().enumerate().map(|(index, row)| match index {
             0 => row
                 .after(Span::new(" ", Style::new()))
@@ -100,12 +122,22 @@ impl Paint<'_> {
 
     /// A line below that of a tool, which tells more of it.
     pub(crate) fn below(&self, text: &str, style: Style) -> Vec<Row> {
+        let text = self.spelled(text);
         let rows = paragraph(text, style, self.room.text().saturating_sub(2).max(1));
         let rows = rows
             .into_iter()
             .map(|row| row.after(Span::frame("  ", Style::new())))
             .collect();
         self.room.indented(rows)
+    }
+}
+
+/// The word for the state of something to do.
+pub(crate) fn todo_state(status: &str) -> &'static str {
+    match status {
+        "completed" => "plain.done",
+        "in_progress" => "plain.doing",
+        _ => "plain.open",
     }
 }
 

@@ -108,6 +108,8 @@ pub(crate) struct Switches {
     pub(crate) assistant_metadata: bool,
     /// Whether anything moves: `animations_enabled`.
     pub(crate) animations: bool,
+    /// Words in place of signs, for readers of screens: `plain` of `tui.json`.
+    pub(crate) plain: bool,
 }
 
 impl Default for Switches {
@@ -123,6 +125,7 @@ impl Default for Switches {
             scrollbar: false,
             assistant_metadata: true,
             animations: true,
+            plain: false,
         }
     }
 }

@@ -203,14 +203,32 @@ pub(crate) fn draw(paint: &Paint, part: &Part, tool: &ToolPart) -> Drawn {
     if call.is_completed() && !paint.scene.switches.tool_details {
         return Drawn::default();
     }
-    match tool.tool.as_str() {
-        "bash" => output::bash(paint, &call),
-        "read" => files::read(paint, &call),
-        "write" => files::write(paint, &call),
-        "edit" => files::edit(paint, &call),
-        "apply_patch" => files::apply_patch(paint, &call),
-        "glob" => found(paint, &call, "✱", "Glob", "count", "transcript.pending_glob"),
-        "grep" => found(paint, &call, "✱", "Grep", "matches", "transcript.pending_grep"),
+    let mut drawn = shown(paint, &call);
+    if paint.is_plain() && !drawn.pieces.is_empty() {
+        let words = paint.scene.words;
+        let state = match &tool.state {
+            _ if paint.scene.surroundings.is_asked_about(&tool.call_id) => "plain.asked",
+            ToolState::Pending { .. } | ToolState::Running { .. } => "plain.running",
+            ToolState::Completed { .. } => "plain.done",
+            ToolState::Error { error, .. } if is_refusal(error) => "plain.refused",
+            ToolState::Error { .. } => "plain.failed",
+        };
+        let name = safe::line(line_of(&tool.tool));
+        let told = words.fill("plain.tool", &[("name", &name), ("state", words.get(state))]);
+        drawn.pieces.insert(0, paint.heading(&told));
+    }
+    drawn
+}
+
+fn shown(paint: &Paint, call: &Call) -> Drawn {
+    match call.tool.tool.as_str() {
+        "bash" => output::bash(paint, call),
+        "read" => files::read(paint, call),
+        "write" => files::write(paint, call),
+        "edit" => files::edit(paint, call),
+        "apply_patch" => files::apply_patch(paint, call),
+        "glob" => found(paint, call, "✱", "Glob", "count", "transcript.pending_glob"),
+        "grep" => found(paint, call, "✱", "Grep", "matches", "transcript.pending_grep"),
         "webfetch" => {
             let text = call
                 .input
@@ -219,11 +237,11 @@ pub(crate) fn draw(paint: &Paint, part: &Part, tool: &ToolPart) -> Drawn {
             call.line(paint, "%", text.as_deref(), "transcript.pending_webfetch")
                 .into()
         }
-        "websearch" => websearch(paint, &call).into(),
-        "todowrite" => output::todos(paint, &call),
-        "question" => output::questions(paint, &call),
-        "task" => task::task(paint, &call),
-        "execute" => task::execute(paint, &call),
+        "websearch" => websearch(paint, call).into(),
+        "todowrite" => output::todos(paint, call),
+        "question" => output::questions(paint, call),
+        "task" => task::task(paint, call),
+        "execute" => task::execute(paint, call),
         "skill" => {
             let text = call
                 .input
@@ -232,7 +250,7 @@ pub(crate) fn draw(paint: &Paint, part: &Part, tool: &ToolPart) -> Drawn {
             call.line(paint, "→", text.as_deref(), "transcript.pending_skill")
                 .into()
         }
-        _ => output::generic(paint, &call),
+        _ => output::generic(paint, call),
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) fn pieces(
     });
     let files: Vec<&FilePart> = files.collect();
     if !text.is_empty() || !files.is_empty() {
+        if paint.is_plain() {
+            pieces.push(paint.heading(paint.scene.words.get("plain.you")));
+        }
         pieces.push(block(paint, user, &text, &files, is_queued, color));
     }
     if message

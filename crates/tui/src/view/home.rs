@@ -29,13 +29,17 @@ pub(super) fn logo() -> String {
 
 /// Draws the start.
 pub(super) fn draw(app: &mut App, screen: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let wanted = app.settings.prompt_width(screen.width).unwrap_or(WIDTH);
+    let is_plain = app.settings.is_plain();
+    let wanted = match app.settings.prompt_width(screen.width) {
+        _ if is_plain => screen.width,
+        wanted => wanted.unwrap_or(WIDTH),
+    };
     let width = wanted.min(screen.width.saturating_sub(4)).max(1);
     let x = screen.x + (screen.width - width.min(screen.width)).div_ceil(2);
     let prompt_height = app.prompt_height(width, screen.height);
     let footer = screen.bottom().saturating_sub(2);
     // Logo, two rows, the prompt, its hints, and as much below as above.
-    let has_logo = screen.height >= prompt_height + 12 && screen.width >= LOGO_WIDTH;
+    let has_logo = !is_plain && screen.height >= prompt_height + 12 && screen.width >= LOGO_WIDTH;
     let logo_rows = if has_logo { 6 } else { 0 };
     let block = logo_rows + prompt_height + 1;
     let top = screen.y + screen.height.saturating_sub(block + 2) / 2;

@@ -22,7 +22,8 @@ const SIDE: u16 = 2;
 /// Draws a session.
 pub(super) fn draw(app: &mut App, id: &SessionId, screen: Rect, buffer: &mut Buffer) -> Option<Position> {
     let is_shown = app.is_sidebar_shown();
-    let is_beside = is_shown && screen.width > WIDE;
+    let is_plain = app.settings.is_plain();
+    let is_beside = is_shown && screen.width > WIDE && !is_plain;
     let side = if screen.width > 20 { SIDE } else { 0 };
     let main = Rect {
         x: screen.x + side,
@@ -34,7 +35,11 @@ pub(super) fn draw(app: &mut App, id: &SessionId, screen: Rect, buffer: &mut Buf
     };
     let cursor = draw_main(app, id, main, screen, buffer);
     if is_beside || is_shown {
-        let width = SIDEBAR.min(screen.width);
+        let width = if is_plain {
+            screen.width
+        } else {
+            SIDEBAR.min(screen.width)
+        };
         let area = Rect {
             x: screen.right() - width,
             width,

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::paint;
 use crate::safe;
 use crate::theme::Theme;
+use crate::transcript::paint::todo_state;
 
 /// Columns of the path of a changed file.
 const PATH: usize = 36;
@@ -258,9 +259,14 @@ fn todo(app: &mut App, id: &SessionId, width: usize, rows: &mut Vec<Row>) {
             "in_progress" => ("[•]", |theme| theme.warning),
             _ => ("[ ]", MUTED),
         };
-        let lines = paint::wrap(&safe::text(&todo.content), width.saturating_sub(4).max(1));
+        let sign = match app.settings.is_plain() {
+            true => format!("{}:", app.words.get(todo_state(&todo.status))),
+            false => sign.to_owned(),
+        };
+        let room = width.saturating_sub(paint::width(&sign) + 1).max(1);
+        let lines = paint::wrap(&safe::text(&todo.content), room);
         for (index, line) in lines.into_iter().enumerate() {
-            let head = if index == 0 { sign } else { "   " };
+            let head = if index == 0 { sign.as_str() } else { "   " };
             rows.push(Row::text(format!("{head} {line}"), color));
         }
     }

@@ -183,7 +183,10 @@ pub(super) fn grouped(number: u64) -> String {
 fn draw_moving(app: &App, x: u16, y: u16, buffer: &mut Buffer) -> u16 {
     let agent = app.choice.agent_name(&app.store);
     let style = Style::new().fg(choice::agent_color(&app.theme, &app.store, &agent));
-    if !app.settings.switches.animations {
+    if app.settings.is_plain() {
+        return paint::text(buffer, x, y, app.words.get("plain.running"), style);
+    }
+    if !app.settings.has_animations() {
         return paint::text(buffer, x, y, "[⋯]", style);
     }
     let round = 2 * (CELLS + 2);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Call, Drawn, beginning, line_of};
 use crate::row::{Row, Span, paragraph, wrap};
 use crate::safe;
-use crate::transcript::paint::Paint;
+use crate::transcript::paint::{Paint, todo_state};
 use crate::transcript::piece::Target;
 
 /// Lines of a command's output that are seen while it is folded.
@@ -33,7 +33,11 @@ pub(super) fn bash(paint: &Paint, call: &Call) -> Drawn {
     };
     let width = paint.room.block();
     let is_moving = call.is_running() && !paint.scene.surroundings.is_asked_about(&call.tool.call_id);
-    let sign = if is_moving { paint.spinner() } else { "$" };
+    let sign = if is_moving && !paint.is_plain() {
+        paint.spinner()
+    } else {
+        "$"
+    };
     let mut rows = paragraph(&format!("{sign} {}", command.trim_end()), paint.plain(), width);
     let target = Target::Output(call.part.id.clone());
     let (shown, is_long) = folded(paint, &call.part.id, printed, COMMAND_LINES);
@@ -125,9 +129,13 @@ pub(super) fn todos(paint: &Paint, call: &Call) -> Drawn {
             "in_progress" => ("[•]", Style::new().fg(paint.scene.theme.warning)),
             _ => ("[ ]", paint.muted()),
         };
+        let mark = match paint.is_plain() {
+            true => format!("{}:", paint.scene.words.get(todo_state(text("status")))),
+            false => mark.to_owned(),
+        };
         let content = wrap(
             vec![Span::new(safe::line(line_of(text("content"))), style)],
-            paint.room.block().saturating_sub(4),
+            paint.room.block().saturating_sub(safe::width(&mark) + 1).max(1),
         );
         for (index, row) in content.into_iter().enumerate() {
             let head = if index == 0 {
