@@ -43,6 +43,8 @@ use crate::toast::{Toast, Variant};
 use crate::viewer::Viewer;
 use crate::words::Words;
 
+#[cfg(test)]
+pub(crate) use keyboard::BREAKS;
 pub(crate) use keyboard::field_commands;
 pub use open::Arguments;
 use transcribing::Follows;

@@ -9,6 +9,7 @@ mod app;
 mod bridge;
 mod choice;
 mod command;
+mod crash;
 mod dialog;
 mod diff;
 mod editor;

@@ -5,18 +5,22 @@ mod bridge;
 mod files;
 mod outside;
 
+use std::any::Any;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use opencode_client::{Client, Error, Events, Reply, Request};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use crate::app::{App, Arguments, Input};
+use crate::crash::{Crash, Wish};
 use crate::effect::{Exit, Then};
 use crate::settings::Settings;
 use crate::terminal::device::{Device, Terminal};
@@ -68,6 +72,10 @@ struct Runtime {
     exit: Option<Exit>,
     suspends: bool,
     edits: Option<(String, Edited)>,
+    /// What went wrong in the state or in drawing it, until the user has chosen what becomes of it.
+    crash: Option<Crash>,
+    /// It began again after that.
+    is_second: bool,
 }
 
 /// Runs the face on the terminal until the user has enough.
@@ -76,6 +84,10 @@ struct Runtime {
 /// Standard output is no terminal, or the terminal is gone.
 pub async fn run(options: Options) -> io::Result<Exit> {
     let (device, input) = Terminal::open()?;
+    run_on(device, input, options).await
+}
+
+async fn run_on(device: Terminal, input: OwnedFd, options: Options) -> io::Result<Exit> {
     let features = Features::of(&options.settings.environment);
     let mut screen = Screen::new(device, features, options.settings.modes());
     let size = screen.size()?;
@@ -106,6 +118,8 @@ pub async fn run(options: Options) -> io::Result<Exit> {
         exit: None,
         suspends: false,
         edits: None,
+        crash: None,
+        is_second: false,
     };
     let telling = tokio::spawn(signals.tell(sender, || {
         let (device, _) = Terminal::open().ok()?;
@@ -113,7 +127,12 @@ pub async fn run(options: Options) -> io::Result<Exit> {
     }));
     runtime.draw()?;
     runtime.screen.ask()?;
-    let result = runtime.turn(connect).await;
+    let turned = AssertUnwindSafe(runtime.turn(connect)).catch_unwind().await;
+    let result = turned.unwrap_or_else(|panic| {
+        let crash = runtime.crash_of(&*panic);
+        runtime.exit = Some(crash.exit(&runtime.app.words));
+        Ok(())
+    });
     telling.abort();
     let left = runtime.screen.leave();
     runtime.writer.finish();
@@ -126,7 +145,8 @@ impl Runtime {
         let mut connect = Some(connect);
         let mut last_frame = Instant::now();
         while self.exit.is_none() {
-            let animation = self.app.animation().map(|period| last_frame + period);
+            let animation = self.app.animation().filter(|_| self.crash.is_none());
+            let animation = animation.map(|period| last_frame + period);
             let due = self.is_stale.then_some(self.drawn + PICTURE);
             tokio::select! {
                 biased;
@@ -184,6 +204,10 @@ impl Runtime {
             self.app.size = self.screen.size()?;
             self.screen.forget();
         }
+        if self.crash.is_some() {
+            self.crashed(&event)?;
+            return Ok(());
+        }
         let reloads = event == Event::Reload;
         self.input(Input::Terminal(event));
         if reloads {
@@ -193,12 +217,83 @@ impl Runtime {
     }
 
     fn input(&mut self, input: Input) {
-        let clock = jiff::Timestamp::now().as_millisecond();
-        let effects = self.app.update(input, Instant::now(), clock);
-        self.is_stale = true;
-        for effect in effects {
-            self.effect(effect);
+        if self.crash.is_some() {
+            return;
         }
+        let clock = jiff::Timestamp::now().as_millisecond();
+        let app = &mut self.app;
+        let updated = catch_unwind(AssertUnwindSafe(|| app.update(input, Instant::now(), clock)));
+        self.is_stale = true;
+        match updated {
+            Ok(effects) => {
+                for effect in effects {
+                    self.effect(effect);
+                }
+            }
+            Err(panic) => self.crash = Some(self.crash_of(&*panic)),
+        }
+    }
+
+    /// What is told of a mistake of this program.
+    fn crash_of(&self, panic: &(dyn Any + Send)) -> Crash {
+        let session = self.app.session();
+        let session = session.map(|session| (session.title.clone(), session.id.to_string()));
+        Crash::new(panic, &self.app.settings.paths.log(), session)
+    }
+
+    /// Takes what the terminal tells while it is told what went wrong.
+    fn crashed(&mut self, event: &Event) -> io::Result<()> {
+        if let Event::Resize(..) = event {
+            self.app.size = self.screen.size()?;
+        }
+        self.is_stale = true;
+        let Some(crash) = &mut self.crash else {
+            return Ok(());
+        };
+        match crash.event(event) {
+            Some(Wish::Copy) => {
+                let settings = &self.app.settings;
+                let report = crash.report(settings.version(), settings.terminal(), self.app.size);
+                self.copy(report);
+            }
+            Some(Wish::Restart) => self.begin_again()?,
+            Some(Wish::Quit) => self.exit = Some(crash.exit(&self.app.words)),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Begins again with a new state, in the session that was shown. What was written is there again, unless that is
+    /// what went wrong twice.
+    fn begin_again(&mut self) -> io::Result<()> {
+        self.crash = None;
+        let old = &mut self.app;
+        let settings = Settings::read(
+            &old.settings.environment,
+            &old.settings.paths,
+            old.settings.directory().to_owned(),
+            old.settings.version().to_owned(),
+        );
+        let arguments = Arguments {
+            session: old.session_id().map(ToString::to_string),
+            is_auto: old.is_auto,
+            ..Arguments::default()
+        };
+        let mut app = App::new(settings, arguments, self.screen.size()?);
+        app.entered = old.entered.take();
+        app.place = old.place.take();
+        app.workspace = old.workspace.take();
+        if !std::mem::replace(&mut self.is_second, true) {
+            app.prompt.put_draft(&old.prompt.take_draft());
+        }
+        self.app = app;
+        // What was asked for was asked for by the state that is gone.
+        self.work = Work::new();
+        self.early.clear();
+        self.server = self.client.as_ref().map(Client::events);
+        self.spare = None;
+        self.screen.forget();
+        self.screen.ask()
     }
 
     fn draw(&mut self) -> io::Result<()> {
@@ -207,7 +302,22 @@ impl Runtime {
         let mut buffer = self.spare.take().unwrap_or_default();
         buffer.resize(area);
         buffer.reset();
-        let cursor = view::draw(&mut self.app, &mut buffer);
+        if self.crash.is_none() {
+            let app = &mut self.app;
+            let drawn = catch_unwind(AssertUnwindSafe(|| view::draw(app, &mut buffer)));
+            match drawn {
+                Ok(cursor) => return self.show(buffer, cursor),
+                Err(panic) => self.crash = Some(self.crash_of(&*panic)),
+            }
+            buffer = Buffer::empty(area);
+        }
+        let (theme, words) = (&self.app.theme, &self.app.words);
+        let crash = self.crash.as_mut();
+        let cursor = crash.and_then(|crash| crash.draw(theme, words, &mut buffer));
+        self.show(buffer, cursor)
+    }
+
+    fn show(&mut self, buffer: Buffer, cursor: Option<Position>) -> io::Result<()> {
         self.screen.set_ground(self.app.theme.background);
         self.spare = self.screen.draw(buffer, cursor)?;
         self.is_stale = false;
@@ -222,7 +332,7 @@ impl Runtime {
                 }))
             }));
         }
-        if self.app.is_followed() {
+        if self.crash.is_none() && self.app.is_followed() {
             self.input(Input::Answer(Box::new(App::follow_view)));
         }
         Ok(())
@@ -259,3 +369,6 @@ fn ask(client: Client, request: Request, then: Then<Result<Reply, Error>>) -> Lo
         Input::Answer(Box::new(move |app| then(app, reply)))
     })
 }
+
+#[cfg(test)]
+mod tests;

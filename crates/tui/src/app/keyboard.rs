@@ -18,9 +18,18 @@ pub(crate) fn field_commands() -> Vec<&'static str> {
 /// Commands that are live whatever has the keyboard.
 const ALWAYS: &[&str] = &["app.exit", "terminal.suspend", "prompt.clear"];
 
+/// The variable with which the letter o breaks the state, for tests of what becomes of mistakes.
+#[cfg(test)]
+pub(crate) const BREAKS: &str = "OPENCODE_TEST_BREAKS";
+
 impl App {
     /// Takes a key.
     pub(super) fn key(&mut self, press: Press) {
+        #[cfg(test)]
+        assert!(
+            press.code() != Code::Char('o') || self.settings.environment.get(BREAKS).is_none(),
+            "broken on purpose"
+        );
         if press.code() == Code::Escape && press.motion != Motion::Release && !self.dialogs.is_empty() {
             return self.close_dialog();
         }

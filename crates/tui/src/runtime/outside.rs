@@ -103,7 +103,7 @@ impl Runtime {
         }
     }
 
-    fn copy(&mut self, text: String) {
+    pub(super) fn copy(&mut self, text: String) {
         if let Some(sequence) = sequence::clipboard(&text) {
             let outward = self.screen.features().outward(&sequence);
             if let Err(error) = self.screen.send(&outward) {
