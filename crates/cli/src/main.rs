@@ -81,6 +81,11 @@ fn main() -> ExitCode {
             .environment
             .with([(variable::READ_ONLY.to_owned(), "1".to_owned())]);
     }
+    if arguments.global.pure {
+        context.environment = context
+            .environment
+            .with([(variable::PURE.to_owned(), "1".to_owned())]);
+    }
     if let Some(Command::Completion(arguments)) = &arguments.command {
         return finish(&context, completion::run(&context, arguments));
     }

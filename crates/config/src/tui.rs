@@ -16,7 +16,7 @@ use crate::environment::variable;
 use crate::schema::{self, nearest};
 use crate::source::FOLDER;
 use crate::text::{self, Source};
-use crate::{Environment, Error, Issue, Paths, Place, merge};
+use crate::{Environment, Error, Issue, Paths, Place, merge, plugin};
 
 pub use migrate::{Migrated, migrate};
 
@@ -220,6 +220,7 @@ pub struct LoadedTui {
 pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> LoadedTui {
     let mut loaded = LoadedTui::default();
     let mut merged = Value::Object(Map::new());
+    let mut plugins = Vec::new();
     for path in candidates(place, paths, environment) {
         let text = match text::content(&path) {
             Ok(Some(text)) => text,
@@ -237,7 +238,14 @@ pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> Loade
             paths,
         };
         match read(&text, &source) {
-            Ok((value, issues)) => {
+            Ok((mut value, issues)) => {
+                plugin::resolve(&mut value, folder);
+                if let Some(Value::Array(named)) = value
+                    .as_object_mut()
+                    .and_then(|value| value.shift_remove("plugin"))
+                {
+                    plugins.extend(named);
+                }
                 merge::deep(&mut merged, value);
                 if !issues.is_empty() {
                     let error = Error::Invalid {
@@ -251,6 +259,7 @@ pub fn load(place: Place<'_>, paths: &Paths, environment: &Environment) -> Loade
         }
         loaded.files.push(path);
     }
+    plugin::add(&mut merged, plugins);
     // What was left has been checked.
     loaded.config = serde_json::from_value(merged).unwrap_or_default();
     loaded

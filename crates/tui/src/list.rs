@@ -7,6 +7,7 @@ pub(crate) mod fork;
 pub(crate) mod mcp;
 pub(crate) mod models;
 pub(crate) mod places;
+pub(crate) mod plugins;
 pub(crate) mod providers;
 pub(crate) mod sessions;
 pub(crate) mod skills;

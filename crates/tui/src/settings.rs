@@ -16,6 +16,7 @@ use crate::keymap::{Keymap, LEADER_TIMEOUT};
 use crate::prompt::{Prompt, StateFile};
 use crate::terminal::event::{Mode, Rgb, Slot};
 use crate::terminal::sequence::Modes;
+use crate::theme::package::{self, Plugin};
 use crate::theme::system::Palette;
 use crate::theme::{self, Theme, builtin, folder};
 use crate::words::{Language, Words};
@@ -42,6 +43,8 @@ pub struct Settings {
     terminal: String,
     /// What `tui.json` says.
     pub(crate) tui: Tui,
+    /// The plugins that it names.
+    pub(crate) plugins: Vec<Plugin>,
     /// What is wrong with it.
     pub(crate) problems: Vec<String>,
     zone: TimeZone,
@@ -76,6 +79,7 @@ impl Settings {
             home: paths.home.display().to_string(),
             version,
             terminal: environment.get("TERM").unwrap_or_default().to_owned(),
+            plugins: plugins_of(&loaded.config, paths, environment),
             tui: loaded.config,
             problems,
             zone: TimeZone::system(),
@@ -95,7 +99,13 @@ impl Settings {
     /// The colours; a theme that cannot be read is the default one.
     pub(crate) fn theme(&self) -> Theme {
         let name = self.theme_name();
+        // A theme of the user's own comes before one of a plugin.
         let file = folder::find(&self.theme_folders(), name);
+        let brought = || {
+            self.plugins_on()
+                .find_map(|plugin| plugin.themes.get(name).cloned())
+        };
+        let file = file.or_else(brought);
         let custom = file.and_then(|file| folder::read(&file).ok());
         let mode = self.mode();
         let loaded = Theme::load(name, custom.as_deref(), mode, &self.palette);
@@ -122,6 +132,7 @@ impl Settings {
     pub(crate) fn theme_names(&self) -> Vec<String> {
         let custom = folder::list(&self.theme_folders()).into_keys();
         let mut names: Vec<String> = builtin::names().map(str::to_owned).chain(custom).collect();
+        names.extend(self.plugins_on().flat_map(|plugin| plugin.themes.keys().cloned()));
         if self.palette.is_known() {
             names.push(builtin::SYSTEM.to_owned());
         }
@@ -207,6 +218,23 @@ impl Settings {
         let loaded = tui::load(place(&directory), &self.paths, &self.environment);
         self.problems = problems_of(&loaded);
         self.tui = loaded.config;
+        self.plugins = plugins_of(&self.tui, &self.paths, &self.environment);
+    }
+
+    /// Whether plugins are left out.
+    pub(crate) fn is_pure(&self) -> bool {
+        self.environment.is_on(variable::PURE)
+    }
+
+    /// Whether a plugin is used: what was switched wins over what is configured.
+    pub(crate) fn is_plugin_on(&self, id: &str) -> bool {
+        let switched = self.switches.plugin_enabled.get(id);
+        switched.or_else(|| self.tui.plugin_enabled.get(id)).copied() != Some(false)
+    }
+
+    fn plugins_on(&self) -> impl Iterator<Item = &Plugin> {
+        let plugins = self.plugins.iter();
+        plugins.filter(|plugin| self.is_plugin_on(&plugin.id))
     }
 
     /// The texts.
@@ -291,6 +319,13 @@ impl Settings {
         {
             self.tui.scroll_speed.round().clamp(1.0, 100.0) as i32
         }
+    }
+}
+
+fn plugins_of(tui: &Tui, paths: &Paths, environment: &Environment) -> Vec<Plugin> {
+    match environment.is_on(variable::PURE) {
+        true => Vec::new(),
+        false => package::plugins(&tui.plugin, &paths.cache),
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod builtin;
 pub(crate) mod file;
 pub(crate) mod folder;
+pub(crate) mod package;
 pub(crate) mod system;
 
 use ratatui::style::Color;

@@ -1,5 +1,7 @@
 //! Where things are, and what a report of a bug should say.
 
+use opencode_config::environment::variable;
+
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -32,6 +34,10 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     output.data(format_args!("os: {}", system()))?;
     output.data(format_args!("terminal: {}", terminal(context)))?;
     output.data("plugins:")?;
+    if context.environment.is_on(variable::PURE) {
+        output.data("external plugins disabled (--pure)")?;
+        return Ok(());
+    }
     let plugins = config["plugin"].as_array().cloned().unwrap_or_default();
     if plugins.is_empty() {
         output.data("none")?;

@@ -64,6 +64,15 @@ pub(super) const COMMANDS: &[Command] = &[
     )
     .slash(&["debug"]),
     Command::listed(
+        "plugins.list",
+        SYSTEM,
+        |_| "command.plugins",
+        |app| {
+            list::plugins::open(app);
+            true
+        },
+    ),
+    Command::listed(
         "theme.switch",
         SYSTEM,
         |_| "command.theme.switch",

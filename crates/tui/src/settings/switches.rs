@@ -1,6 +1,8 @@
 //! What was switched: `kv.json` (reference `tui.md` §13). Keys that this version does not know stay.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 /// What was switched.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +24,8 @@ pub(crate) struct Switches {
     pub(crate) share_consent: bool,
     pub(crate) theme: Option<String>,
     pub(crate) theme_mode_lock: Option<String>,
+    /// Plugins of the interface, whether they are on.
+    pub(crate) plugin_enabled: BTreeMap<String, bool>,
     others: Map<String, Value>,
 }
 
@@ -51,6 +55,10 @@ impl Switches {
                 .get("theme_mode_lock")
                 .and_then(Value::as_str)
                 .map(str::to_owned),
+            plugin_enabled: others
+                .get("plugin_enabled")
+                .and_then(|value| serde_json::from_value(value.clone()).ok())
+                .unwrap_or_default(),
             others,
         }
     }
@@ -79,6 +87,9 @@ impl Switches {
             self.session_directory_filter.into(),
         );
         set("share_consent", self.share_consent.into());
+        if !self.plugin_enabled.is_empty() {
+            set("plugin_enabled", json!(self.plugin_enabled));
+        }
         for (key, value) in [("theme", &self.theme), ("theme_mode_lock", &self.theme_mode_lock)] {
             match value {
                 Some(value) => all.insert(key.to_owned(), value.as_str().into()),
