@@ -9,6 +9,8 @@ mod confirm;
 mod field;
 mod rank;
 mod select;
+#[cfg(test)]
+mod tests;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};

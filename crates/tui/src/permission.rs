@@ -70,10 +70,15 @@ impl PermissionPanel {
             stage: Stage::Answer,
             selected: 0,
             is_full: false,
-            reason: Field::new(""),
+            reason: Field::of_lines(""),
             top: 0,
             buttons: Vec::new(),
         }
+    }
+
+    /// Whether it takes text.
+    pub(crate) fn is_written(&self) -> bool {
+        self.stage == Stage::Reason
     }
 
     /// Whether it takes the whole screen.
@@ -100,7 +105,13 @@ impl PermissionPanel {
             return ROWS.min(screen);
         }
         // A row above the heading, the heading, the body, two rows, the answers, a row below them.
-        let wanted = u16::try_from(body).unwrap_or(ROWS).saturating_add(6 + narrow);
+        let written = match self.stage {
+            Stage::Reason => self.reason.height(width.saturating_sub(6)),
+            _ => 0,
+        };
+        let wanted = u16::try_from(body)
+            .unwrap_or(ROWS)
+            .saturating_add(6 + narrow + written);
         wanted.min(ROWS).min(screen)
     }
 
@@ -152,7 +163,12 @@ impl PermissionPanel {
             app.words.get(heading),
             Style::new().fg(theme.text),
         );
-        let below = if area.width < NARROW { 3 } else { 1 };
+        let below = match self.stage {
+            // What is written, and the keys.
+            Stage::Reason => self.reason.height(inner.width) + 2,
+            _ if area.width < NARROW => 3,
+            _ => 1,
+        };
         let bottom = inner.bottom().saturating_sub(below);
         let content = Rect {
             y: inner.y + 1,
@@ -166,12 +182,22 @@ impl PermissionPanel {
             row.draw(theme, content, y, buffer);
         }
         if self.stage == Stage::Reason {
-            let line = Rect {
+            let lines = Rect {
                 y: bottom,
-                height: 1,
+                height: inner.bottom().saturating_sub(bottom + 2).max(1),
                 ..inner
             };
-            return self.reason.draw(app, line, buffer);
+            let hints = format!(
+                "enter {}  esc {}",
+                app.words.get("hint.confirm"),
+                app.words.get("hint.back")
+            );
+            let muted = Style::new().fg(theme.text_muted);
+            let y = inner.bottom() - 1;
+            if y >= lines.bottom() {
+                paint::text_right(buffer, inner, y, &hints, muted);
+            }
+            return self.reason.draw(app, lines, buffer);
         }
         self.draw_answers(app, inner, bottom, buffer);
         let chosen = self.buttons.get(self.selected);
@@ -329,7 +355,7 @@ impl App {
         let session = self.store.sessions.get(&panel.request.session_id);
         if session.is_some_and(|session| session.parent_id.is_some()) {
             panel.stage = Stage::Reason;
-            panel.reason = Field::new(self.words.get("permission.reason"));
+            panel.reason = Field::of_lines(self.words.get("permission.reason"));
         } else {
             self.answer_permission("reject", None);
         }

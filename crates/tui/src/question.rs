@@ -52,8 +52,13 @@ pub(crate) fn commands(panel: &QuestionPanel) -> Vec<&'static str> {
     commands
 }
 
-/// A row of the body: its text, its colour, its weight, and the option that it belongs to.
+/// A row of the body: its text, its colour, and the option that it belongs to.
 type Row = (String, fn(&Theme) -> Color, Option<usize>);
+
+/// Columns before what is written as an answer.
+const INDENT: u16 = 3;
+/// Columns of a header, at most.
+const HEADER: usize = 24;
 
 const TEXT: fn(&Theme) -> Color = |theme| theme.text;
 const MUTED: fn(&Theme) -> Color = |theme| theme.text_muted;
@@ -76,6 +81,11 @@ impl QuestionPanel {
             tabs: Vec::new(),
             top: 0,
         }
+    }
+
+    /// Whether it takes text.
+    pub(crate) fn is_written(&self) -> bool {
+        self.field.is_some()
     }
 
     /// A single question with a single answer is answered by choosing.
@@ -176,10 +186,16 @@ impl QuestionPanel {
                 words.get("question.write")
             );
             rows.push((label, color, Some(index)));
-            if self.field.is_some() {
-                rows.push((String::new(), TEXT, None));
+            if let Some(field) = &self.field {
+                let wide = u16::try_from(width).unwrap_or(u16::MAX).saturating_sub(INDENT);
+                let tall = usize::from(field.height(wide));
+                rows.extend(std::iter::repeat_n((String::new(), TEXT, Some(index)), tall));
             } else if !written.is_empty() {
-                rows.push((format!("   {}", safe::line(written)), MUTED, Some(index)));
+                let text = wrap(&safe::text(written), width.saturating_sub(3), MUTED, Some(index));
+                rows.extend(
+                    text.into_iter()
+                        .map(|(row, color, at)| (format!("   {row}"), color, at)),
+                );
             }
         }
         rows
@@ -236,39 +252,29 @@ impl QuestionPanel {
         }
         let rows = self.rows(app, usize::from(inner.width));
         let room = usize::from(inner.bottom().saturating_sub(y + 2));
-        let selected = rows
+        let is_selected = |row: &Row| row.2 == Some(self.selected);
+        let range = rows
             .iter()
-            .position(|row| row.2 == Some(self.selected))
-            .unwrap_or(0);
-        let last = rows
-            .iter()
-            .rposition(|row| row.2 == Some(self.selected))
-            .unwrap_or(0);
-        if last >= self.top + room {
-            self.top = (last + 1).saturating_sub(room);
-        }
-        if selected < self.top {
-            self.top = if self.selected == 0 { 0 } else { selected };
+            .position(is_selected)
+            .zip(rows.iter().rposition(is_selected));
+        if let Some((selected, last)) = range {
+            if last >= self.top + room {
+                self.top = (last + 1).saturating_sub(room);
+            }
+            if selected < self.top {
+                self.top = if self.selected == 0 { 0 } else { selected };
+            }
         }
         self.top = self.top.min(rows.len().saturating_sub(room));
         self.drawn.clear();
-        let mut cursor = None;
+        let mut written = Rect {
+            x: inner.x + INDENT,
+            width: inner.width.saturating_sub(INDENT),
+            height: 0,
+            y,
+        };
         for (text, color, option) in rows.iter().skip(self.top).take(room) {
-            let style = Style::new().fg(color(theme));
-            if option.is_none() && text.is_empty() && self.field.is_some() && y > inner.y + 2 {
-                let line = Rect {
-                    x: inner.x + 3,
-                    y,
-                    width: inner.width.saturating_sub(3),
-                    height: 1,
-                };
-                cursor = self
-                    .field
-                    .as_mut()
-                    .and_then(|field| field.draw(app, line, buffer));
-            } else {
-                paint::text(buffer, inner.x, y, text, style);
-            }
+            paint::text(buffer, inner.x, y, text, Style::new().fg(color(theme)));
             if let Some(option) = option {
                 if *option == self.selected && app.settings.is_plain() && cursor.is_none() {
                     paint::text(buffer, inner.x.saturating_sub(2), y, ">", style);
@@ -276,8 +282,15 @@ impl QuestionPanel {
                 }
                 self.drawn.push((y, *option));
             }
+            // Only what is being written has empty rows within an option.
+            if option.is_some() && text.is_empty() {
+                written.y = y - written.height;
+                written.height += 1;
+            }
             y += 1;
         }
+        let field = self.field.as_ref().filter(|_| written.height > 0);
+        let cursor = field.and_then(|field| field.draw(app, written, buffer));
         let hints = paint::cut(&self.hints(app), usize::from(inner.width));
         paint::text(
             buffer,
@@ -298,10 +311,12 @@ impl QuestionPanel {
             .iter()
             .map(|question| safe::line(&question.header).into_owned());
         let headers: Vec<String> = headers.chain([confirm.to_owned()]).collect();
-        self.tabs.clear();
+        let widths: Vec<usize> = headers.iter().map(|header| paint::width(header)).collect();
+        let (first, longest) = fit(&widths, self.tab, usize::from(inner.width));
+        self.tabs = vec![Rect::ZERO; first];
         let mut x = inner.x;
-        for (index, header) in headers.iter().enumerate() {
-            let label = format!(" {} ", paint::cut(header, 24));
+        for (index, header) in headers.iter().enumerate().skip(first) {
+            let label = format!(" {} ", paint::cut(header, longest));
             let is_answered = self.answers.get(index).is_some_and(|answers| !answers.is_empty());
             let style = if index == self.tab {
                 let style = Style::new().bg(theme.accent).fg(theme.on(theme.accent));
@@ -353,6 +368,26 @@ impl QuestionPanel {
     }
 }
 
+/// Which header is the first that is seen, and how many columns headers have at most, so that the one at `shown`
+/// is seen: long ones are cut before any is left out.
+fn fit(widths: &[usize], shown: usize, room: usize) -> (usize, usize) {
+    /// A header that is cut more says nothing.
+    const SHORTEST: usize = 5;
+    let taken = |widths: &[usize], longest: usize| -> usize {
+        let wide = widths.iter().map(|width| width.min(&longest) + 3);
+        wide.sum::<usize>().saturating_sub(1)
+    };
+    let fits = (SHORTEST..=HEADER)
+        .rev()
+        .find(|longest| taken(widths, *longest) <= room);
+    if let Some(longest) = fits {
+        return (0, longest);
+    }
+    let before = widths.get(..=shown).unwrap_or(widths);
+    let first = (0..before.len()).find(|first| taken(&before[*first..], SHORTEST) <= room);
+    (first.unwrap_or(shown), SHORTEST)
+}
+
 fn wrap(text: &str, width: usize, color: fn(&Theme) -> Color, option: Option<usize>) -> Vec<Row> {
     let rows = paint::wrap(text, width);
     rows.into_iter().map(|row| (row, color, option)).collect()
@@ -377,6 +412,8 @@ impl App {
         let count = panel.count();
         let tabs = panel.tab_count();
         match id {
+            "dialog.select.prev" if count == 0 => panel.top = panel.top.saturating_sub(1),
+            "dialog.select.next" if count == 0 => panel.top += 1,
             "dialog.select.prev" => panel.selected = choice::step(panel.selected, -1, count).unwrap_or(0),
             "dialog.select.next" => panel.selected = choice::step(panel.selected, 1, count).unwrap_or(0),
             "input.move.left" | "agent.cycle.reverse" => {
@@ -427,6 +464,10 @@ impl App {
         let tab = panel.tabs.iter().position(|place| place.contains(mouse.at));
         let row = panel.drawn.iter().find(|(y, _)| *y == mouse.at.y);
         match (mouse.kind, row.map(|(_, option)| *option)) {
+            (MouseKind::Wheel(rows), _) if panel.count() == 0 => {
+                let by = isize::try_from(rows).unwrap_or(0);
+                panel.top = panel.top.saturating_add_signed(by);
+            }
             (MouseKind::Wheel(rows), _) if rows < 0 => panel.selected = panel.selected.saturating_sub(1),
             (MouseKind::Wheel(_), _) => {
                 panel.selected = (panel.selected + 1).min(panel.count().saturating_sub(1));
@@ -454,7 +495,7 @@ impl App {
         };
         let Some(option) = question.options.get(panel.selected) else {
             if panel.can_write() {
-                let mut field = Field::new(self.words.get("question.placeholder"));
+                let mut field = Field::of_lines(self.words.get("question.placeholder"));
                 field.insert(&panel.written[panel.tab]);
                 panel.field = Some(field);
             }

@@ -222,6 +222,19 @@ impl Stage {
         asked.collect()
     }
 
+    /// Nothing that the server is asked for now is answered.
+    pub(crate) fn forget_asked(&mut self) {
+        self.asked.clear();
+    }
+
+    /// Another key is configured for an action.
+    pub(crate) fn bind(&mut self, action: &str, keys: &str) {
+        let keybinds = [(action.to_owned(), json!(keys))].into_iter().collect();
+        let (keymap, problems) = crate::keymap::Keymap::new(&keybinds, Duration::from_secs(2));
+        assert!(problems.is_empty(), "{problems:?}");
+        self.app.keymap = keymap;
+    }
+
     /// The server answers the oldest question.
     pub(crate) fn answer(&mut self, value: Value) {
         let (_, then) = self.asked.pop_front().expect("a question");

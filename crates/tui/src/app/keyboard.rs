@@ -77,7 +77,7 @@ impl App {
     }
 
     fn type_key(&mut self, press: Press) {
-        if press.motion == Motion::Release {
+        if press.motion == Motion::Release || self.fixed_key(press) {
             return;
         }
         if self.route == Route::Diff && self.dialogs.is_empty() {
@@ -86,6 +86,32 @@ impl App {
         if let Some(letter) = press.typed {
             self.write(letter.encode_utf8(&mut [0; 4]));
         }
+    }
+
+    /// Does what a key means in windows and panels whatever is bound to it elsewhere.
+    fn fixed_key(&mut self, press: Press) -> bool {
+        let is_window = !self.dialogs.is_empty();
+        if !is_window && self.permission.is_none() && self.question.is_none() {
+            return false;
+        }
+        let meant: &[&'static str] = match (press.code(), press.modifiers()) {
+            (Code::Tab, Modifiers::NONE) => &["agent.cycle"],
+            (Code::Tab, Modifiers::SHIFT) => &["agent.cycle.reverse"],
+            (_, modifiers) if is_window || modifiers != Modifiers::NONE => return false,
+            (Code::Escape, _) => &["session.interrupt"],
+            (Code::Enter, _) => &["dialog.select.submit", "dialog.prompt.submit"],
+            (Code::Up, _) => &["dialog.select.prev"],
+            (Code::Down, _) => &["dialog.select.next"],
+            (Code::Left, _) => &["input.move.left"],
+            (Code::Right, _) => &["input.move.right"],
+            _ => return false,
+        };
+        let layers = self.layers();
+        let nearest = layers
+            .first()
+            .map_or(&[][..], |(_, commands)| commands.as_slice());
+        let command = meant.iter().find(|id| nearest.contains(id));
+        command.is_some_and(|id| self.run(id))
     }
 
     /// Takes a text that was typed.
@@ -103,13 +129,20 @@ impl App {
 
     /// Takes a text that was pasted.
     pub(super) fn paste(&mut self, text: &str) {
-        if self.dialogs.is_empty() && self.permission.is_none() && self.question.is_none() {
-            if self.has_prompt() {
-                self.prompt_paste(text);
-            }
-        } else {
+        if !self.dialogs.is_empty() {
             let line = text.lines().next().unwrap_or_default().to_owned();
             self.write(&line);
+        } else if let Some(panel) = &self.permission {
+            // Where nothing is written, a text is no answer.
+            if panel.is_written() {
+                self.permission_text(text);
+            }
+        } else if let Some(panel) = &self.question {
+            if panel.is_written() {
+                self.question_text(text);
+            }
+        } else if self.has_prompt() {
+            self.prompt_paste(text);
         }
     }
 

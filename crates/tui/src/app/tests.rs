@@ -312,3 +312,72 @@ fn other_programs_can_drive_the_face() {
     );
     assert!(stage.screen().contains("Look here"));
 }
+
+#[test]
+fn what_is_written_as_an_answer_stands_only_where_it_is_written() {
+    let colour = json!({ "question": "Which colour?", "header": "Colour", "options": [] });
+    let mut stage = session();
+    ask_questions(&mut stage, &json!([colour, colour]));
+    stage.keys("enter");
+    stage.text("first line\nsecond line");
+    assert_eq!(
+        stage.screen().matches("first line").count(),
+        1,
+        "{}",
+        stage.screen()
+    );
+    assert!(stage.screen().contains("second line"), "{}", stage.screen());
+    stage.keys("enter");
+    assert!(stage.screen().contains("enter confirm"), "{}", stage.screen());
+}
+
+#[test]
+fn the_tab_of_a_question_is_seen_on_a_narrow_screen() {
+    let long = |header: &str| json!({ "question": "Which?", "header": header, "options": [] });
+    let questions: Vec<_> = [
+        "One of them",
+        "Another of them",
+        "Yet another one",
+        "The last of them",
+    ]
+    .map(long)
+    .to_vec();
+    let mut stage = Stage::in_session(40, 20, SESSION, "Demo");
+    ask_questions(&mut stage, &json!(questions));
+    assert!(stage.screen().contains("One"), "{}", stage.screen());
+    stage.keys("left");
+    assert!(stage.screen().contains("Conf"), "{}", stage.screen());
+    let questions: Vec<_> = std::iter::repeat_n(long("Something"), 20).collect();
+    let mut stage = Stage::in_session(40, 20, SESSION, "Demo");
+    ask_questions(&mut stage, &json!(questions));
+    stage.keys("left");
+    assert!(stage.screen().contains("Conf"), "{}", stage.screen());
+}
+
+#[test]
+fn a_pasted_text_answers_nothing() {
+    let mut stage = session();
+    let colour = json!([{ "question": "Which colour?", "header": "Colour", "options": [
+        { "label": "red", "description": "" }, { "label": "green", "description": "" },
+    ] }]);
+    ask_questions(&mut stage, &colour);
+    stage.text("1");
+    assert_eq!(stage.asked(), Vec::<String>::new());
+    stage.keys("2");
+    assert_eq!(
+        stage.asked(),
+        [r#"POST /question/que_000000000000000000000000aa/reply {"answers":[["green"]]}"#]
+    );
+}
+
+#[test]
+fn questions_and_permissions_are_left_with_escape_whatever_interrupts() {
+    let mut stage = session();
+    stage.bind("session_interrupt", "ctrl+y");
+    ask_permission(&mut stage);
+    stage.keys("esc");
+    assert_eq!(
+        stage.asked(),
+        [r#"POST /permission/per_000000000000000000000000aa/reply {"reply":"reject"}"#]
+    );
+}

@@ -105,7 +105,9 @@ impl Dialog for Confirm {
         let theme = &app.theme;
         let muted = Style::new().fg(theme.text_muted);
         let rows = paint::wrap(&self.message, usize::from(area.width));
-        for (y, row) in (area.y..area.bottom()).zip(&rows) {
+        // The answers stay where the text does not fit.
+        let end = area.bottom().saturating_sub(1).max(area.y);
+        for (y, row) in (area.y..end).zip(&rows) {
             paint::text(buffer, area.x, y, row, muted);
         }
         let y = area.bottom() - 1;

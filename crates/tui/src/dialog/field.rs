@@ -1,4 +1,4 @@
-//! A line that can be written in.
+//! A line that can be written in, or a few of them.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -9,11 +9,15 @@ use crate::editor::{Editor, Look, operation};
 use crate::paint;
 use crate::safe;
 
-/// A line that can be written in.
+/// Rows that a field of several lines grows to; then it scrolls.
+const ROWS: usize = 6;
+
+/// A line that can be written in, or a few of them.
 pub(crate) struct Field {
     editor: Editor<()>,
     placeholder: String,
     is_hidden: bool,
+    has_lines: bool,
 }
 
 impl Field {
@@ -23,7 +27,25 @@ impl Field {
             editor: Editor::single_line(""),
             placeholder: placeholder.to_owned(),
             is_hidden: false,
+            has_lines: false,
         }
+    }
+
+    /// An empty field whose text is folded and may have several lines.
+    pub(crate) fn of_lines(placeholder: &str) -> Self {
+        Self {
+            editor: Editor::new(),
+            has_lines: true,
+            ..Self::new(placeholder)
+        }
+    }
+
+    /// Rows that it wants in so many columns.
+    pub(crate) fn height(&self, width: u16) -> u16 {
+        if !self.has_lines {
+            return 1;
+        }
+        u16::try_from(self.editor.height(width).clamp(1, ROWS)).unwrap_or(1)
     }
 
     /// What is written is shown as dots.
@@ -38,7 +60,11 @@ impl Field {
 
     /// Writes at the cursor.
     pub(crate) fn insert(&mut self, text: &str) {
-        self.editor.insert(&safe::line(text));
+        if self.has_lines {
+            self.editor.insert(&safe::text(text));
+        } else {
+            self.editor.insert(&safe::line(text));
+        }
     }
 
     /// Takes everything away.
@@ -57,7 +83,7 @@ impl Field {
         }
     }
 
-    /// Draws it into a row, and says where the cursor is.
+    /// Draws it into its rows, and says where the cursor is.
     pub(crate) fn draw(&self, app: &App, row: Rect, buffer: &mut Buffer) -> Option<Position> {
         let theme = &app.theme;
         if self.editor.is_empty() {

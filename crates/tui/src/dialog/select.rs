@@ -48,9 +48,9 @@ impl<T> Item<T> {
             category: String::new(),
             footer: String::new(),
             mark: None,
-            is_current: false,
             color: None,
             is_repeated: false,
+            is_current: false,
         }
     }
 
@@ -78,14 +78,13 @@ impl<T> Item<T> {
         self
     }
 
-    /// In force, if it is.
+    /// In force, if it is; a mark that it has already stays.
     pub(crate) fn current(mut self, is_current: bool) -> Self {
         self.is_current = is_current;
-        if is_current {
-            self.mark("●", |theme| theme.primary)
-        } else {
-            self
+        if is_current && self.mark.is_none() {
+            return self.mark("●", |theme| theme.primary);
         }
+        self
     }
 }
 
@@ -116,6 +115,8 @@ pub(crate) struct Select<T> {
     source: Source<T>,
     choose: Choose<T>,
     actions: Vec<Action<T>>,
+    /// The action that the keyboard is at; none if it is in the list.
+    focus: Option<usize>,
     moved: Option<Moved<T>>,
     cancelled: Option<Cancelled>,
     searched: Option<Searched>,
@@ -156,6 +157,7 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
             source: Box::new(source),
             choose: Box::new(choose),
             actions: Vec::new(),
+            focus: None,
             moved: None,
             cancelled: None,
             searched: None,
@@ -244,6 +246,7 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
     }
 
     fn go(&mut self, app: &mut App, to: usize) {
+        self.focus = None;
         let to = to.min(self.shown.len().saturating_sub(1));
         if to == self.selected {
             return;
@@ -259,6 +262,7 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
     }
 
     fn edited(&mut self, app: &mut App) {
+        self.focus = None;
         if let Some(searched) = &self.searched {
             searched(app, self.field.text());
         }
@@ -299,7 +303,19 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
         (screen / 2).saturating_sub(6).max(3)
     }
 
+    /// The keyboard goes from the list through the actions and back.
+    fn focus(&mut self, forward: bool) {
+        let last = self.actions.len().checked_sub(1);
+        self.focus = match (self.focus, forward) {
+            (None, true) => last.map(|_| 0),
+            (None, false) => last,
+            (Some(at), true) => Some(at + 1).filter(|at| Some(*at) <= last),
+            (Some(at), false) => at.checked_sub(1),
+        };
+    }
+
     fn act(&mut self, app: &mut App, index: usize) -> Outcome {
+        self.focus = None;
         let Some(action) = self.actions.get(index) else {
             return Outcome::Ignored;
         };
@@ -312,7 +328,10 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
         let theme = &app.theme;
         let item = &self.items[self.shown[index]];
         let is_selected = index == self.selected;
-        let (back, fore, muted) = if is_selected {
+        let is_left = is_selected && self.focus.is_some();
+        let (back, fore, muted) = if is_left {
+            (theme.background_element, theme.text_muted, theme.text_muted)
+        } else if is_selected {
             let fore = app.theme.on(app.theme.primary);
             (theme.primary, fore, fore)
         } else {
@@ -352,7 +371,7 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
         let footer = paint::cut(footer, room / 2);
         let left = room.saturating_sub(paint::width(&footer) + 1);
         let mut weight = style.fg(fore);
-        if is_selected {
+        if is_selected && !is_left {
             weight = weight.add_modifier(Modifier::BOLD);
         }
         let title = match item.is_current && is_plain {
@@ -380,9 +399,27 @@ impl<T: Clone + PartialEq + 'static> Select<T> {
             if x.saturating_add(wide) > row.right() {
                 break;
             }
-            let used = paint::text(buffer, x, row.y, title, Style::new().fg(app.theme.text));
-            let muted = Style::new().fg(app.theme.text_muted);
-            paint::text(buffer, x + used + 1, row.y, &key, muted);
+            let (named, bound) = if self.focus == Some(index) {
+                let back = app.theme.primary;
+                let style = Style::new().bg(back).fg(app.theme.on(back));
+                paint::fill(
+                    Rect {
+                        x,
+                        width: wide,
+                        ..row
+                    },
+                    buffer,
+                    back,
+                );
+                (style.add_modifier(Modifier::BOLD), style)
+            } else {
+                (
+                    Style::new().fg(app.theme.text),
+                    Style::new().fg(app.theme.text_muted),
+                )
+            };
+            let used = paint::text(buffer, x, row.y, title, named);
+            paint::text(buffer, x + used + 1, row.y, &key, bound);
             let place = Rect {
                 x,
                 y: row.y,
@@ -419,6 +456,8 @@ impl<T: Clone + PartialEq + 'static> Dialog for Select<T> {
             "dialog.select.home",
             "dialog.select.end",
             "dialog.select.submit",
+            "agent.cycle",
+            "agent.cycle.reverse",
         ];
         commands.extend(self.actions.iter().map(|action| action.command));
         commands
@@ -436,7 +475,12 @@ impl<T: Clone + PartialEq + 'static> Dialog for Select<T> {
             "dialog.select.page_down" => self.go(app, self.selected + page),
             "dialog.select.home" => self.go(app, 0),
             "dialog.select.end" => self.go(app, last),
+            "agent.cycle" => self.focus(true),
+            "agent.cycle.reverse" => self.focus(false),
             "dialog.select.submit" => {
+                if let Some(index) = self.focus {
+                    return self.act(app, index);
+                }
                 return match self.value() {
                     Some(value) => (self.choose)(app, value),
                     None => Outcome::Done,

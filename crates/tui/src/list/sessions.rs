@@ -123,15 +123,13 @@ fn items(app: &App) -> Vec<Item<SessionId>> {
     let mut items = Vec::new();
     for (slot, id) in pins.iter().enumerate() {
         if let Some(session) = found.iter().find(|session| session.id == *id) {
-            let mut item = item(app, session).within(app.words.get("sessions.pinned"));
-            item.mark
-                .get_or_insert_with(|| ((slot + 1).to_string(), |theme| theme.accent));
-            items.push(item);
+            let item = item(app, session, Some(slot + 1));
+            items.push(item.within(app.words.get("sessions.pinned")));
         }
     }
     for session in found {
         if !pins.contains(&session.id) {
-            items.push(item(app, session).within(day(app, session.time.updated)));
+            items.push(item(app, session, None).within(day(app, session.time.updated)));
         }
     }
     items
@@ -146,11 +144,12 @@ fn is_near(app: &App, session: &Session) -> bool {
     here.is_none_or(|here| session.directory == here)
 }
 
-fn item(app: &App, session: &Session) -> Item<SessionId> {
+/// A session with the digit that switches to it, if it has one.
+fn item(app: &App, session: &Session, slot: Option<usize>) -> Item<SessionId> {
     if app.deleting.as_ref() == Some(&session.id) {
         let key = app.key_of("session.delete");
         let title = app.words.fill("sessions.again", &[("key", &key)]);
-        let mut item = Item::new(session.id.clone(), title);
+        let mut item = Item::new(session.id.clone(), title).current(app.shows(&session.id));
         item.color = Some(|theme| theme.error);
         return item;
     }
@@ -166,6 +165,8 @@ fn item(app: &App, session: &Session) -> Item<SessionId> {
     if app.store.is_busy(&session.id) {
         let sign = ["◐", "◓", "◑", "◒"][usize::try_from(app.frame / 4).unwrap_or(0) % 4];
         item = item.mark(sign, |theme| theme.primary);
+    } else if let Some(slot) = slot {
+        item = item.mark(slot.to_string(), |theme| theme.accent);
     }
     item.current(is_shown)
 }
