@@ -381,3 +381,22 @@ fn questions_and_permissions_are_left_with_escape_whatever_interrupts() {
         [r#"POST /permission/per_000000000000000000000000aa/reply {"reply":"reject"}"#]
     );
 }
+
+#[test]
+fn the_palette_shows_what_the_reference_shows() {
+    let mut stage = Stage::new(100, 90);
+    stage.act(|app| app.dialogs.clear());
+    stage.keys("ctrl+p");
+    let palette = stage.dialog();
+    for row in ["Show tips", "ctrl+x h", "ctrl+c, ctrl+d, ctrl+x q"] {
+        assert!(palette.contains(row), "{row}: {palette}");
+    }
+    let mut stage = Stage::in_session(100, 90, SESSION, "Demo");
+    stage.keys("ctrl+p");
+    let palette = stage.dialog();
+    assert_eq!(palette.matches("Share session").count(), 2, "{palette}");
+    let mut stage = Stage::in_session(100, 90, SESSION, "Demo");
+    stage.act(|app| app.store.config = json!({ "share": "disabled" }));
+    stage.keys("ctrl+p");
+    assert!(!stage.dialog().contains("Share session"), "{}", stage.dialog());
+}

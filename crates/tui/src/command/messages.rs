@@ -2,7 +2,7 @@
 
 use opencode_schema::PartBody;
 
-use super::{Command, SESSION, SYSTEM, in_session};
+use super::{Command, SESSION, in_session};
 use crate::app::App;
 use crate::toast::Variant;
 use crate::transcript::scroll::Scroll;
@@ -67,7 +67,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::listed("messages.copy", SESSION, |_| "command.messages.copy", copy).when(in_session),
     Command::listed(
         "session.toggle.conceal",
-        SYSTEM,
+        SESSION,
         |app| {
             if app.is_concealed {
                 "command.conceal.off"

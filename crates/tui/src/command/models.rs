@@ -17,7 +17,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::listed("agent.list", AGENT, |_| "command.agent.list", list_agents).slash(&["agents"]),
     Command::hidden("agent.cycle", |app| cycle_agent(app, 1)),
     Command::hidden("agent.cycle.reverse", |app| cycle_agent(app, -1)),
-    Command::hidden("variant.cycle", cycle_variant).when(has_variants),
+    Command::listed("variant.cycle", AGENT, |_| "command.variant.cycle", cycle_variant).when(has_variants),
     Command::listed("variant.list", AGENT, |_| "command.variant.list", list_variants)
         .slash(&["variants"])
         .when(has_variants),

@@ -12,6 +12,9 @@ struct Choice {
     is_suggested: bool,
 }
 
+/// Commands that do what the key of another one does.
+const SAME: &[(&str, &str)] = &[("app.quit", "app.exit")];
+
 /// Opens the palette.
 pub(super) fn open(app: &mut App) {
     let title = app.words.get("palette.title");
@@ -38,7 +41,9 @@ fn items(app: &App) -> Vec<Item<Choice>> {
         };
         let mut item = Item::new(Choice { id, is_suggested }, title);
         item.is_repeated = is_suggested;
-        item.within(app.words.get(category)).foot(app.key_of(id))
+        let same = SAME.iter().find(|(listed, _)| *listed == id);
+        let keys: Vec<String> = app.keymap.labels(same.map_or(id, |(_, bound)| bound)).collect();
+        item.within(app.words.get(category)).foot(keys.join(", "))
     };
     let suggested = live.iter().filter(|command| (command.is_suggested)(app));
     let mut items: Vec<Item<Choice>> = suggested.map(|command| item(command, true)).collect();

@@ -6,7 +6,7 @@ use opencode_client::{Error, Request};
 use opencode_schema::{Session, SessionId};
 use serde_json::json;
 
-use super::{Command, SESSION, WORKSPACE, always, at_home, in_child, in_session};
+use super::{Command, SESSION, WORKSPACE, always, in_child, in_session};
 use crate::app::{App, Route};
 use crate::choice;
 use crate::dialog::{Ask, Confirm, Outcome};
@@ -28,7 +28,8 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::listed("session.board", SESSION, |_| "command.session.board", board).slash(&["board"]),
     Command::listed("session.share", SESSION, share_title, share)
         .slash(&["share"])
-        .when(in_session),
+        .when(can_share)
+        .suggested(|app| !is_shared(app)),
     Command::listed("session.unshare", SESSION, |_| "command.session.unshare", unshare)
         .slash(&["unshare"])
         .when(is_shared),
@@ -128,13 +129,7 @@ pub(super) const COMMANDS: &[Command] = &[
         true
     })
     .when(always),
-    Command::hidden("tips.toggle", toggle_tips).when(at_home),
 ];
-
-fn toggle_tips(app: &mut App) -> bool {
-    app.switch(|switches| switches.tips_hidden = !switches.tips_hidden);
-    true
-}
 
 fn list_sessions(app: &mut App) -> bool {
     list::sessions::open(app);
@@ -149,6 +144,12 @@ fn board(app: &mut App) -> bool {
 fn new(app: &mut App) -> bool {
     app.go_home();
     true
+}
+
+/// Messages are shown, and configuration does not forbid to share them.
+fn can_share(app: &App) -> bool {
+    let share = app.store.config.get("share").and_then(serde_json::Value::as_str);
+    in_session(app) && share != Some("disabled")
 }
 
 fn is_shared(app: &App) -> bool {

@@ -1,6 +1,6 @@
 //! Commands that switch how things look.
 
-use super::{Command, SESSION, SYSTEM, in_session};
+use super::{Command, SESSION, SYSTEM, at_home, in_session};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::listed(
@@ -169,7 +169,7 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
     Command::listed(
         "permission.auto.toggle",
-        SESSION,
+        SYSTEM,
         |app| {
             if app.is_auto {
                 "command.auto.off"
@@ -182,6 +182,22 @@ pub(super) const COMMANDS: &[Command] = &[
             true
         },
     ),
+    Command::listed(
+        "tips.toggle",
+        SYSTEM,
+        |app| {
+            if app.settings.switches.tips_hidden {
+                "command.tips.show"
+            } else {
+                "command.tips.hide"
+            }
+        },
+        |app| {
+            app.switch(|switches| switches.tips_hidden = !switches.tips_hidden);
+            true
+        },
+    )
+    .when(at_home),
     Command::listed(
         "theme.switch_mode",
         SYSTEM,
