@@ -52,7 +52,12 @@ pub(crate) fn open(app: &mut App) {
         return;
     };
     let id: String = session.id.as_str().chars().take(8).collect();
-    let options = Options::new(app, &format!("session-{id}.md"), Contents::shown(app));
+    // Parity: thoughts are proposed even while they are folded on the screen.
+    let contents = Contents {
+        thinking: true,
+        ..Contents::shown(app)
+    };
+    let options = Options::new(app, &format!("session-{id}.md"), contents);
     app.open_dialog(options);
 }
 

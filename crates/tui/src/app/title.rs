@@ -17,7 +17,8 @@ impl App {
             return;
         }
         let title = match &self.route {
-            Route::Home | Route::Diff => PRODUCT.to_owned(),
+            Route::Home => PRODUCT.to_owned(),
+            Route::Diff => "OC | diff".to_owned(),
             Route::Session(_) => match self.session() {
                 Some(session) if !is_default_title(&session.title) => {
                     format!("OC | {}", shorten(&safe::line(&session.title)))

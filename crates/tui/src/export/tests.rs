@@ -82,7 +82,7 @@ fn a_session_is_written_edited_and_written_again() {
     File name
     session-ses_0123.md
 
-    [ ] Include thinking
+    [x] Include thinking
     [x] Include tool details
     [x] Include agent, model and time of answers
     [ ] Open without saving
@@ -90,10 +90,10 @@ fn a_session_is_written_edited_and_written_again() {
     tab next  space toggle  enter export
     "#);
     stage.squeeze();
-    // The thoughts, too, in another file.
+    // All that is proposed, in another file.
     stage.keys("ctrl+u");
     stage.text("notes.md");
-    stage.keys("tab space enter");
+    stage.keys("enter");
     stage.answer(messages());
     let (path, text, then) = stage.writes.pop_front().expect("a file");
     assert_eq!(path.to_str(), Some("/home/me/demo/notes.md"));
@@ -165,13 +165,13 @@ fn a_session_is_written_edited_and_written_again() {
 fn boxes_choose_what_is_told() {
     // Name, keys from the name on, whether the text has thoughts, details, metadata; whether it is only shown.
     for (keys, expected) in [
-        ("enter", [false, true, true, false]),
-        ("tab space tab space enter", [true, false, true, false]),
-        ("tab tab tab space enter", [false, true, false, false]),
-        ("shift+tab space enter", [false, true, true, true]),
+        ("enter", [true, true, true, false]),
+        ("tab space tab space enter", [false, false, true, false]),
+        ("tab tab tab space enter", [true, true, false, false]),
+        ("shift+tab space enter", [true, true, true, true]),
         (
             "tab space space x down up up space enter",
-            [false, true, true, false],
+            [true, true, true, false],
         ),
     ] {
         let mut stage = stage();

@@ -306,7 +306,7 @@ impl Viewer {
             MARK,
             "diff.help",
         ];
-        let mut x = row.x + 1;
+        let mut hints = Vec::new();
         for id in ids {
             let key = if id == MARK {
                 "m".to_owned()
@@ -319,15 +319,25 @@ impl Viewer {
                 id => word(id),
             };
             let words = app.words.get(words);
-            if key.is_empty() {
+            let wide = u16::try_from(paint::width(&key) + 1 + paint::width(words)).unwrap_or(u16::MAX);
+            if !key.is_empty() {
+                hints.push((id, key, words, wide));
+            }
+        }
+        // The last one leads to all the others: there is always room for it.
+        let last = hints.last().map_or(0, |(.., wide)| wide.saturating_add(2));
+        let mut x = row.x + 1;
+        for (place, (id, key, words, wide)) in hints.iter().enumerate() {
+            let (id, wide) = (*id, *wide);
+            let is_last = place + 1 == hints.len();
+            let kept = if is_last { 0 } else { last };
+            if x.saturating_add(wide).saturating_add(kept) > row.right() {
+                if is_last {
+                    break;
+                }
                 continue;
             }
-            let wide = paint::width(&key) + 1 + paint::width(words);
-            let wide = u16::try_from(wide).unwrap_or(u16::MAX);
-            if x.saturating_add(wide) > row.right() {
-                break;
-            }
-            let used = paint::text(buffer, x, row.y, &key, Style::new().fg(app.theme.text));
+            let used = paint::text(buffer, x, row.y, key, Style::new().fg(app.theme.text));
             let muted = Style::new().fg(app.theme.text_muted);
             paint::text(buffer, x + used + 1, row.y, words, muted);
             let place = Rect {

@@ -81,7 +81,7 @@ fn all_patches_stand_one_below_the_other() {
                                     │ new.txt                                                     +2 -0
                                     ├───────────────────────────────────────────────────────────────────
     ────────────────────────────────┴───────────────────────────────────────────────────────────────────
-     tab focus file tree  n next file  ] next hunk  [ previous hunk  p previous file  d switch source
+     tab focus file tree  n next file  ] next hunk  [ previous hunk  p previous file  ? all
     "#);
     stage.squeeze();
 }
@@ -270,5 +270,15 @@ fn bad_files_do_no_harm() {
         let screen = stage.screen();
         assert!(!screen.contains(['\u{1b}', '\u{202e}', '\u{7}']), "{screen}");
         stage.squeeze();
+    }
+}
+
+#[test]
+fn the_key_that_shows_all_keys_is_always_told() {
+    for width in [60, 80, 120] {
+        let mut stage = Stage::in_session(width, 30, SESSION, "Demo");
+        stage.run("diff.open");
+        assert!(stage.screen().contains("? "), "{width}: {}", stage.screen());
+        assert_eq!(stage.app.title, "OC | diff");
     }
 }
