@@ -26,6 +26,8 @@ pub mod variable {
     pub const MANAGED_DIR: &str = "OPENCODE_TEST_MANAGED_CONFIG_DIR";
     /// The terminal interface is drawn for readers of screens; not in the reference.
     pub const PLAIN: &str = "OPENCODE_PLAIN";
+    /// The screen that the terminal interface begins with, as JSON.
+    pub const ROUTE: &str = "OPENCODE_ROUTE";
     /// The mouse belongs to the terminal, not to the program.
     pub const DISABLE_MOUSE: &str = "OPENCODE_DISABLE_MOUSE";
     /// The terminal gets no name.

@@ -48,6 +48,7 @@ pub(crate) use keyboard::BREAKS;
 pub(crate) use keyboard::field_commands;
 pub use open::Arguments;
 use transcribing::Follows;
+pub(crate) use open::First;
 
 /// How many sessions keep what is particular to their view.
 const VIEWS: usize = 12;

@@ -298,6 +298,18 @@ impl Settings {
         self.tui.prompt.max_height
     }
 
+    /// The screen that the environment names for the beginning.
+    pub(crate) fn first_screen(&self) -> Option<crate::app::First> {
+        let named = self.environment.get(variable::ROUTE)?;
+        match serde_json::from_str(named) {
+            Ok(first) => Some(first),
+            Err(error) => {
+                tracing::warn!(%error, "{} names no screen", variable::ROUTE);
+                None
+            }
+        }
+    }
+
     /// Whether the terminal gets a name.
     pub(crate) fn has_title(&self) -> bool {
         self.switches.terminal_title && !self.environment.is_on(variable::DISABLE_TERMINAL_TITLE)

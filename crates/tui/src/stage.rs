@@ -50,7 +50,24 @@ impl Stage {
 
     /// The same with other answers at the start; `change` gets the path and the usual answer.
     pub(crate) fn with(width: u16, height: u16, change: impl Fn(&str, &Value) -> Option<Value>) -> Self {
-        let environment: Environment = [("HOME".to_owned(), "/home/me".to_owned())].into_iter().collect();
+        Self::begun(&[], (width, height), change)
+    }
+
+    /// The same with more variables in its environment.
+    pub(crate) fn in_environment(variables: &[(&str, &str)]) -> Self {
+        Self::begun(variables, (100, 30), |_, _| None)
+    }
+
+    fn begun(
+        variables: &[(&str, &str)],
+        (width, height): (u16, u16),
+        change: impl Fn(&str, &Value) -> Option<Value>,
+    ) -> Self {
+        let home = [("HOME", "/home/me")];
+        let variables = home.iter().chain(variables);
+        let environment: Environment = variables
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         let paths = Paths::new(&environment);
         let settings = Settings::read(&environment, &paths, "/home/me/demo".into(), "1.0.0".into()).in_utc();
         let mut stage = Self {
@@ -183,6 +200,24 @@ impl Stage {
                 modifiers,
             })));
         }
+    }
+
+    /// The mouse does something somewhere.
+    pub(crate) fn mouse(&mut self, kind: crate::terminal::event::MouseKind, column: u16, row: u16) {
+        let modifiers = Modifiers::NONE;
+        self.input(Input::Terminal(Event::Mouse(crate::terminal::event::Mouse {
+            kind,
+            column,
+            row,
+            modifiers,
+        })));
+    }
+
+    /// The first row of the screen with something in it.
+    pub(crate) fn first_row(&mut self) -> u16 {
+        let buffer = self.buffer();
+        let is_empty = |y: &u16| (0..buffer.area.width).all(|x| buffer[(x, *y)].symbol() == " ");
+        (0..buffer.area.height).find(|y| !is_empty(y)).unwrap_or(0)
     }
 
     /// Something happens at the server.

@@ -100,11 +100,24 @@ impl App {
         }
     }
 
-    /// Reads the list of sessions.
-    pub(crate) fn load_sessions(&mut self) {
+    /// Asks for so many sessions: those of this folder and below it, where only those are wanted.
+    pub(crate) fn session_query(&self, limit: &'static str) -> Request {
         let request = Request::get(&["session"])
             .query("roots", "true")
-            .query("limit", SESSIONS);
+            .query("limit", limit);
+        let path = self.store.path.as_ref().and_then(|path| {
+            let below = path.directory.strip_prefix(path.worktree.trim_end_matches('/'))?;
+            below.strip_prefix('/').filter(|below| !below.is_empty())
+        });
+        match path.filter(|_| self.settings.switches.session_directory_filter) {
+            Some(path) => request.query("path", path),
+            None => request,
+        }
+    }
+
+    /// Reads the list of sessions.
+    pub(crate) fn load_sessions(&mut self) {
+        let request = self.session_query(SESSIONS);
         self.waiting += 1;
         self.try_ask(request, |app, sessions: Result<Vec<Session>, Error>| {
             if let Ok(sessions) = sessions {

@@ -72,7 +72,10 @@ impl App {
 
     /// Runs the command of a label.
     fn label(&mut self, at: Position) -> bool {
-        let label = self.places.labels.iter().find(|(place, _)| place.contains(at));
+        // A selection that ends on a label is no click.
+        let began = self.places.pressed.unwrap_or(at);
+        let mut labels = self.places.labels.iter();
+        let label = labels.find(|(place, _)| place.contains(at) && place.contains(began));
         match label.map(|(_, command)| *command) {
             Some(command) => {
                 self.run(command);

@@ -3,10 +3,12 @@
 use opencode_client::{Error, Request};
 use opencode_schema::session::{FileDiff, Todo};
 use opencode_schema::{MessageWithParts, Session, SessionId};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{App, Route};
 use crate::store::PAGE;
+use crate::list;
 use crate::toast::Variant;
 
 /// What the command line asked for.
@@ -28,11 +30,34 @@ pub struct Arguments {
     pub is_auto: bool,
 }
 
+/// The first screen, as the environment names it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(crate) enum First {
+    /// The start.
+    Home,
+    /// A session.
+    Session {
+        /// Which one.
+        #[serde(rename = "sessionID")]
+        id: String,
+    },
+    /// A screen of a plugin; what changed in files is one.
+    Plugin {
+        /// Which one.
+        id: String,
+    },
+}
+
 impl App {
     /// The server is there: does what the command line asked for.
     pub(super) fn begin(&mut self) {
         if self.arguments.continue_last {
-            let last = self.store.roots().first().map(|session| session.id.clone());
+            let roots = self.store.roots();
+            let mut near = roots
+                .iter()
+                .filter(|session| list::sessions::is_near(self, session));
+            let last = near.next().map(|session| session.id.clone());
             match last {
                 Some(last) => self.begin_with(&last),
                 None => self.begin_prompt(),
@@ -43,6 +68,7 @@ impl App {
                 Err(_) => self.fail(self.words.fill("open.missing", &[("id", &named)])),
             }
         } else {
+            self.begin_route();
             self.begin_prompt();
         }
         if let Some(problem) = self.settings.problems.first().cloned() {
@@ -50,6 +76,21 @@ impl App {
         }
         if self.store.providers.is_empty() && self.dialogs.is_empty() {
             self.run("provider.connect");
+        }
+    }
+
+    /// Shows the screen that the environment names.
+    fn begin_route(&mut self) {
+        match self.settings.first_screen() {
+            Some(First::Session { id }) => match SessionId::parse(&id) {
+                Ok(id) => self.open_session(&id),
+                Err(_) => {
+                    let text = self.words.fill("open.missing", &[("id", &id)]);
+                    self.toast(Variant::Error, text);
+                }
+            },
+            Some(First::Plugin { id }) if id == "diff" => crate::viewer::open(self),
+            Some(First::Home | First::Plugin { .. }) | None => {}
         }
     }
 

@@ -5,6 +5,7 @@ mod long;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
+use crate::app::Route;
 use crate::stage::Stage;
 
 const SESSION: &str = "ses_0000000000000000000000000a";
@@ -399,4 +400,125 @@ fn the_palette_shows_what_the_reference_shows() {
     stage.act(|app| app.store.config = json!({ "share": "disabled" }));
     stage.keys("ctrl+p");
     assert!(!stage.dialog().contains("Share session"), "{}", stage.dialog());
+}
+
+#[test]
+fn sessions_of_folders_within_are_listed_and_others_are_not() {
+    let mut stage = Stage::new(100, 40);
+    stage.act(|app| {
+        app.dialogs.clear();
+        let folders = ["/home/me/demo/src", "/home/me/demonstration", "/home/me"];
+        for (number, folder) in folders.iter().enumerate() {
+            let id = format!("ses_0000000000000000000000000{number}");
+            let session: opencode_schema::Session = serde_json::from_value(json!({
+                "id": id, "slug": "demo", "version": "1", "projectID": "p", "directory": folder,
+                "title": format!("Number {number}"), "time": { "created": 1, "updated": 1 },
+            }))
+            .unwrap();
+            app.store.sessions.insert(session.id.clone(), session);
+        }
+        app.run("session.list");
+    });
+    let list = stage.dialog();
+    let shown = [0, 1, 2].map(|number| list.contains(&format!("Number {number}")));
+    assert_eq!(shown, [true, false, false], "{list}");
+}
+
+#[test]
+fn below_the_worktree_sessions_are_asked_for_by_their_folder() {
+    let mut stage = Stage::new(100, 40);
+    stage.act(|app| {
+        app.dialogs.clear();
+        let path = app.store.path.as_mut().expect("a place");
+        path.worktree = "/home/me/demo".to_owned();
+        path.directory = "/home/me/demo/crates/one".to_owned();
+        app.run("session.list");
+    });
+    assert_eq!(
+        stage.asked(),
+        ["GET /session roots=true limit=100 path=crates/one"]
+    );
+    stage.forget_asked();
+    stage.act(|app| {
+        app.settings.switches.session_directory_filter = false;
+        app.load_sessions();
+    });
+    assert_eq!(stage.asked(), ["GET /session roots=true limit=100"]);
+}
+
+#[test]
+fn the_sidebar_helps_who_has_free_models_only_until_that_is_dismissed() {
+    let mut stage = connected(Stage::in_session(140, 50, SESSION, "Demo"));
+    assert!(!stage.screen().contains("Getting started"), "{}", stage.screen());
+    stage.act(|app| {
+        for provider in &mut app.store.providers {
+            provider.id = "opencode".to_owned();
+        }
+    });
+    let screen = stage.screen();
+    assert!(screen.contains("/connect"), "{screen}");
+    let row = screen
+        .lines()
+        .position(|row| row.contains("Getting started"))
+        .expect("the card");
+    let column = screen
+        .lines()
+        .nth(row)
+        .and_then(|row| row.find('✕').map(|at| row[..at].chars().count()));
+    let first = stage.first_row();
+    stage.click(
+        u16::try_from(column.unwrap()).unwrap(),
+        u16::try_from(row).unwrap() + first,
+    );
+    assert!(!stage.screen().contains("Getting started"), "{}", stage.screen());
+    assert!(
+        stage
+            .app
+            .settings
+            .switches
+            .text()
+            .contains("dismissed_getting_started")
+    );
+}
+
+#[test]
+fn a_selection_that_ends_on_a_label_runs_nothing() {
+    use crate::terminal::event::{Button, MouseKind};
+    let mut stage = connected(session());
+    stage.screen();
+    let mut labels = stage.app.places.labels.iter();
+    let (label, _) = *labels
+        .find(|(_, command)| *command == "command.palette.show")
+        .expect("a label");
+    stage.mouse(MouseKind::Down(Button::Left), 3, 3);
+    stage.mouse(MouseKind::Drag(Button::Left), label.x, label.y);
+    stage.mouse(MouseKind::Up(Button::Left), label.x, label.y);
+    assert!(stage.app.dialogs.is_empty());
+    stage.click(label.x, label.y);
+    assert!(!stage.app.dialogs.is_empty());
+}
+
+#[test]
+fn thoughts_are_proposed_for_a_file_while_they_are_folded() {
+    let mut stage = session();
+    stage.run("session.export");
+    assert!(
+        stage.dialog().contains("[x] Include thinking"),
+        "{}",
+        stage.dialog()
+    );
+}
+
+#[test]
+fn the_environment_names_the_first_screen() {
+    let begun = |route: &str| Stage::in_environment(&[("OPENCODE_ROUTE", route)]);
+    let named = format!(r#"{{"type":"session","sessionID":"{SESSION}"}}"#);
+    assert_eq!(
+        begun(&named).app.session_id().map(ToString::to_string).as_deref(),
+        Some(SESSION)
+    );
+    assert_eq!(begun(r#"{"type":"plugin","id":"diff"}"#).app.route, Route::Diff);
+    for other in [r#"{"type":"home"}"#, r#"{"type":"plugin","id":"none"}"#, "{", "7"] {
+        assert_eq!(begun(other).app.route, Route::Home, "{other}");
+    }
 }

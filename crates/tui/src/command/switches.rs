@@ -198,6 +198,10 @@ pub(super) const COMMANDS: &[Command] = &[
         },
     )
     .when(at_home),
+    Command::hidden("sidebar.start.dismiss", |app| {
+        app.switch(|switches| switches.dismissed_getting_started = true);
+        true
+    }),
     Command::listed(
         "theme.switch_mode",
         SYSTEM,

@@ -36,8 +36,6 @@ pub(crate) struct Item<T> {
     pub(crate) color: Option<Paint>,
     /// It stands elsewhere, too, and is not shown twice while something is searched for.
     pub(crate) is_repeated: bool,
-    /// It is in force: the list begins with it.
-    pub(crate) is_current: bool,
 }
 
 impl<T> Item<T> {

@@ -86,10 +86,7 @@ fn search(app: &mut App, text: &str) {
         if app.session_search != wanted {
             return;
         }
-        let request = Request::get(&["session"])
-            .query("roots", "true")
-            .query("limit", FOUND)
-            .query("search", wanted);
+        let request = app.session_query(FOUND).query("search", wanted);
         app.ask(request, |app, sessions: Vec<Session>| {
             for session in sessions {
                 app.store.sessions.insert(session.id.clone(), session);
@@ -135,13 +132,16 @@ fn items(app: &App) -> Vec<Item<SessionId>> {
     items
 }
 
-/// Whether a session is of this folder, where only those are wanted.
-fn is_near(app: &App, session: &Session) -> bool {
+/// Whether a session is of this folder or one within it, where only those are wanted.
+pub(crate) fn is_near(app: &App, session: &Session) -> bool {
     if !app.settings.switches.session_directory_filter {
         return true;
     }
     let here = app.store.path.as_ref().map(|path| path.directory.as_str());
-    here.is_none_or(|here| session.directory == here)
+    here.is_none_or(|here| {
+        let rest = session.directory.strip_prefix(here.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 /// A session with the digit that switches to it, if it has one.

@@ -22,6 +22,7 @@ pub(crate) struct Switches {
     pub(crate) terminal_title: bool,
     pub(crate) session_directory_filter: bool,
     pub(crate) share_consent: bool,
+    pub(crate) dismissed_getting_started: bool,
     pub(crate) theme: Option<String>,
     pub(crate) theme_mode_lock: Option<String>,
     /// Plugins of the interface, whether they are on.
@@ -50,6 +51,7 @@ impl Switches {
             terminal_title: is("terminal_title_enabled", true),
             session_directory_filter: is("session_directory_filter_enabled", true),
             share_consent: is("share_consent", false),
+            dismissed_getting_started: is("dismissed_getting_started", false),
             theme: others.get("theme").and_then(Value::as_str).map(str::to_owned),
             theme_mode_lock: others
                 .get("theme_mode_lock")
@@ -89,6 +91,9 @@ impl Switches {
         set("share_consent", self.share_consent.into());
         if !self.plugin_enabled.is_empty() {
             set("plugin_enabled", json!(self.plugin_enabled));
+        }
+        if self.dismissed_getting_started {
+            set("dismissed_getting_started", true.into());
         }
         for (key, value) in [("theme", &self.theme), ("theme_mode_lock", &self.theme_mode_lock)] {
             match value {

@@ -7,6 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::status;
 use crate::app::App;
+use crate::list;
 use crate::paint;
 use crate::safe;
 use crate::theme::Theme;
@@ -65,6 +66,7 @@ pub(super) fn draw(app: &mut App, id: &SessionId, area: Rect, buffer: &mut Buffe
         return;
     }
     let footer = draw_footer(app, inner, buffer);
+    let footer = footer + draw_start(app, inner, footer, buffer);
     let room = Rect {
         height: inner.height.saturating_sub(footer + 1),
         ..inner
@@ -295,6 +297,70 @@ fn files(app: &mut App, id: &SessionId, rows: &mut Vec<Row>) {
         }
         rows.push(row);
     }
+}
+
+/// Rows that are left to what is known of a session before anything is said to beginners.
+const ROOM_FOR_START: u16 = 12;
+
+/// What somebody who uses free models only is told above the footer, until it is dismissed; says how many rows
+/// that takes.
+fn draw_start(app: &mut App, inner: Rect, footer: u16, buffer: &mut Buffer) -> u16 {
+    let is_told = !app.settings.switches.dismissed_getting_started
+        && !app.store.providers.is_empty()
+        && list::models::has_only_free(&app.store);
+    if !is_told {
+        return 0;
+    }
+    let width = inner.width.saturating_sub(4);
+    let text = paint::wrap(app.words.get("sidebar.start.text"), usize::from(width).max(1));
+    let height = u16::try_from(text.len()).unwrap_or(u16::MAX).saturating_add(6);
+    if inner.height < height.saturating_add(footer + ROOM_FOR_START) {
+        return 0;
+    }
+    let card = Rect {
+        y: inner.bottom() - footer - height - 1,
+        height,
+        ..inner
+    };
+    paint::fill(card, buffer, app.theme.background_element);
+    let on = |color: Color| Style::new().fg(color).bg(app.theme.background_element);
+    let (muted, bright) = (on(app.theme.text_muted), on(app.theme.text));
+    let (x, mut y) = (card.x + 2, card.y + 1);
+    let title = paint::cut(
+        app.words.get("sidebar.start.title"),
+        usize::from(width.saturating_sub(2)),
+    );
+    paint::text(buffer, x, y, &title, bright.add_modifier(Modifier::BOLD));
+    let content = Rect { x, width, ..card };
+    paint::text_right(buffer, content, y, "✕", muted);
+    let close = Rect {
+        x: content.right().saturating_sub(2),
+        y,
+        width: 3,
+        height: 1,
+    };
+    y += 2;
+    for line in &text {
+        paint::text(buffer, x, y, line, muted);
+        y += 1;
+    }
+    y += 1;
+    paint::text(
+        buffer,
+        x,
+        y,
+        &paint::cut(app.words.get("command.provider.connect"), usize::from(width)),
+        bright,
+    );
+    paint::text_right(buffer, content, y, "/connect", muted);
+    let connect = Rect {
+        y,
+        height: 1,
+        ..content
+    };
+    app.places.labels.push((close, "sidebar.start.dismiss"));
+    app.places.labels.push((connect, "provider.connect"));
+    height + 1
 }
 
 /// Folder, branch and version at the bottom; says how many rows that takes.
