@@ -18,6 +18,8 @@ use serde_json::Value;
 
 pub(crate) use conversation::{Conversation, Entry, PAGE};
 
+/// The provider that only shows how things go, which is there where no other is.
+const DEMONSTRATION: &str = "demo";
 /// How many sessions are kept loaded: the one that is shown, those of its tasks, and some that were shown before.
 const LOADED: usize = 16;
 
@@ -226,6 +228,13 @@ impl Store {
             self.conversations.shift_remove_index(0);
         }
         self.conversations.entry(id.clone()).or_insert(conversation)
+    }
+
+    /// Providers of models; the demonstration is none.
+    pub(crate) fn own_providers(&self) -> impl Iterator<Item = &Provider> {
+        self.providers
+            .iter()
+            .filter(|provider| provider.id != DEMONSTRATION)
     }
 
     /// Roots, the last used first.

@@ -56,8 +56,7 @@ pub(crate) fn is_shown(app: &App) -> bool {
     }
     let has_own = app
         .store
-        .providers
-        .iter()
+        .own_providers()
         .any(|provider| provider.id != "opencode");
     !app.store.sessions.is_empty() || !has_own
 }

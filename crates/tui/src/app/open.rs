@@ -74,7 +74,7 @@ impl App {
         if let Some(problem) = self.settings.problems.first().cloned() {
             self.toast(Variant::Warning, problem);
         }
-        if self.store.providers.is_empty() && self.dialogs.is_empty() {
+        if self.store.own_providers().next().is_none() && self.dialogs.is_empty() {
             self.run("provider.connect");
         }
     }

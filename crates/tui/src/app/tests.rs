@@ -522,3 +522,46 @@ fn the_environment_names_the_first_screen() {
         assert_eq!(begun(other).app.route, Route::Home, "{other}");
     }
 }
+
+#[test]
+fn who_has_free_models_only_is_offered_providers_with_them() {
+    let mut stage = connected(Stage::new(100, 44));
+    stage.act(|app| {
+        for provider in &mut app.store.providers {
+            provider.id = "opencode".to_owned();
+        }
+        app.run("model.list");
+    });
+    assert_eq!(stage.asked(), ["GET /provider"]);
+    stage.answer(json!({
+        "all": [{ "id": "zed", "name": "Zed" }, { "id": "anthropic", "name": "Anthropic" }],
+        "connected": [], "default": {},
+    }));
+    let list = stage.dialog();
+    for shown in [
+        "Popular providers",
+        "Anthropic (API key)",
+        "View all providers ctrl+a",
+    ] {
+        assert!(list.contains(shown), "{shown}: {list}");
+    }
+    assert!(!list.contains("Favorite") && !list.contains("Zed"), "{list}");
+    stage.keys("end enter");
+    assert_eq!(stage.asked(), ["GET /provider/auth"]);
+}
+
+#[test]
+fn the_demonstration_is_no_provider_that_somebody_connected() {
+    let mut stage = Stage::with(100, 30, |path, _| {
+        (path == "config/providers").then(|| {
+            json!({ "default": {}, "providers": [
+                { "id": "demo", "name": "Demonstration", "source": "custom", "env": [], "options": {}, "models": {} },
+            ] })
+        })
+    });
+    assert!(
+        stage.dialog().contains("Connect a provider"),
+        "{}",
+        stage.screen()
+    );
+}

@@ -5,46 +5,63 @@ use opencode_schema::model::{Model, Provider, Status};
 use crate::app::App;
 use crate::choice::ModelRef;
 use crate::dialog::{Item, Outcome, Select};
+use crate::list::providers;
 use crate::safe;
 use crate::store::Store;
 
 /// The provider that is there without a key.
 const BUILT_IN: &str = "opencode";
 
-/// A model in a group: the same model can be in several.
+/// What stands in the list.
 #[derive(Debug, Clone, PartialEq)]
-struct Entry {
-    model: ModelRef,
-    group: &'static str,
+enum Entry {
+    /// A model in a group: the same model can be in several.
+    Model { model: ModelRef, group: &'static str },
+    /// A provider that can be connected.
+    Provider(String),
 }
 
 /// Opens the list, of one provider if one is named.
 pub(crate) fn open(app: &mut App, only: Option<String>) {
     let title = app.words.get("models.title");
+    let is_beginning = only.is_none() && has_only_free(&app.store);
+    if is_beginning {
+        app.load_all_providers();
+    }
     let list = Select::new(
         app,
         title,
         move |app| items(app, only.as_deref()),
         |app, entry: &Entry| {
-            choose(app, &entry.model);
+            match entry {
+                Entry::Model { model, .. } => choose(app, model),
+                Entry::Provider(provider) => providers::begin(app, provider.clone()),
+            }
             Outcome::Close
         },
-    )
-    .action("model.dialog.provider", "models.connect", |app, _| {
+    );
+    let connect = if is_beginning {
+        "models.view_all"
+    } else {
+        "models.connect"
+    };
+    let list = list.action("model.dialog.provider", connect, |app, _| {
         app.run("provider.connect");
         Outcome::Close
-    })
-    .action(
+    });
+    if is_beginning {
+        return app.open_dialog(list);
+    }
+    app.open_dialog(list.action(
         "model.dialog.favorite",
         "models.favorite",
         |app, entry: Option<&Entry>| {
-            if let Some(entry) = entry {
-                app.toggle_favorite(&entry.model);
+            if let Some(Entry::Model { model, .. }) = entry {
+                app.toggle_favorite(model);
             }
             Outcome::Done
         },
-    );
-    app.open_dialog(list);
+    ));
 }
 
 fn choose(app: &mut App, model: &ModelRef) {
@@ -58,6 +75,7 @@ fn choose(app: &mut App, model: &ModelRef) {
 
 fn items(app: &App, only: Option<&str>) -> Vec<Item<Entry>> {
     let models = &app.settings.models;
+    let is_beginning = only.is_none() && has_only_free(&app.store);
     let chosen = app.choice.model(&app.store, &app.settings);
     let mut items = Vec::new();
     let known = |model: &ModelRef| app.store.model(&model.provider, &model.model);
@@ -75,11 +93,7 @@ fn items(app: &App, only: Option<&str>) -> Vec<Item<Entry>> {
                     continue;
                 }
                 grouped.push(model);
-                let entry = Entry {
-                    model: model.clone(),
-                    group,
-                };
-                let item = item(app, entry, provider, found)
+                let item = item(app, model, group, provider, found)
                     .describe(safe::line(&provider.name))
                     .within(app.words.get(group))
                     .current(chosen.as_ref() == Some(model));
@@ -114,19 +128,32 @@ fn items(app: &App, only: Option<&str>) -> Vec<Item<Entry>> {
                 continue;
             }
             let is_chosen = chosen.as_ref() == Some(&named);
-            let entry = Entry {
-                model: named,
-                group: "",
-            };
-            let item = item(app, entry, provider, model);
-            items.push(item.within(safe::line(&provider.name)).current(is_chosen));
+            let item = item(app, &named, "", provider, model).current(is_chosen);
+            // Where there is one provider only, its name says nothing.
+            items.push(if is_beginning {
+                item
+            } else {
+                item.within(safe::line(&provider.name))
+            });
         }
+    }
+    if is_beginning {
+        let popular = providers::popular(app).into_iter();
+        items.extend(popular.map(|(provider, why)| {
+            Item::new(Entry::Provider(provider.id.clone()), safe::line(&provider.name))
+                .describe(why)
+                .within(app.words.get("models.popular"))
+        }));
     }
     items
 }
 
-fn item(app: &App, entry: Entry, provider: &Provider, model: &Model) -> Item<Entry> {
-    let is_favorite = entry.group.is_empty() && app.settings.models.favorites().contains(&entry.model);
+fn item(app: &App, named: &ModelRef, group: &'static str, provider: &Provider, model: &Model) -> Item<Entry> {
+    let is_favorite = group.is_empty() && app.settings.models.favorites().contains(named);
+    let entry = Entry::Model {
+        model: named.clone(),
+        group,
+    };
     let mut item = Item::new(entry, safe::line(&model.name));
     if is_favorite {
         item = item.describe(app.words.get("models.is_favorite"));
@@ -139,7 +166,7 @@ fn item(app: &App, entry: Entry, provider: &Provider, model: &Model) -> Item<Ent
 
 /// Whether no model can be used that costs something.
 pub(crate) fn has_only_free(store: &Store) -> bool {
-    let mut providers = store.providers.iter();
+    let mut providers = store.own_providers();
     providers.all(|provider| provider.models.values().all(|model| is_free(provider, model)))
 }
 

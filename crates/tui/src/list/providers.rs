@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::dialog::{Ask, Item, Outcome, Select};
 use crate::safe;
+use crate::store::ProviderName;
 use crate::toast::Variant;
 use waiting::Waiting;
 
@@ -150,6 +151,26 @@ pub(crate) fn open(app: &mut App) {
     app.open_dialog(list);
 }
 
+/// What speaks for a provider.
+fn why(app: &App, provider: &str) -> &'static str {
+    match provider {
+        "opencode" => app.words.get("providers.recommended"),
+        "opencode-go" => app.words.get("providers.low_cost"),
+        "openai" => app.words.get("providers.openai"),
+        "anthropic" => app.words.get("providers.by_key"),
+        _ => "",
+    }
+}
+
+/// The providers that the list begins with, as far as there are such, and what speaks for them.
+pub(crate) fn popular(app: &App) -> Vec<(&ProviderName, &'static str)> {
+    let all = &app.store.all_providers.all;
+    let known = POPULAR
+        .iter()
+        .filter_map(|id| all.iter().find(|provider| provider.id == **id));
+    known.map(|provider| (provider, why(app, &provider.id))).collect()
+}
+
 fn items(app: &App) -> Vec<Item<Choice>> {
     let providers = &app.store.all_providers;
     let mut known: Vec<_> = providers.all.iter().collect();
@@ -167,15 +188,8 @@ fn items(app: &App) -> Vec<Item<Choice>> {
                 Some(_) => "providers.popular",
                 None => "providers.all",
             };
-            let why = match provider.id.as_str() {
-                "opencode" => app.words.get("providers.recommended"),
-                "opencode-go" => app.words.get("providers.low_cost"),
-                "openai" => app.words.get("providers.openai"),
-                "anthropic" => app.words.get("providers.by_key"),
-                _ => "",
-            };
             let item = Item::new(Choice::Known(provider.id.clone()), safe::line(&provider.name))
-                .describe(why)
+                .describe(why(app, &provider.id))
                 .within(app.words.get(group));
             if providers.connected.contains(&provider.id) {
                 item.mark("✓", |theme| theme.success)
@@ -230,7 +244,7 @@ fn by_key(app: &App) -> Method {
 }
 
 /// Asks the server how one logs in to a provider, and lets the user choose if there are several ways.
-fn begin(app: &mut App, provider: String) {
+pub(crate) fn begin(app: &mut App, provider: String) {
     let request = Request::get(&["provider", "auth"]);
     app.ask(request, move |app, mut methods: HashMap<String, Vec<Method>>| {
         let mut offered = methods.remove(&provider).unwrap_or_default();

@@ -306,7 +306,7 @@ const ROOM_FOR_START: u16 = 12;
 /// that takes.
 fn draw_start(app: &mut App, inner: Rect, footer: u16, buffer: &mut Buffer) -> u16 {
     let is_told = !app.settings.switches.dismissed_getting_started
-        && !app.store.providers.is_empty()
+        && app.store.own_providers().next().is_some()
         && list::models::has_only_free(&app.store);
     if !is_told {
         return 0;
