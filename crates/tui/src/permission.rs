@@ -100,7 +100,11 @@ impl PermissionPanel {
             return screen;
         }
         let body = self.body(app, width).len();
-        let narrow = if width < NARROW { 2 } else { 0 };
+        let narrow = if width < NARROW && self.stage != Stage::Reason {
+            2
+        } else {
+            0
+        };
         if self.stage == Stage::Answer && self.request.metadata.contains_key("diff") {
             return ROWS.min(screen);
         }

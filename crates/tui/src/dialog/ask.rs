@@ -26,7 +26,7 @@ impl Ask {
         text: &str,
         then: impl Fn(&mut App, &str) -> Outcome + 'static,
     ) -> Self {
-        let mut field = Field::new(placeholder);
+        let mut field = Field::folded(placeholder);
         field.insert(text);
         Self {
             title: title.into(),
@@ -64,7 +64,8 @@ impl Dialog for Ask {
     }
 
     fn height(&self, _app: &App, width: u16, _screen: u16) -> u16 {
-        u16::try_from(self.explanation(width).len() + 3).unwrap_or(u16::MAX)
+        let told = u16::try_from(self.explanation(width).len()).unwrap_or(u16::MAX);
+        told.saturating_add(2).saturating_add(self.field.height(width))
     }
 
     fn commands(&self) -> Vec<&'static str> {
@@ -91,8 +92,12 @@ impl Dialog for Ask {
             paint::text(buffer, area.x, y, &row, muted);
             y += 1;
         }
-        let row = Rect { y, height: 1, ..area };
-        let cursor = self.field.draw(app, row.intersection(area), buffer);
+        let rows = Rect {
+            y,
+            height: self.field.height(area.width),
+            ..area
+        };
+        let cursor = self.field.draw(app, rows.intersection(area), buffer);
         let hint = format!(
             "{} {}",
             app.key_of("dialog.prompt.submit"),

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use crate::app::App;
-use crate::editor::{Editor, Look, operation};
+use crate::editor::{Editor, Look, Operation, operation};
 use crate::paint;
 use crate::safe;
 
@@ -17,6 +17,9 @@ pub(crate) struct Field {
     editor: Editor<()>,
     placeholder: String,
     is_hidden: bool,
+    /// It is folded into rows.
+    is_folded: bool,
+    /// It may have several lines.
     has_lines: bool,
 }
 
@@ -27,22 +30,31 @@ impl Field {
             editor: Editor::single_line(""),
             placeholder: placeholder.to_owned(),
             is_hidden: false,
+            is_folded: false,
             has_lines: false,
+        }
+    }
+
+    /// An empty field whose text is one line, folded into rows.
+    pub(crate) fn folded(placeholder: &str) -> Self {
+        Self {
+            editor: Editor::new(),
+            is_folded: true,
+            ..Self::new(placeholder)
         }
     }
 
     /// An empty field whose text is folded and may have several lines.
     pub(crate) fn of_lines(placeholder: &str) -> Self {
         Self {
-            editor: Editor::new(),
             has_lines: true,
-            ..Self::new(placeholder)
+            ..Self::folded(placeholder)
         }
     }
 
     /// Rows that it wants in so many columns.
     pub(crate) fn height(&self, width: u16) -> u16 {
-        if !self.has_lines {
+        if !self.is_folded || self.is_hidden {
             return 1;
         }
         u16::try_from(self.editor.height(width).clamp(1, ROWS)).unwrap_or(1)
@@ -75,6 +87,7 @@ impl Field {
     /// Does a command of text fields; says whether it is one.
     pub(crate) fn command(&mut self, id: &str) -> bool {
         match operation(id) {
+            Some(Operation::Newline) if !self.has_lines => true,
             Some(operation) => {
                 self.editor.perform(operation);
                 true

@@ -90,3 +90,15 @@ fn a_question_keeps_its_answers_where_its_text_does_not_fit() {
     });
     assert!(stage.dialog().contains("Cancel   Confirm"), "{}", stage.dialog());
 }
+
+#[test]
+fn a_long_title_is_folded_while_it_is_written() {
+    let mut stage = Stage::in_session(60, 30, FIRST, &"a long title ".repeat(8));
+    stage.run("session.rename");
+    let dialog = stage.dialog();
+    let rows = dialog.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(rows.matches("a long title").count(), 8, "{dialog}");
+    stage.keys("ctrl+j x enter");
+    let asked = stage.asked();
+    assert!(asked[0].contains(r#"a long title x""#), "{asked:?}");
+}
