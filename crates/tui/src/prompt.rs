@@ -192,6 +192,16 @@ impl Prompt {
         self.editor.is_empty()
     }
 
+    /// Whether the cursor cannot go further back.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.editor.cursor() == 0 && self.editor.selection().is_none()
+    }
+
+    /// Whether the cursor cannot go further on.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.editor.cursor() == self.editor.text().len() && self.editor.selection().is_none()
+    }
+
     /// How it is understood.
     pub(crate) fn mode(&self) -> Mode {
         self.mode

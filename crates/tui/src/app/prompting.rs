@@ -68,6 +68,8 @@ impl App {
         match id {
             // A cursor that cannot move leaves its keys to others.
             "input.move.left" | "input.move.right" if self.prompt.is_empty() => return false,
+            "input.buffer.home" if self.prompt.is_at_start() => return false,
+            "input.buffer.end" if self.prompt.is_at_end() => return false,
             "prompt.clear" if self.copy_from_prompt() => return true,
             "session.interrupt" if self.prompt.unselect() => return true,
             _ => {}

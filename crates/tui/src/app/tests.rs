@@ -565,3 +565,54 @@ fn the_demonstration_is_no_provider_that_somebody_connected() {
         stage.screen()
     );
 }
+
+/// A face in a session of forty prompts.
+fn long_session() -> Stage {
+    let mut stage = session();
+    let messages: Vec<_> = (0..40)
+        .map(|number| {
+            let message = format!("msg_{number:02}");
+            json!({
+                "info": {
+                    "id": message, "sessionID": SESSION, "role": "user", "time": { "created": 1000 + number },
+                    "agent": "build", "model": { "providerID": "zed", "modelID": "big" },
+                },
+                "parts": [{
+                    "id": format!("prt_{number:02}"), "sessionID": SESSION, "messageID": message, "type": "text",
+                    "text": format!("prompt {number:02}"),
+                }],
+            })
+        })
+        .collect();
+    let messages = serde_json::from_value(json!(messages)).expect("messages");
+    stage.act(move |app| {
+        let id = app.session_id().cloned().expect("a session");
+        app.store.conversation(&id).begin();
+        app.store.conversation(&id).load(messages, None);
+    });
+    stage
+}
+
+#[test]
+fn home_and_end_are_for_the_messages_where_the_cursor_cannot_go_further() {
+    // What is written, keys, whether the first message is seen then.
+    for (text, keys, is_first) in [
+        ("", "home", true),
+        ("", "home end", false),
+        ("word", "home", false),
+        ("word", "home home", true),
+        ("word", "home home end", true),
+        ("word", "home home end end", false),
+    ] {
+        let mut stage = long_session();
+        stage.text(text);
+        stage.screen();
+        for key in keys.split(' ') {
+            stage.keys(key);
+            stage.screen();
+        }
+        let screen = stage.screen();
+        let seen = [screen.contains("prompt 00"), screen.contains("prompt 39")];
+        assert_eq!(seen, [is_first, !is_first], "{text:?} {keys}: {screen}");
+    }
+}
