@@ -41,6 +41,16 @@ impl Choice {
         }
     }
 
+    /// The agent of the command line is none.
+    pub(crate) fn forget_agent(&mut self) {
+        self.agent = None;
+    }
+
+    /// The model of the command line is none.
+    pub(crate) fn forget_model(&mut self) {
+        self.model = None;
+    }
+
     /// Agents that a prompt can be for.
     pub(crate) fn agents(store: &Store) -> impl Iterator<Item = &Agent> {
         store
@@ -88,7 +98,7 @@ impl Choice {
         let agent = self.agent(store);
         let is_there = |model: &ModelRef| store.model(&model.provider, &model.model).is_some();
         let chosen = self.models.get(&self.agent_name(store));
-        // What the command line names counts, listed or not: the server says what is wrong with it.
+        // What the command line names counts; when lists are there, it is looked for in them.
         if let Some(named) = self
             .model
             .as_ref()

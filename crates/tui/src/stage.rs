@@ -50,16 +50,22 @@ impl Stage {
 
     /// The same with other answers at the start; `change` gets the path and the usual answer.
     pub(crate) fn with(width: u16, height: u16, change: impl Fn(&str, &Value) -> Option<Value>) -> Self {
-        Self::begun(&[], (width, height), change)
+        Self::begun(&[], Arguments::default(), (width, height), change)
     }
 
     /// The same with more variables in its environment.
     pub(crate) fn in_environment(variables: &[(&str, &str)]) -> Self {
-        Self::begun(variables, (100, 30), |_, _| None)
+        Self::begun(variables, Arguments::default(), (100, 30), |_, _| None)
+    }
+
+    /// The same with something on its command line.
+    pub(crate) fn with_arguments(arguments: Arguments) -> Self {
+        Self::begun(&[], arguments, (100, 30), |_, _| None)
     }
 
     fn begun(
         variables: &[(&str, &str)],
+        arguments: Arguments,
         (width, height): (u16, u16),
         change: impl Fn(&str, &Value) -> Option<Value>,
     ) -> Self {
@@ -71,7 +77,7 @@ impl Stage {
         let paths = Paths::new(&environment);
         let settings = Settings::read(&environment, &paths, "/home/me/demo".into(), "1.0.0".into()).in_utc();
         let mut stage = Self {
-            app: App::new(settings, Arguments::default(), (width, height)),
+            app: App::new(settings, arguments, (width, height)),
             wants: Vec::new(),
             writes: VecDeque::new(),
             edits: VecDeque::new(),

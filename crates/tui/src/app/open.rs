@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{App, Route};
+use crate::choice::{Choice, ModelRef};
 use crate::store::PAGE;
 use crate::list;
 use crate::toast::Variant;
@@ -52,6 +53,7 @@ pub(crate) enum First {
 impl App {
     /// The server is there: does what the command line asked for.
     pub(super) fn begin(&mut self) {
+        self.check_arguments();
         if self.arguments.continue_last {
             let roots = self.store.roots();
             let mut near = roots
@@ -77,6 +79,31 @@ impl App {
         if self.store.own_providers().next().is_none() && self.dialogs.is_empty() {
             self.run("provider.connect");
         }
+    }
+
+    /// What the command line names and there is not, is told and does not count.
+    fn check_arguments(&mut self) {
+        if let Some(agent) = self.arguments.agent.clone()
+            && !Choice::agents(&self.store).any(|known| known.name == agent)
+        {
+            self.arguments.agent = None;
+            self.choice.forget_agent();
+            let text = self.words.fill("open.no_agent", &[("agent", &agent)]);
+            self.toast(Variant::Warning, text);
+        }
+        let Some(model) = self.arguments.model.clone() else {
+            return;
+        };
+        let named = ModelRef::parse(&model);
+        let key = match &named {
+            None => "open.model_form",
+            Some(named) if self.store.model(&named.provider, &named.model).is_none() => "open.no_model",
+            Some(_) => return,
+        };
+        self.arguments.model = None;
+        self.choice.forget_model();
+        let text = self.words.fill(key, &[("model", &model)]);
+        self.toast(Variant::Warning, text);
     }
 
     /// Shows the screen that the environment names.

@@ -5,7 +5,7 @@ mod long;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 
-use crate::app::Route;
+use crate::app::{Arguments, Route};
 use crate::stage::Stage;
 
 const SESSION: &str = "ses_0000000000000000000000000a";
@@ -614,5 +614,24 @@ fn home_and_end_are_for_the_messages_where_the_cursor_cannot_go_further() {
         let screen = stage.screen();
         let seen = [screen.contains("prompt 00"), screen.contains("prompt 39")];
         assert_eq!(seen, [is_first, !is_first], "{text:?} {keys}: {screen}");
+    }
+}
+
+#[test]
+fn what_the_command_line_names_and_there_is_not_is_told() {
+    let arguments = |agent: Option<&str>, model: Option<&str>| Arguments {
+        agent: agent.map(str::to_owned),
+        model: model.map(str::to_owned),
+        ..Arguments::default()
+    };
+    for (arguments, told) in [
+        (arguments(Some("nope"), None), "There is no agent nope"),
+        (arguments(None, Some("nope/none")), "There is no model nope/none"),
+        (arguments(None, Some("nonsense")), "nonsense names no model"),
+    ] {
+        let mut stage = Stage::with_arguments(arguments);
+        assert!(stage.screen().contains(told), "{told}: {}", stage.screen());
+        let mut stage = connected(stage);
+        assert!(stage.screen().contains("· Scripted"), "{}", stage.screen());
     }
 }
