@@ -1,7 +1,7 @@
 //! The prompt as a part of the state: its keys, what it is drawn with, and what becomes of what it wants.
 
 use opencode_client::{Error, Request};
-use opencode_schema::{MessageWithParts, Session, SessionId};
+use opencode_schema::{MessageId, MessageWithParts, Session, SessionId};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde::Deserialize;
@@ -310,7 +310,16 @@ impl App {
         let (path, body) = submission.request(id.as_str(), &choice);
         let path: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let request = Request::post(&path, body).turn();
-        self.order(request);
+        let (before, draft, sent_to) = (self.newest_prompt(id), self.unsent.take(), id.clone());
+        self.try_ask(request, move |app, answer: Result<Value, Error>| {
+            if let Err(error) = answer {
+                // A prompt that is among the messages was taken, whatever went wrong then.
+                if let Some(draft) = draft.filter(|_| app.newest_prompt(&sent_to) == before) {
+                    app.give_back_to(&sent_to, draft);
+                }
+                app.complain(&error);
+            }
+        });
         if let Some(shown) = self.session_id().cloned() {
             self.scroll(&shown, &crate::transcript::scroll::Scroll::Last);
         }
@@ -345,6 +354,22 @@ impl App {
                 }
             }
         });
+    }
+
+    /// The newest prompt of a session, as far as it is known.
+    fn newest_prompt(&self, id: &SessionId) -> Option<MessageId> {
+        let conversation = self.store.conversations.get(id)?;
+        let newest = conversation.prompts().next()?;
+        Some(newest.info.id.clone())
+    }
+
+    /// What a session did not take stands in its prompt again, unless something else was written there.
+    fn give_back_to(&mut self, id: &SessionId, draft: prompt::Draft) {
+        if self.session_id() != Some(id) {
+            self.drafts.entry(Route::Session(id.clone())).or_insert(draft);
+        } else if self.prompt.is_empty() {
+            self.prompt.put_draft(&draft);
+        }
     }
 
     /// What was submitted and could not be sent stands in the prompt again.

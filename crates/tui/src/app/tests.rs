@@ -54,6 +54,30 @@ fn what_could_not_be_sent_stands_in_the_prompt_again() {
 }
 
 #[test]
+fn what_a_session_did_not_take_stands_in_its_prompt_again() {
+    let prompt = |number: u8| {
+        json!({ "sessionID": SESSION, "info": {
+            "id": format!("msg_{number}"), "sessionID": SESSION, "role": "user", "time": { "created": 1000 },
+            "agent": "build", "model": { "providerID": "zed", "modelID": "big" },
+        } })
+    };
+    // Whether the prompt was told of before the connection broke.
+    for is_taken in [false, true] {
+        let mut stage = connected(session());
+        stage.hear("message.updated", &prompt(1));
+        stage.text("fix it");
+        stage.keys("enter");
+        assert!(stage.app.prompt.is_empty());
+        if is_taken {
+            stage.hear("message.updated", &prompt(2));
+        }
+        stage.refuse("no way there");
+        assert!(stage.screen().contains("no way there"), "{}", stage.screen());
+        assert_eq!(stage.app.prompt.is_empty(), is_taken, "{}", stage.screen());
+    }
+}
+
+#[test]
 fn what_is_submitted_early_is_sent_when_the_server_is_there() {
     let mut stage = Stage::new(100, 30).connected();
     stage.act(|app| app.store.is_ready = false);
