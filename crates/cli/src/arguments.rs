@@ -100,9 +100,6 @@ pub(crate) struct Global {
     /// Let models change nothing: no files, no commands
     #[arg(long, global = true)]
     pub(crate) read_only: bool,
-    /// Leave out external plugins
-    #[arg(long, global = true)]
-    pub(crate) pure: bool,
     /// How much is logged
     #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info, value_name = "LEVEL")]
     pub(crate) log_level: LogLevel,

@@ -71,11 +71,6 @@ fn main() -> ExitCode {
     if let Some(profile) = &arguments.global.profile {
         context.choose_profile(profile);
     }
-    if arguments.global.pure {
-        context.environment = context
-            .environment
-            .with([(variable::PURE.to_owned(), "1".to_owned())]);
-    }
     if arguments.global.read_only {
         context.environment = context
             .environment

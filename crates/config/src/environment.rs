@@ -38,8 +38,6 @@ pub mod variable {
     pub const EDITOR_PORT: &str = "CLAUDE_CODE_SSE_PORT";
     /// The same, where the other is not set.
     pub const OWN_EDITOR_PORT: &str = "OPENCODE_EDITOR_SSE_PORT";
-    /// External plugins are left out.
-    pub const PURE: &str = "OPENCODE_PURE";
     /// The program in which texts are edited.
     pub const VISUAL: &str = "VISUAL";
     /// The same, where `VISUAL` is not set.

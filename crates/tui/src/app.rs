@@ -47,8 +47,8 @@ use crate::words::Words;
 pub(crate) use keyboard::BREAKS;
 pub(crate) use keyboard::field_commands;
 pub use open::Arguments;
-use transcribing::Follows;
 pub(crate) use open::First;
+use transcribing::Follows;
 
 /// How many sessions keep what is particular to their view.
 const VIEWS: usize = 12;

@@ -273,12 +273,14 @@ impl QuestionPanel {
             height: 0,
             y,
         };
+        let mut selected = None;
         for (text, color, option) in rows.iter().skip(self.top).take(room) {
-            paint::text(buffer, inner.x, y, text, Style::new().fg(color(theme)));
+            let style = Style::new().fg(color(theme));
+            paint::text(buffer, inner.x, y, text, style);
             if let Some(option) = option {
-                if *option == self.selected && app.settings.is_plain() && cursor.is_none() {
+                if *option == self.selected && app.settings.is_plain() && selected.is_none() {
                     paint::text(buffer, inner.x.saturating_sub(2), y, ">", style);
-                    cursor = Some(Position::new(inner.x, y));
+                    selected = Some(Position::new(inner.x, y));
                 }
                 self.drawn.push((y, *option));
             }
@@ -290,7 +292,9 @@ impl QuestionPanel {
             y += 1;
         }
         let field = self.field.as_ref().filter(|_| written.height > 0);
-        let cursor = field.and_then(|field| field.draw(app, written, buffer));
+        let cursor = field
+            .and_then(|field| field.draw(app, written, buffer))
+            .or(selected);
         let hints = paint::cut(&self.hints(app), usize::from(inner.width));
         paint::text(
             buffer,

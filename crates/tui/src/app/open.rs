@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{App, Route};
 use crate::choice::{Choice, ModelRef};
-use crate::store::PAGE;
 use crate::list;
+use crate::store::PAGE;
 use crate::toast::Variant;
 
 /// What the command line asked for.

@@ -63,7 +63,7 @@ fn what_a_session_did_not_take_stands_in_its_prompt_again() {
     };
     // Whether the prompt was told of before the connection broke.
     for is_taken in [false, true] {
-        let mut stage = connected(session());
+        let mut stage = session().connected();
         stage.hear("message.updated", &prompt(1));
         stage.text("fix it");
         stage.keys("enter");
@@ -472,7 +472,7 @@ fn below_the_worktree_sessions_are_asked_for_by_their_folder() {
 
 #[test]
 fn the_sidebar_helps_who_has_free_models_only_until_that_is_dismissed() {
-    let mut stage = connected(Stage::in_session(140, 50, SESSION, "Demo"));
+    let mut stage = Stage::in_session(140, 50, SESSION, "Demo").connected();
     assert!(!stage.screen().contains("Getting started"), "{}", stage.screen());
     stage.act(|app| {
         for provider in &mut app.store.providers {
@@ -508,7 +508,7 @@ fn the_sidebar_helps_who_has_free_models_only_until_that_is_dismissed() {
 #[test]
 fn a_selection_that_ends_on_a_label_runs_nothing() {
     use crate::terminal::event::{Button, MouseKind};
-    let mut stage = connected(session());
+    let mut stage = session().connected();
     stage.screen();
     let mut labels = stage.app.places.labels.iter();
     let (label, _) = *labels
@@ -549,7 +549,7 @@ fn the_environment_names_the_first_screen() {
 
 #[test]
 fn who_has_free_models_only_is_offered_providers_with_them() {
-    let mut stage = connected(Stage::new(100, 44));
+    let mut stage = Stage::new(100, 44).connected();
     stage.act(|app| {
         for provider in &mut app.store.providers {
             provider.id = "opencode".to_owned();
@@ -655,7 +655,7 @@ fn what_the_command_line_names_and_there_is_not_is_told() {
     ] {
         let mut stage = Stage::with_arguments(arguments);
         assert!(stage.screen().contains(told), "{told}: {}", stage.screen());
-        let mut stage = connected(stage);
+        let mut stage = stage.connected();
         assert!(stage.screen().contains("· Scripted"), "{}", stage.screen());
     }
 }
