@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use opencode_tui::Replay;
 
 pub(crate) use self::config::{Config, ConfigAction, ConfigPlace, Notation};
 pub(crate) use self::debug::{Debug, DebugAgent, DebugFile, DebugLsp, DebugRg, DebugSnapshot};
@@ -60,11 +61,56 @@ pub(crate) struct Face {
     /// Give every permission that is not denied
     #[arg(long)]
     pub(crate) auto: bool,
-    /// Talk to a session line by line, without taking the screen
-    #[arg(long)]
-    pub(crate) mini: bool,
+    #[command(flatten)]
+    pub(crate) mini: Mini,
     #[command(flatten)]
     pub(crate) network: Network,
+}
+
+/// The small terminal face.
+#[derive(Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct Mini {
+    /// Talk without taking the screen: what is said scrolls by, only the prompt stays
+    #[arg(long = "mini")]
+    pub(crate) is_wanted: bool,
+    /// With --mini, do not print again what was said before, nor when the window gets another width
+    #[arg(long)]
+    pub(crate) no_replay: bool,
+    /// With --mini, print only so many of the newest messages again
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) replay_limit: Option<String>,
+    /// The opposite, which is so without it and refused.
+    #[arg(long, hide = true)]
+    pub(crate) replay: bool,
+}
+
+impl Mini {
+    /// What is printed again of what was said before, if this face is wanted.
+    pub(crate) fn replay(&self) -> Result<Option<Replay>, Failure> {
+        let given = [
+            (self.no_replay, "--no-replay"),
+            (self.replay_limit.is_some(), "--replay-limit"),
+        ];
+        if let Some((_, option)) = given.iter().find(|(is_given, _)| *is_given && !self.is_wanted) {
+            return Err(Failure::told(format!("{option} requires --mini")));
+        }
+        if self.replay {
+            return Err(Failure::told(
+                "--replay is not needed: what was said before is printed again unless --no-replay is given",
+            ));
+        }
+        let limit = self.replay_limit.as_deref().map(str::parse::<usize>);
+        let limit = match limit {
+            None => None,
+            Some(Ok(limit)) if limit > 0 => Some(limit),
+            Some(_) => return Err(Failure::told("--replay-limit must be a positive integer")),
+        };
+        let replay = Replay {
+            is_wanted: !self.no_replay,
+            limit,
+        };
+        Ok(self.is_wanted.then_some(replay))
+    }
 }
 
 /// Which session goes on.
@@ -164,7 +210,7 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Answer over HTTP, and open the page that shows the sessions
     Web(Serve),
-    /// Talk to a session of a running server, line by line
+    /// Talk to sessions of a running server
     #[command(after_help = ATTACH_HELP)]
     Attach(Attach),
     /// Let an editor drive the agent over standard input and output (Agent Client Protocol)
@@ -320,6 +366,23 @@ pub(crate) struct Acp {
     pub(crate) network: Network,
 }
 
+impl Network {
+    /// The first option that was given, as it is written.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let given = [
+            (self.port.is_some(), "--port"),
+            (self.hostname.is_some(), "--hostname"),
+            (self.mdns.is_some(), "--mdns"),
+            (self.mdns_domain.is_some(), "--mdns-domain"),
+            (!self.cors.is_empty(), "--cors"),
+            (self.insecure, "--insecure"),
+        ];
+        given
+            .into_iter()
+            .find_map(|(is_given, option)| is_given.then_some(option))
+    }
+}
+
 /// Where a command listens. What is not said here, `server` of the global configuration says.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Network {
@@ -344,7 +407,7 @@ pub(crate) struct Network {
 }
 
 const ATTACH_HELP: &str = "\
-Each line of standard input is a prompt, or the answer to what is asked. The answer is shown while it comes. \
+With --mini and without a terminal, each line of standard input is a prompt, or the answer to what is asked. \
 Lines that begin with a slash are orders: /help lists them. Ctrl-C stops the turn, Ctrl-D ends.";
 
 /// `opencode attach`
@@ -358,9 +421,8 @@ pub(crate) struct Attach {
     pub(crate) dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) continued: Continued,
-    /// Talk to a session line by line, without taking the screen
-    #[arg(long)]
-    pub(crate) mini: bool,
+    #[command(flatten)]
+    pub(crate) mini: Mini,
     #[command(flatten)]
     pub(crate) access: Access,
 }

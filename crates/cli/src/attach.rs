@@ -1,4 +1,5 @@
-//! `opencode attach` (reference `cli.md` §4): a session at a server, line by line.
+//! `opencode attach` (reference `cli.md` §4): a session at a server; with `--mini` and without a terminal line by
+//! line.
 //!
 //! Lines of standard input are prompts, or answers where the user is asked. It knows nothing that the client
 //! of the HTTP interface does not tell it.
@@ -11,6 +12,7 @@ mod orders;
 use std::path::PathBuf;
 
 use opencode_client::Client;
+use opencode_tui::Replay;
 
 use crate::arguments::{Attach, Continued};
 use crate::context::Context;
@@ -22,9 +24,11 @@ use conversation::Face;
 /// Talks to a session of a server until the user has enough.
 pub(crate) async fn run(context: &Context, arguments: Attach) -> Result<(), Failure> {
     arguments.continued.check()?;
-    if !arguments.mini {
-        return face::attached(context, arguments).await;
-    }
+    let replay = arguments.mini.replay()?;
+    let replay = match replay {
+        Some(replay) if !face::has_terminal() => replay,
+        replay => return face::attached(context, arguments, replay).await,
+    };
     let directory = arguments
         .dir
         .as_ref()
@@ -39,6 +43,7 @@ pub(crate) async fn run(context: &Context, arguments: Attach) -> Result<(), Fail
         continued: arguments.continued,
         model: None,
         agent: None,
+        replay,
     };
     talk(context, client, wanted).await
 }
@@ -56,6 +61,7 @@ pub(crate) struct Wanted {
     pub(crate) continued: Continued,
     pub(crate) model: Option<String>,
     pub(crate) agent: Option<String>,
+    pub(crate) replay: Replay,
 }
 
 async fn talk(context: &Context, client: Client, wanted: Wanted) -> Result<(), Failure> {
@@ -68,6 +74,7 @@ async fn talk(context: &Context, client: Client, wanted: Wanted) -> Result<(), F
     let mut face = Face::new(context, client, directory)?;
     face.model = wanted.model;
     face.agent = wanted.agent;
+    face.replay(wanted.replay);
     if let Some(session) = session {
         face.enter(session).await?;
     }

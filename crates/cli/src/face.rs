@@ -4,10 +4,10 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use opencode_client::Client;
-use opencode_tui::{Arguments, Exit, Options, Settings};
+use opencode_tui::{Arguments, Exit, Options, Replay, Settings};
 use tokio::sync::oneshot;
 
-use crate::arguments::{Attach, Continued, Face, Network};
+use crate::arguments::{Attach, Continued, Face};
 use crate::attach::Wanted;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -21,15 +21,18 @@ pub(crate) async fn run(context: &Context, face: Face) -> Result<(), Failure> {
         std::env::set_current_dir(project)
             .map_err(|error| Failure::told(format!("{} cannot be worked in: {error}", project.display())))?;
     }
-    if face.mini {
-        return Box::pin(line_by_line(context, face)).await;
+    let replay = face.mini.replay()?;
+    if let (Some(_), Some(option)) = (replay, face.network.given()) {
+        return Err(Failure::told(format!("{option} cannot be used with --mini")));
+    }
+    if let Some(replay) = replay.filter(|_| !has_terminal()) {
+        return Box::pin(line_by_line(context, face, replay)).await;
     }
     needs_terminal()?;
     let directory = context.directory()?;
-    let listens = if face.network == Network::default() {
-        None
-    } else {
-        Some(network::options(context, face.network)?)
+    let listens = match face.network.given() {
+        None => None,
+        Some(_) => Some(network::options(context, face.network)?),
     };
     let (started, inside) = oneshot::channel();
     let options = Options {
@@ -39,7 +42,7 @@ pub(crate) async fn run(context: &Context, face: Face) -> Result<(), Failure> {
             agent: face.agent,
             model: face.model,
             is_auto: face.auto,
-            ..continued(face.continued)
+            ..continued(face.continued, replay)
         },
         connect: Box::pin(connect(context.clone(), directory, listens, started)),
     };
@@ -47,28 +50,26 @@ pub(crate) async fn run(context: &Context, face: Face) -> Result<(), Failure> {
     if let Ok(inside) = inside.await {
         inside.end().await;
     }
-    farewell(context, exit)
+    farewell(context, exit, replay.is_some())
 }
 
-async fn line_by_line(context: &Context, face: Face) -> Result<(), Failure> {
-    let beside = [
-        (face.network != Network::default(), "options of the network"),
-        (face.prompt.is_some(), "--prompt"),
-        (face.auto, "--auto"),
-    ];
+async fn line_by_line(context: &Context, face: Face, replay: Replay) -> Result<(), Failure> {
+    let beside = [(face.prompt.is_some(), "--prompt"), (face.auto, "--auto")];
     if let Some((_, option)) = beside.iter().find(|(is_given, _)| *is_given) {
-        return Err(Failure::told(format!("{option} cannot be used with --mini")));
+        return Err(Failure::told(format!("{option} with --mini needs a terminal")));
     }
     let wanted = Wanted {
         continued: face.continued,
         model: face.model,
         agent: face.agent,
+        replay,
     };
     attach::alone(context, wanted).await
 }
 
-fn continued(wanted: Continued) -> Arguments {
+fn continued(wanted: Continued, mini: Option<Replay>) -> Arguments {
     Arguments {
+        mini,
         session: wanted.session,
         continue_last: wanted.continue_last,
         fork: wanted.fork,
@@ -77,7 +78,11 @@ fn continued(wanted: Continued) -> Arguments {
 }
 
 /// `opencode attach <url>`.
-pub(crate) async fn attached(context: &Context, arguments: Attach) -> Result<(), Failure> {
+pub(crate) async fn attached(
+    context: &Context,
+    arguments: Attach,
+    replay: Option<Replay>,
+) -> Result<(), Failure> {
     needs_terminal()?;
     let directory = arguments
         .dir
@@ -88,11 +93,16 @@ pub(crate) async fn attached(context: &Context, arguments: Attach) -> Result<(),
     client.health().await?;
     let options = Options {
         settings: settings(context, &context.directory()?),
-        arguments: continued(arguments.continued),
+        arguments: continued(arguments.continued, replay),
         connect: Box::pin(async move { Ok(client) }),
     };
     let exit = opencode_tui::run(options).await;
-    farewell(context, exit)
+    farewell(context, exit, replay.is_some())
+}
+
+/// Whether somebody types and looks.
+pub(crate) fn has_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
 fn needs_terminal() -> Result<(), Failure> {
@@ -136,10 +146,17 @@ async fn connect(
 }
 
 /// What is left on the screen that the user comes from.
-fn farewell(context: &Context, exit: std::io::Result<Exit>) -> Result<(), Failure> {
+fn farewell(context: &Context, exit: std::io::Result<Exit>, is_mini: bool) -> Result<(), Failure> {
     let exit = exit.map_err(|error| Failure::told(format!("The terminal cannot be used: {error}")))?;
     if let Some(reason) = exit.reason {
         return Err(Failure::told(reason));
+    }
+    if let (Some((title, id)), true) = (&exit.session, is_mini) {
+        let mark = opencode_tui::mark(&[
+            &format!("Session  {title}"),
+            &format!("Continue opencode --mini -s {id}"),
+        ]);
+        return context.output.data(format_args!("\n{mark}"));
     }
     if let Some((title, id)) = exit.session {
         let logo = opencode_tui::logo();

@@ -30,6 +30,7 @@ use crate::choice::Choice;
 use crate::dialog::Dialog;
 use crate::effect::{Clipping, Effect, Exit, Then};
 use crate::keymap::Keymap;
+use crate::mini::Mini;
 use crate::permission::PermissionPanel;
 use crate::prompt::Prompt;
 use crate::question::QuestionPanel;
@@ -41,11 +42,12 @@ use crate::terminal::event::Event;
 use crate::theme::Theme;
 use crate::toast::{Toast, Variant};
 use crate::viewer::Viewer;
+use crate::which_key::WhichKey;
 use crate::words::Words;
 
 #[cfg(test)]
 pub(crate) use keyboard::BREAKS;
-pub(crate) use keyboard::field_commands;
+pub(crate) use keyboard::{field_commands, layer};
 pub use open::Arguments;
 pub(crate) use open::First;
 use transcribing::Follows;
@@ -165,6 +167,10 @@ pub(crate) struct App {
     pub(crate) title: String,
     /// Which drafts the other screens have.
     pub(crate) drafts: HashMap<Route, crate::prompt::Draft>,
+    /// The panel of keys.
+    pub(crate) which_key: WhichKey,
+    /// What is particular to the face that does without a screen of its own, if it is that one.
+    pub(crate) mini: Option<Box<Mini>>,
     effects: Vec<Effect>,
 }
 
@@ -191,7 +197,11 @@ impl App {
     /// The state at the start: nothing was heard of the server yet.
     pub(crate) fn new(settings: Settings, arguments: Arguments, size: (u16, u16)) -> Self {
         let keymap = settings.keymap();
-        let theme = settings.theme();
+        let mini = arguments.mini.map(|replay| Box::new(Mini::new(replay)));
+        let theme = match mini {
+            Some(_) => settings.printed_theme(),
+            None => settings.theme(),
+        };
         Self {
             words: settings.words(),
             theme,
@@ -232,6 +242,8 @@ impl App {
             waiting: 0,
             title: String::new(),
             drafts: HashMap::new(),
+            which_key: WhichKey::default(),
+            mini,
             effects: Vec::new(),
             arguments,
             settings,
@@ -258,6 +270,7 @@ impl App {
     fn settle(&mut self) {
         self.attend();
         self.load_tasks();
+        self.send_queued();
         let mut dialogs = std::mem::take(&mut self.dialogs);
         for dialog in &mut dialogs {
             dialog.refresh(self);

@@ -11,6 +11,7 @@ pub(crate) mod sessions;
 mod switches;
 
 use crate::app::{App, Route};
+use crate::mini;
 
 pub(crate) use palette::slash_words;
 
@@ -97,6 +98,11 @@ impl Command {
         self.place = Where::Transcript;
         self
     }
+
+    /// Whether it can be meant now, by this face.
+    fn is_there(&self, app: &App) -> bool {
+        (self.is_live)(app) && (app.mini.is_none() || mini::COMMANDS.contains(&self.id))
+    }
 }
 
 fn always(_: &App) -> bool {
@@ -134,13 +140,24 @@ fn all() -> impl Iterator<Item = &'static Command> {
 
 /// Ids of the commands that are live in a place.
 pub(crate) fn ids(app: &App, place: Where) -> Vec<&'static str> {
-    let live = all().filter(|command| command.place == place && (command.is_live)(app));
+    let live = all().filter(|command| command.place == place && command.is_there(app));
     live.map(|command| command.id).collect()
+}
+
+/// Whether a command can be meant now.
+pub(crate) fn is_live(app: &App, id: &str) -> bool {
+    all().any(|command| command.id == id && command.is_there(app))
+}
+
+/// What a command is called in the palette, if it stands there.
+pub(crate) fn title(app: &App, id: &str) -> Option<&'static str> {
+    let title = all().find(|command| command.id == id)?.title?;
+    Some(app.words.get(title(app)))
 }
 
 /// Runs a command that is live; says whether there is one and it meant something.
 pub(crate) fn run(app: &mut App, id: &str) -> bool {
-    let command = all().find(|command| command.id == id && (command.is_live)(app));
+    let command = all().find(|command| command.id == id && command.is_there(app));
     command.is_some_and(|command| (command.run)(app))
 }
 

@@ -113,9 +113,50 @@ pub(crate) fn draw(
     let theme = &app.theme;
     buffer.set_style(frame, Style::reset().bg(theme.background_panel).fg(theme.text));
     paint::clear(frame, buffer);
-    let inner = inner(frame);
+    let cursor = draw_inside(app, dialog, inner(frame), buffer);
+    (frame, cursor)
+}
+
+/// Rows that a dialog takes below what is printed.
+pub(crate) fn height_below(app: &App, dialog: &dyn Dialog, width: u16, screen: u16) -> u16 {
+    let content = dialog.height(app, width.saturating_sub(4), screen);
+    // A free row, the title, a free row, the content, the edge.
+    content.saturating_add(4)
+}
+
+/// Draws the dialog on top below what is printed; the cursor is where it says.
+pub(crate) fn draw_below(
+    app: &App,
+    dialog: &mut dyn Dialog,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
+    let theme = &app.theme;
+    let body = Rect {
+        height: area.height.saturating_sub(1),
+        ..area
+    };
+    paint::fill(body, buffer, theme.background_panel);
+    let edge = match theme.background_panel {
+        Color::Reset => theme.border,
+        panel => panel,
+    };
+    let line = "▀".repeat(usize::from(area.width));
+    paint::text(buffer, area.x, body.bottom(), &line, Style::new().fg(edge));
+    let inner = Rect {
+        x: body.x + 2.min(body.width),
+        y: body.y + 1.min(body.height),
+        width: body.width.saturating_sub(4),
+        height: body.height.saturating_sub(1),
+    };
+    draw_inside(app, dialog, inner, buffer)
+}
+
+/// Draws title and content.
+fn draw_inside(app: &App, dialog: &mut dyn Dialog, inner: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let theme = &app.theme;
     if inner.is_empty() {
-        return (frame, None);
+        return None;
     }
     let close = app.words.get("dialog.close");
     let title = Style::new().fg(theme.text).add_modifier(Modifier::BOLD);
@@ -128,12 +169,10 @@ pub(crate) fn draw(
         height: inner.height.saturating_sub(2),
         ..inner
     };
-    let cursor = if content.is_empty() {
-        None
-    } else {
-        dialog.draw(app, content, buffer)
-    };
-    (frame, cursor)
+    match content.is_empty() {
+        true => None,
+        false => dialog.draw(app, content, buffer),
+    }
 }
 
 /// The frame of a dialog: a quarter of the screen down, in the middle.

@@ -186,13 +186,11 @@ impl Keymap {
     }
 
     /// The keys of a sequence that has begun.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the panel of keys follows"))]
     pub(crate) fn pending(&self) -> &[Stroke] {
         &self.pending
     }
 
     /// What can follow the keys typed so far: the keys that are left, and the command.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the panel of keys follows"))]
     pub(crate) fn continuations(&self, layers: &[Layer<'_>]) -> Vec<(String, &'static str)> {
         let live = self
             .bindings
@@ -223,7 +221,6 @@ impl Keymap {
     }
 
     /// Whether the command's binding leaves the key to the text field as well.
-    #[cfg_attr(not(test), expect(dead_code, reason = "text fields that share a key follow"))]
     pub(crate) fn passes_on(&self, press: Press, command: &str) -> bool {
         self.named(press, command).any(|binding| binding.passes_on)
     }

@@ -55,6 +55,12 @@ impl Document {
         &self.blocks
     }
 
+    /// How many of its blocks stay as they are, whatever is written behind them.
+    pub(crate) fn finished(&self) -> usize {
+        let start = self.stable(&self.source);
+        self.blocks.partition_point(|block| block.range.start < start)
+    }
+
     /// Whether the colours of some code are waited for.
     pub(crate) fn is_waiting(&self) -> bool {
         self.blocks.iter().any(|block| block.is_waiting)

@@ -113,6 +113,13 @@ pub(crate) struct Draft {
     cursor: usize,
 }
 
+impl Draft {
+    /// What was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.entry.input
+    }
+}
+
 /// A row of the list of what was put aside.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StashRow {
@@ -494,6 +501,16 @@ impl Prompt {
             entry: self.entry(),
             cursor: self.editor.cursor(),
         }
+    }
+
+    /// Rows that the text takes at a width, on a screen of a height; `most_rows` is `prompt.max_height`.
+    pub(crate) fn rows(&self, width: u16, screen: u16, most_rows: Option<u16>) -> u16 {
+        view::rows(&self.editor, width, screen, most_rows)
+    }
+
+    /// Rows of the list, if it is open.
+    pub(crate) fn list_rows(&self) -> Option<u16> {
+        self.autocomplete.rows()
     }
 
     /// Takes what is written away with the screen.

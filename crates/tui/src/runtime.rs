@@ -22,12 +22,15 @@ use tokio::time::sleep_until;
 use crate::app::{App, Arguments, Input};
 use crate::crash::{Crash, Wish};
 use crate::effect::{Exit, Then};
+use crate::row::Row;
 use crate::settings::Settings;
 use crate::terminal::device::{Device, Terminal};
 use crate::terminal::event::Event;
 use crate::terminal::features::Features;
 use crate::terminal::keyboard::Keyboard;
 use crate::terminal::screen::Screen;
+use crate::terminal::screen::below::Sheet;
+use crate::terminal::sequence::Modes;
 use crate::terminal::signals::Signals;
 use crate::view;
 use bridge::Bridge;
@@ -89,7 +92,10 @@ pub async fn run(options: Options) -> io::Result<Exit> {
 
 async fn run_on(device: Terminal, input: OwnedFd, options: Options) -> io::Result<Exit> {
     let features = Features::of(&options.settings.environment);
-    let mut screen = Screen::new(device, features, options.settings.modes());
+    let mut screen = match options.arguments.mini {
+        None => Screen::new(device, features, options.settings.modes()),
+        Some(_) => Screen::below(device, features, without_mouse(options.settings.modes())),
+    };
     let size = screen.size()?;
     let settings = &options.settings;
     let bridge = Bridge::start(&settings.environment, settings.home(), settings.version());
@@ -134,9 +140,13 @@ async fn run_on(device: Terminal, input: OwnedFd, options: Options) -> io::Resul
         Ok(())
     });
     telling.abort();
+    let printed = match runtime.app.mini {
+        Some(_) if result.is_ok() && runtime.crash.is_none() => runtime.print_last(),
+        _ => Ok(()),
+    };
     let left = runtime.screen.leave();
     runtime.writer.finish();
-    result.and(left)?;
+    result.and(printed).and(left)?;
     Ok(runtime.exit.unwrap_or_default())
 }
 
@@ -201,8 +211,9 @@ impl Runtime {
     fn event(&mut self, event: Event) -> io::Result<()> {
         if event == Event::Resumed {
             self.screen.resume()?;
-            self.app.size = self.screen.size()?;
+            let (columns, rows) = self.screen.size()?;
             self.screen.forget();
+            self.input(Input::Terminal(Event::Resize(columns, rows)));
         }
         if self.crash.is_some() {
             self.crashed(&event)?;
@@ -211,7 +222,11 @@ impl Runtime {
         let reloads = event == Event::Reload;
         self.input(Input::Terminal(event));
         if reloads {
-            self.screen.set_modes(self.app.settings.modes())?;
+            let modes = self.app.settings.modes();
+            self.screen.set_modes(match self.app.mini {
+                None => modes,
+                Some(_) => without_mouse(modes),
+            })?;
         }
         Ok(())
     }
@@ -297,6 +312,38 @@ impl Runtime {
     }
 
     fn draw(&mut self) -> io::Result<()> {
+        match self.app.mini.as_ref().map(|mini| mini.is_resizing()) {
+            None => self.draw_whole()?,
+            Some(false) => self.draw_below()?,
+            Some(true) => {}
+        }
+        if self.app.mini.is_some()
+            && let Some(crash) = &self.crash
+        {
+            // Without a screen of its own there is no place to ask what is to become of it.
+            self.exit = Some(crash.exit(&self.app.words));
+        }
+        self.is_stale = false;
+        self.drawn = Instant::now();
+        for job in self.app.highlighter.take_jobs() {
+            self.work.push(Box::pin(async move {
+                let done = tokio::task::spawn_blocking(move || job.run()).await;
+                Input::Answer(Box::new(move |app| {
+                    if let Ok(done) = done {
+                        app.highlighter.finish(done);
+                    }
+                }))
+            }));
+        }
+        if self.crash.is_none() && self.app.is_followed() {
+            self.input(Input::Answer(Box::new(App::follow_view)));
+        }
+        Ok(())
+    }
+}
+
+impl Runtime {
+    fn draw_whole(&mut self) -> io::Result<()> {
         let (width, height) = self.app.size;
         let area = Rect::new(0, 0, width, height);
         let mut buffer = self.spare.take().unwrap_or_default();
@@ -320,22 +367,60 @@ impl Runtime {
     fn show(&mut self, buffer: Buffer, cursor: Option<Position>) -> io::Result<()> {
         self.screen.set_ground(self.app.theme.background);
         self.spare = self.screen.draw(buffer, cursor)?;
-        self.is_stale = false;
-        self.drawn = Instant::now();
-        for job in self.app.highlighter.take_jobs() {
-            self.work.push(Box::pin(async move {
-                let done = tokio::task::spawn_blocking(move || job.run()).await;
-                Input::Answer(Box::new(move |app| {
-                    if let Ok(done) = done {
-                        app.highlighter.finish(done);
-                    }
-                }))
-            }));
-        }
-        if self.crash.is_none() && self.app.is_followed() {
-            self.input(Input::Answer(Box::new(App::follow_view)));
-        }
         Ok(())
+    }
+
+    fn draw_below(&mut self) -> io::Result<()> {
+        let (width, height) = self.app.size;
+        self.screen.fit(width, height);
+        if self.crash.is_some() {
+            return Ok(());
+        }
+        let app = &mut self.app;
+        let picture = match catch_unwind(AssertUnwindSafe(|| view::mini::draw(app))) {
+            Ok(picture) => picture,
+            Err(panic) => {
+                self.crash = Some(self.crash_of(&*panic));
+                return Ok(());
+            }
+        };
+        let printed = lines(&picture.printed, width);
+        self.screen.set_ground(self.app.theme.background);
+        let sheet = Sheet {
+            is_anew: picture.is_anew,
+            drawn: picture.drawn,
+            cursor: picture.cursor,
+        };
+        self.screen.draw_below(printed, sheet)
+    }
+
+    /// What was said and may still have changed stays, too, when the program ends.
+    fn print_last(&mut self) -> io::Result<()> {
+        let (width, _) = self.app.size;
+        let rows = view::mini::last(&mut self.app);
+        let sheet = Sheet {
+            is_anew: false,
+            drawn: Buffer::empty(Rect::new(0, 0, width, 1)),
+            cursor: None,
+        };
+        self.screen.draw_below(lines(&rows, width), sheet)
+    }
+}
+
+/// Rows as they are printed.
+fn lines(rows: &[Row], width: u16) -> impl Iterator<Item = Buffer> {
+    rows.iter().map(move |row| {
+        let mut line = Buffer::empty(Rect::new(0, 0, width, 1));
+        row.draw(&mut line, 0, 0, width);
+        line
+    })
+}
+
+/// The mouse stays the terminal's where its own scrolling is used.
+fn without_mouse(modes: Modes) -> Modes {
+    Modes {
+        mouse: false,
+        ..modes
     }
 }
 

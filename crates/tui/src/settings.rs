@@ -90,6 +90,12 @@ impl Settings {
         }
     }
 
+    /// Whether a built-in plugin is switched on; those that are asked for here are off unless somebody says so.
+    pub(crate) fn is_plugin_enabled(&self, name: &str) -> bool {
+        let configured = self.tui.plugin_enabled.get(name).copied();
+        self.switches.plugin(name).or(configured).unwrap_or(false)
+    }
+
     /// The keys.
     pub(crate) fn keymap(&self) -> Keymap {
         let timeout = Duration::from_millis(self.tui.leader_timeout);
@@ -113,6 +119,11 @@ impl Settings {
             tracing::warn!(%error, name, "the theme cannot be used");
             builtin::fallback(mode)
         })
+    }
+
+    /// The colours of what is printed: the terminal's own, so that it stays readable there.
+    pub(crate) fn printed_theme(&self) -> Theme {
+        self.palette.printed()
     }
 
     fn theme_folders(&self) -> Vec<PathBuf> {

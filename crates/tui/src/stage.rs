@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::app::{App, Arguments, Input};
 use crate::effect::{Effect, Then};
 use crate::key::{Code, Modifiers, Press};
+use crate::mini::Replay;
 use crate::settings::Settings;
 use crate::terminal::event::{Event, Paste};
 use crate::view;
@@ -63,6 +64,15 @@ impl Stage {
         Self::begun(&[], arguments, (100, 30), |_, _| None)
     }
 
+    /// The face without a screen of its own, with a provider.
+    pub(crate) fn mini(width: u16, height: u16, replay: Replay) -> Self {
+        let arguments = Arguments {
+            mini: Some(replay),
+            ..Arguments::default()
+        };
+        Self::begun(&[], arguments, (width, height), |_, _| None).connected()
+    }
+
     fn begun(
         variables: &[(&str, &str)],
         arguments: Arguments,
@@ -98,20 +108,41 @@ impl Stage {
 
     /// The same in a session without messages, and without windows.
     pub(crate) fn in_session(width: u16, height: u16, id: &str, title: &str) -> Self {
+        let mut stage = Self::new(width, height);
+        stage.enter(id, title);
+        stage.asked.clear();
+        stage.wants.clear();
+        stage
+    }
+
+    /// Shows a session that the server has.
+    pub(crate) fn enter(&mut self, id: &str, title: &str) {
         let session = json!({
             "id": id, "slug": "demo", "version": "1.0.0", "projectID": "global", "directory": "/home/me/demo",
             "title": title, "time": { "created": CLOCK, "updated": CLOCK },
         });
         let session: opencode_schema::Session = serde_json::from_value(session).expect("a session");
-        let mut stage = Self::new(width, height);
-        stage.act(move |app| {
+        self.act(move |app| {
             let id = session.id.clone();
             app.store.sessions.insert(id.clone(), session);
             app.open_session(&id);
         });
-        stage.asked.clear();
-        stage.wants.clear();
-        stage
+    }
+
+    /// What is printed now, and what is drawn below it, as text.
+    pub(crate) fn print(&mut self) -> (String, String) {
+        let picture = view::mini::draw(&mut self.app);
+        let printed = crate::row::plain(&picture.printed);
+        (printed, text(&picture.drawn, picture.drawn.area))
+    }
+
+    /// The server answers a question whose path ends like that, with a page after which there are older ones or not.
+    pub(crate) fn answer_page(&mut self, end: &str, value: Value, older: Option<&str>) {
+        let ends = |(request, _): &Asked| request.path.last().is_some_and(|last| *last == end);
+        let at = self.asked.iter().position(ends).expect("a question");
+        let (_, then) = self.asked.remove(at).expect("a question");
+        let older = older.map(str::to_owned);
+        self.finish(then, Ok(Reply { value, older }));
     }
 
     /// The same with a provider that is connected, which has a model.
@@ -300,6 +331,11 @@ impl Stage {
         self.finish(then, Err(error));
     }
 
+    /// The server answers nothing of what it was asked.
+    pub(crate) fn forget(&mut self) {
+        self.asked.clear();
+    }
+
     /// The server answers everything that is read at the start as it did then.
     pub(crate) fn answer_load(&mut self) {
         for _ in 0..self.asked.len() {
@@ -332,19 +368,7 @@ impl Stage {
     fn part(&mut self, area: impl Fn(&App, Rect) -> Rect) -> String {
         let buffer = self.buffer();
         let area = area(&self.app, buffer.area);
-        let mut rows: Vec<String> = Vec::new();
-        for y in area.top()..area.bottom() {
-            let mut row = String::new();
-            for x in area.left()..area.right() {
-                row.push_str(buffer[(x, y)].symbol());
-            }
-            rows.push(row.trim_end().to_owned());
-        }
-        while rows.last().is_some_and(String::is_empty) {
-            rows.pop();
-        }
-        let first = rows.iter().position(|row| !row.is_empty()).unwrap_or(0);
-        rows.split_off(first).join("\n")
+        text(&buffer, area)
     }
 
     /// Draws at sizes at which nothing fits; nothing may panic.
@@ -356,6 +380,23 @@ impl Stage {
         }
         self.input(Input::Terminal(Event::Resize(size.0, size.1)));
     }
+}
+
+/// A part of a picture as text.
+fn text(buffer: &Buffer, area: Rect) -> String {
+    let mut rows: Vec<String> = Vec::new();
+    for y in area.top()..area.bottom() {
+        let mut row = String::new();
+        for x in area.left()..area.right() {
+            row.push_str(buffer[(x, y)].symbol());
+        }
+        rows.push(row.trim_end().to_owned());
+    }
+    while rows.last().is_some_and(String::is_empty) {
+        rows.pop();
+    }
+    let first = rows.iter().position(|row| !row.is_empty()).unwrap_or(0);
+    rows.split_off(first).join("\n")
 }
 
 /// What the server of these tests answers.

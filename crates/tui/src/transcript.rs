@@ -6,6 +6,7 @@
 //! [`Transcript::view`]; it has two free cells at each side, while the free row below it is the face's.
 
 mod assistant;
+pub(crate) mod flow;
 mod list;
 mod message;
 pub(crate) mod paint;
@@ -27,7 +28,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use self::list::{Cache, List};
-use self::piece::{MARGIN, Target};
+use self::piece::{MARGIN, Room, Target};
 use self::scene::Scene;
 use self::scroll::{Position, Wants};
 use self::search::Search;
@@ -139,7 +140,9 @@ impl Transcript {
     }
 
     fn list<'a>(&'a self, scene: &'a Scene<'a>) -> List<'a> {
-        List::new(self, scene, usize::from(self.area.get().width))
+        let width = usize::from(self.area.get().width);
+        let is_printed = false;
+        List::new(self, scene, Room { width, is_printed })
     }
 
     /// The item and its row that are drawn in a row of the screen; no row where there is a gap.

@@ -1,6 +1,7 @@
 //! The state as a screen (reference `tui.md` §3).
 
 mod home;
+pub(crate) mod mini;
 mod plain;
 mod session;
 mod sidebar;
@@ -14,10 +15,24 @@ use crate::app::{App, Places, Route};
 use crate::dialog;
 use crate::paint;
 use crate::viewer;
+use crate::which_key;
 
 /// The product's name in half blocks, as rows of text.
 pub fn logo() -> String {
     home::logo()
+}
+
+/// The first letter of the product's name, for where there is little room.
+pub(crate) const MARK: [&str; 3] = ["█▀▀█", "█  █", "▀▀▀▀"];
+
+/// The mark with words beside its rows.
+pub fn mark(beside: &[&str]) -> String {
+    let mut beside = beside.iter();
+    let rows = MARK.iter().map(|mark| match beside.next() {
+        Some(text) => format!("{mark}  {text}"),
+        None => (*mark).to_owned(),
+    });
+    rows.collect::<Vec<_>>().join("\n")
 }
 
 /// Draws everything; the cursor is where it says.
@@ -32,6 +47,16 @@ pub(crate) fn draw(app: &mut App, buffer: &mut Buffer) -> Option<Position> {
         ..Places::default()
     };
     buffer.set_style(screen, Style::new().fg(app.theme.text).bg(app.theme.background));
+    let whole = screen;
+    let keys = keys_area(app, whole);
+    // Below the screen it takes room from it, over it none.
+    let screen = match (keys, app.settings.switches.which_key_overlay) {
+        (Some(keys), false) => Rect {
+            height: whole.height - keys.height,
+            ..whole
+        },
+        _ => whole,
+    };
     let mut cursor = match app.route.clone() {
         Route::Home => home::draw(app, screen, buffer),
         Route::Session(id) => session::draw(app, &id, screen, buffer),
@@ -46,6 +71,10 @@ pub(crate) fn draw(app: &mut App, buffer: &mut Buffer) -> Option<Position> {
         cursor = at;
     }
     app.dialogs = dialogs;
+    if let Some(area) = keys {
+        which_key::draw(app, area, buffer);
+        cursor = cursor.filter(|cursor| !area.contains(*cursor));
+    }
     if let Some(toast) = &app.toast {
         toast.draw(&app.theme, screen, buffer);
     }
@@ -56,6 +85,17 @@ pub(crate) fn draw(app: &mut App, buffer: &mut Buffer) -> Option<Position> {
         plain::spell(buffer);
     }
     cursor
+}
+
+/// Where the panel of keys is, if it is seen and there is room.
+fn keys_area(app: &App, screen: Rect) -> Option<Rect> {
+    let height = which_key::HEIGHT;
+    let has_room = screen.height >= height + 8;
+    (has_room && app.shows_which_key()).then(|| Rect {
+        y: screen.bottom() - height,
+        height,
+        ..screen
+    })
 }
 
 /// A line of pieces that belong to commands, from the right; each can be clicked.

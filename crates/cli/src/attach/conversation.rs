@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use opencode_client::{Client, CommandRun, NewSession, Prompt, PromptModel};
 use opencode_schema::input::PartInput;
 use opencode_schema::{Session, SessionId};
+use opencode_tui::Replay;
 
 use super::asking::{Asked, Meaning};
 use super::input::Input;
@@ -19,7 +20,7 @@ use crate::remote::{Happening, Live};
 use crate::run::show::Show;
 use crate::signals::{self, Signal, Signals};
 
-/// Messages that are shown of a session that is continued.
+/// Messages that are shown of a session that is continued, unless the user says how many.
 const REMEMBERED: u32 = 10;
 
 /// A session that is followed, and where it is shown.
@@ -48,6 +49,8 @@ pub(super) struct Face<'a> {
     /// Ctrl-C was pressed in this turn.
     stopped: bool,
     failed: bool,
+    /// Messages that are shown of a session that is continued.
+    remembered: u32,
 }
 
 impl<'a> Face<'a> {
@@ -67,7 +70,19 @@ impl<'a> Face<'a> {
             invited: false,
             stopped: false,
             failed: false,
+            remembered: REMEMBERED,
         })
+    }
+
+    /// Takes how much is shown of a session that is continued.
+    pub(super) fn replay(&mut self, replay: Replay) {
+        self.remembered = match replay {
+            Replay { is_wanted: false, .. } => 0,
+            Replay {
+                limit: Some(limit), ..
+            } => u32::try_from(limit).unwrap_or(u32::MAX),
+            Replay { limit: None, .. } => REMEMBERED,
+        };
     }
 
     pub(super) fn say(&self, line: impl Display) {
@@ -82,8 +97,13 @@ impl<'a> Face<'a> {
     pub(super) async fn enter(&mut self, session: Session) -> Result<(), Failure> {
         self.say(format_args!("{} ({})", session.title, session.id.as_str()));
         let mut place = self.follow(session).await?;
-        let page = self.client.messages(&place.session.id, REMEMBERED, None).await?;
-        place.show.history(&page.messages);
+        if self.remembered > 0 {
+            let page = self
+                .client
+                .messages(&place.session.id, self.remembered, None)
+                .await?;
+            place.show.history(&page.messages);
+        }
         // Perhaps somebody else has it work, or it waits for an answer.
         place.live.look();
         self.asked.clear();

@@ -36,6 +36,8 @@ async fn a_prompt_is_answered_and_the_session_can_be_gone_on_with() {
     // The sidebar comes and goes with the room there is.
     face.resize(170, 36);
     face.sees("Context");
+    // What is still to come of this picture must not be taken for the next one.
+    face.sees("ctrl+p commands");
     face.resize(80, 24);
     face.sees("ctrl+p commands");
     face.loses("Context");
@@ -190,4 +192,142 @@ async fn without_a_terminal_it_says_what_to_use() {
     let refused = home.run::<&str>([]).await;
     assert_eq!(refused.code(), Some(1));
     assert!(refused.stderr.contains("opencode run"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_face_without_a_screen_of_its_own_prints_what_is_said() {
+    let (home, model) = with_model([
+        Step::text("I look.").and_tool("bash", json!({ "command": "echo $((6 * 7))" })),
+        Step::text("# Done\n\nIt **is** 42."),
+        Step::text("More of it."),
+    ])
+    .await;
+    home.configure(&model.url(), json!({ "permission": { "bash": "ask" } }));
+    let mut face = home.terminal(["--mini"], 80, 24);
+    face.sees("▀▀▀▀");
+    face.sees("Ask anything");
+    face.send("how much");
+    face.sees("how much");
+    face.send("\r");
+    face.sees("Permission required");
+    face.send("\r");
+    face.sees("▣ Build · Scripted");
+    for seen in [
+        "› how much",
+        "I look.",
+        "$ echo $((6 * 7))\n\n42",
+        "Done\n\nIt is 42.",
+        " BUILD ",
+        "ctrl+p cmd",
+    ] {
+        face.sees(seen);
+    }
+    face.send("/exit");
+    face.sees("/exit");
+    face.send("\r");
+    let taken = String::from_utf8_lossy(&face.written).into_owned();
+    let (code, left) = face.end();
+    assert_eq!(code, 0);
+    assert!(!taken.contains("[?1049h"), "it has no screen of its own");
+    let id = only_session(&home);
+    assert!(
+        left.contains(&format!("Continue opencode --mini -s {id}")),
+        "{left}"
+    );
+    assert!(left.contains("It is 42.") && !left.contains(" BUILD "), "{left}");
+
+    let mut face = home.terminal(["--mini", "-c", "--replay-limit", "1"], 80, 24);
+    let screen = face.sees("It is 42.");
+    assert!(!screen.contains("› how much"), "{screen}");
+    face.sees("ctrl+p cmd");
+    face.send("go on");
+    face.sees("go on");
+    face.send("\r");
+    face.sees("More of it.");
+    face.sees("› go on");
+    // At another width everything is printed again, as far as it is wanted.
+    face.resize(60, 24);
+    face.wait_for("the same at another width", |screen| {
+        screen.contains("More of it.") && !screen.contains("› go on")
+    });
+    face.send("\x03");
+    face.sees("Press ctrl+c again to exit");
+    face.send("\x03");
+    assert_eq!(face.end().0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prompts_that_are_written_while_the_agent_works_wait_in_a_face_without_a_screen() {
+    let (step, gate) = Step::text("The first answer.").held();
+    let (home, model) = with_model([step, Step::text("The second answer.")]).await;
+    let server = home.serve().await;
+    let mut face = home.terminal(["attach", &server.url(), "--mini"], 90, 24);
+    face.sees("Ask anything");
+    face.send("one");
+    face.sees("one");
+    face.send("\r");
+    face.sees("esc interrupt");
+    face.send("two");
+    face.sees("two");
+    face.send("\r");
+    face.sees("1 queued");
+    assert!(model.requests().len() < 2, "it waits here");
+    gate.open();
+    let screen = face.wait_for("both answers", |screen| {
+        let answers = ["The first answer.", "› two", "The second answer.", "ctrl+p cmd"];
+        answers.iter().all(|text| screen.contains(text)) && !screen.contains("queued")
+    });
+    assert!(
+        screen.find("The first answer.") < screen.find("› two"),
+        "{screen}"
+    );
+    drop(server);
+    face.sees("The server does not answer");
+    face.send("\x03");
+    face.send("\x03");
+    assert_eq!(face.end().0, 0);
+}
+
+#[tokio::test]
+async fn options_that_do_not_go_together_are_refused() {
+    let (home, _model) = with_model([]).await;
+    for (arguments, says) in [
+        (vec!["--no-replay"], "--no-replay requires --mini"),
+        (vec!["--replay-limit", "3"], "--replay-limit requires --mini"),
+        (
+            vec!["attach", "http://127.0.0.1:1", "--no-replay"],
+            "--no-replay requires --mini",
+        ),
+        (
+            vec!["--mini", "--replay-limit", "0"],
+            "--replay-limit must be a positive integer",
+        ),
+        (
+            vec!["--mini", "--replay-limit", "-1"],
+            "--replay-limit must be a positive integer",
+        ),
+        (
+            vec!["--mini", "--replay-limit", "x"],
+            "--replay-limit must be a positive integer",
+        ),
+        (vec!["--mini", "--port", "0"], "--port cannot be used with --mini"),
+        (
+            vec!["--mini", "--hostname", "::"],
+            "--hostname cannot be used with --mini",
+        ),
+        (vec!["--mini", "--mdns"], "--mdns cannot be used with --mini"),
+        (
+            vec!["--mini", "--mdns-domain", "x"],
+            "--mdns-domain cannot be used with --mini",
+        ),
+        (vec!["--mini", "--cors", "x"], "--cors cannot be used with --mini"),
+        (
+            vec!["--mini", "--fork"],
+            "--fork requires --continue or --session",
+        ),
+    ] {
+        let refused = home.run(&arguments).await;
+        assert_eq!(refused.code(), Some(1), "{arguments:?}: {refused:?}");
+        assert!(refused.stderr.contains(says), "{arguments:?}: {refused:?}");
+    }
 }

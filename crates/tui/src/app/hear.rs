@@ -90,7 +90,9 @@ impl App {
         let Some(error) = error.filter(|error| !matches!(error, MessageError::Aborted { .. })) else {
             return;
         };
-        if session.is_none() || session == self.session_id() {
+        // What is printed tells it already.
+        let is_printed = self.mini.is_some() && session.is_some();
+        if session.is_none() || session == self.session_id() && !is_printed {
             self.toast(Variant::Error, safe::text(error.message()).into_owned());
         }
         if let Some(session) = session {

@@ -15,6 +15,11 @@ pub(crate) fn field_commands() -> Vec<&'static str> {
     ids.filter(|id| id.starts_with("input.")).collect()
 }
 
+/// Commands as a layer of the keymap.
+pub(crate) fn layer<'a>((name, commands): &'a (&'static str, Vec<&'static str>)) -> Layer<'a> {
+    Layer { name, commands }
+}
+
 /// Commands that are live whatever has the keyboard.
 const ALWAYS: &[&str] = &["app.exit", "terminal.suspend", "prompt.clear"];
 
@@ -39,14 +44,16 @@ impl App {
             return;
         }
         let layers = self.layers();
-        let layers: Vec<Layer<'_>> = layers
-            .iter()
-            .map(|(name, commands)| Layer { name, commands })
-            .collect();
+        let layers: Vec<Layer<'_>> = layers.iter().map(layer).collect();
         match self.keymap.resolve(press, &layers) {
             Resolved::Commands(commands) => {
                 for id in commands {
+                    let windows = self.dialogs.len();
                     if self.run(id) && !self.keymap.falls_through(press, id) {
+                        // A window that the key has opened is not what it was typed into.
+                        if self.keymap.passes_on(press, id) && self.dialogs.len() == windows {
+                            self.type_key(press);
+                        }
                         return;
                     }
                 }
@@ -61,16 +68,14 @@ impl App {
     /// A sequence of keys that does not go on ends.
     fn wait_for_more(&mut self) {
         if let Some(waiting) = self.keymap.waiting() {
+            self.preview_keys(waiting);
             self.after(self.keymap.timeout(), move |app| app.keys_ended(waiting));
         }
     }
 
     fn keys_ended(&mut self, waiting: u64) {
         let layers = self.layers();
-        let layers: Vec<Layer<'_>> = layers
-            .iter()
-            .map(|(name, commands)| Layer { name, commands })
-            .collect();
+        let layers: Vec<Layer<'_>> = layers.iter().map(layer).collect();
         if let Resolved::Commands(commands) = self.keymap.expire(waiting, &layers) {
             commands.into_iter().find(|id| self.run(id));
         }
@@ -106,7 +111,7 @@ impl App {
             (Code::Right, _) => &["input.move.right"],
             _ => return false,
         };
-        let layers = self.layers();
+        let layers = self.layers_of_screen();
         let nearest = layers
             .first()
             .map_or(&[][..], |(_, commands)| commands.as_slice());
@@ -116,6 +121,7 @@ impl App {
 
     /// Takes a text that was typed.
     fn write(&mut self, text: &str) {
+        self.stay();
         if !self.dialogs.is_empty() {
             self.with_dialog(|app, dialog| dialog.text(app, text));
         } else if self.permission.is_some() {
@@ -129,6 +135,7 @@ impl App {
 
     /// Takes a text that was pasted.
     pub(super) fn paste(&mut self, text: &str) {
+        self.stay();
         if !self.dialogs.is_empty() {
             let line = text.lines().next().unwrap_or_default().to_owned();
             self.write(&line);
@@ -170,7 +177,13 @@ impl App {
     }
 
     /// Commands that are live now, the nearest first.
-    fn layers(&self) -> Vec<(&'static str, Vec<&'static str>)> {
+    pub(crate) fn layers(&self) -> Vec<(&'static str, Vec<&'static str>)> {
+        let mut layers = self.layers_of_screen();
+        layers.insert(0, ("which-key", self.which_key_commands()));
+        layers
+    }
+
+    fn layers_of_screen(&self) -> Vec<(&'static str, Vec<&'static str>)> {
         if let Some(dialog) = self.dialogs.last() {
             return vec![
                 ("dialog", dialog.commands()),
@@ -194,6 +207,9 @@ impl App {
             ];
         }
         let mut layers = Vec::new();
+        if self.has_queued() {
+            layers.push(("queue", vec!["session.queued_prompts"]));
+        }
         if self.route == Route::Diff {
             layers.push(("diff", viewer::COMMANDS.to_vec()));
         }
@@ -207,6 +223,9 @@ impl App {
 
     /// Runs a command, wherever it belongs; says whether it meant something.
     pub(crate) fn run(&mut self, id: &str) -> bool {
+        if self.which_key_command(id) {
+            return true;
+        }
         if !self.dialogs.is_empty() {
             if id == "app.exit" {
                 self.close_dialog();
@@ -217,6 +236,9 @@ impl App {
         }
         if self.route == Route::Diff && self.viewer_command(id) {
             return true;
+        }
+        if id == "app.exit" && self.mini.is_some() && self.permission.is_none() && self.question.is_none() {
+            return self.leave_at_second_press();
         }
         if self.permission.is_some() && self.permission_command(id) {
             return true;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{App, Route};
 use crate::choice::{Choice, ModelRef};
 use crate::list;
+use crate::mini::Replay;
 use crate::store::PAGE;
 use crate::toast::Variant;
 
@@ -29,6 +30,8 @@ pub struct Arguments {
     pub model: Option<String>,
     /// Every permission that is not denied is given.
     pub is_auto: bool,
+    /// The face does without a screen of its own, and what it prints again of what was said before.
+    pub mini: Option<Replay>,
 }
 
 /// The first screen, as the environment names it.
@@ -190,7 +193,7 @@ impl App {
     }
 
     /// Reads a session and what is in it.
-    pub(super) fn load_session(&mut self, id: &SessionId) {
+    pub(crate) fn load_session(&mut self, id: &SessionId) {
         self.store.conversation(id).begin();
         let path = |last: &'static str| vec!["session", id.as_str(), last];
         let known = id.clone();

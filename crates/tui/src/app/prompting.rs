@@ -284,6 +284,13 @@ impl App {
             self.early = Some(submission);
             return self.tell(Variant::Info, "prompt.not_ready");
         }
+        if let Some(submission) = self.queue(submission) {
+            self.send_now(submission);
+        }
+    }
+
+    /// The same at once, whatever goes on.
+    fn send_now(&mut self, submission: Submission) {
         let Some(model) = self.choice.model(&self.store, &self.settings) else {
             self.give_back();
             self.run("provider.connect");
@@ -300,7 +307,7 @@ impl App {
         }
     }
 
-    fn send_to(&mut self, id: &SessionId, submission: &Submission, model: &ModelRef) {
+    pub(crate) fn send_to(&mut self, id: &SessionId, submission: &Submission, model: &ModelRef) {
         let choice = prompt::Choice {
             agent: self.choice.agent_name(&self.store),
             provider: model.provider.clone(),
@@ -311,7 +318,9 @@ impl App {
         let path: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let request = Request::post(&path, body).turn();
         let (before, draft, sent_to) = (self.newest_prompt(id), self.unsent.take(), id.clone());
+        self.set_sending(id, true);
         self.try_ask(request, move |app, answer: Result<Value, Error>| {
+            app.set_sending(&sent_to, false);
             if let Err(error) = answer {
                 // A prompt that is among the messages was taken, whatever went wrong then.
                 if let Some(draft) = draft.filter(|_| app.newest_prompt(&sent_to) == before) {
@@ -373,7 +382,7 @@ impl App {
     }
 
     /// What was submitted and could not be sent stands in the prompt again.
-    fn give_back(&mut self) {
+    pub(crate) fn give_back(&mut self) {
         self.bridge.give_back();
         if let Some(draft) = self.unsent.take()
             && self.prompt.is_empty()
@@ -389,6 +398,23 @@ impl App {
 
     /// Draws the prompt; the cursor is where it says.
     pub(crate) fn draw_prompt(&self, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+        self.with_info(|info| self.prompt.view(area, buffer, &self.theme, &self.words, info))
+    }
+
+    /// Draws the text of the prompt alone; the cursor is where it says.
+    pub(crate) fn draw_prompt_text(&self, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+        self.with_info(|info| {
+            self.prompt
+                .view_text(area, buffer, &self.theme, &self.words, info)
+        })
+    }
+
+    /// Draws the list of the prompt in an area of its own.
+    pub(crate) fn draw_prompt_list_in(&self, area: Rect, buffer: &mut Buffer) {
+        self.prompt.view_list_in(area, buffer, &self.theme, &self.words);
+    }
+
+    fn with_info<T>(&self, draw: impl FnOnce(&Info<'_>) -> T) -> T {
         let agent = self.choice.agent_name(&self.store);
         let chosen = self.choice.model(&self.store, &self.settings);
         let known = chosen
@@ -410,7 +436,7 @@ impl App {
             is_auto: self.is_auto,
             example: is_home.then(|| usize::try_from(self.settings.seed()).unwrap_or(0)),
         };
-        self.prompt.view(area, buffer, &self.theme, &self.words, &info)
+        draw(&info)
     }
 
     /// Draws the list of the prompt, over what is there.

@@ -34,7 +34,7 @@ impl App {
                 let at = Position::new(told.column, told.row);
                 self.mouse(Mouse { kind, at });
             }
-            Event::Resize(columns, rows) => self.size = (columns, rows),
+            Event::Resize(columns, rows) => self.resize((columns, rows)),
             Event::Focus(has_focus) => self.has_focus = Some(has_focus),
             Event::Mode(mode) => {
                 self.settings.set_terminal_mode(mode);
@@ -55,6 +55,9 @@ impl App {
 
     /// The colours are those that are in force now.
     pub(crate) fn repaint(&mut self) {
-        self.theme = self.settings.theme();
+        self.theme = match self.mini {
+            Some(_) => self.settings.printed_theme(),
+            None => self.settings.theme(),
+        };
     }
 }

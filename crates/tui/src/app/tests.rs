@@ -659,3 +659,24 @@ fn what_the_command_line_names_and_there_is_not_is_told() {
         assert!(stage.screen().contains("· Scripted"), "{}", stage.screen());
     }
 }
+
+#[test]
+fn a_key_that_is_not_kept_from_the_prompt_is_typed_as_well() {
+    let keybinds = json!({
+        "agent_cycle": { "key": "é", "preventDefault": false },
+        "model_cycle_recent": "è",
+        "command_list": { "key": "à", "preventDefault": false },
+    });
+    let mut stage = Stage::new(100, 30).connected();
+    stage.act(move |app| {
+        app.settings.tui.keybinds = keybinds.as_object().cloned().unwrap();
+        app.keymap = app.settings.keymap();
+    });
+    stage.keys("a é è");
+    assert_eq!(stage.app.prompt.draft().text(), "aé");
+    stage.keys("à");
+    assert!(stage.dialog().contains("Commands"));
+    assert!(!stage.dialog().contains('à'), "it opened the window");
+    stage.keys("esc");
+    assert_eq!(stage.app.prompt.draft().text(), "aé");
+}

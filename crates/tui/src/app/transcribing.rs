@@ -121,7 +121,8 @@ impl App {
         result
     }
 
-    fn scene<T>(&self, id: &SessionId, act: impl FnOnce(&Scene<'_>) -> T) -> Option<T> {
+    /// The same where nothing is remembered.
+    pub(crate) fn scene<T>(&self, id: &SessionId, act: impl FnOnce(&Scene<'_>) -> T) -> Option<T> {
         let messages = self.store.conversations.get(id)?;
         let session = self.store.sessions.get(id);
         let scene = Scene {
@@ -167,6 +168,11 @@ impl App {
             is_lost,
             far: seen.filter(|(first, end)| !is_lost && conversation.is_far(*first, *end)),
         };
+    }
+
+    /// Older messages should be read.
+    pub(crate) fn want_older(&mut self) {
+        self.follows.wants = Some(Wants::Older);
     }
 
     /// Whether anything follows from what was drawn last.

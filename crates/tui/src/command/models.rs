@@ -84,6 +84,7 @@ fn cycle_variant(app: &mut App) -> bool {
         Some(at) => variants.get(at + 1).cloned(),
     };
     app.set_variant(&model, next.as_deref().unwrap_or(DEFAULT));
+    app.tell_model();
     true
 }
 
@@ -114,6 +115,7 @@ fn cycle(app: &mut App, models: &[choice::ModelRef], by: isize) -> bool {
     };
     if let Some(model) = next.map(|next| there[next].clone()) {
         app.choice.set_model(&app.store, model);
+        app.tell_model();
     }
     true
 }

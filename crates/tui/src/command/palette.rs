@@ -17,6 +17,9 @@ const SAME: &[(&str, &str)] = &[("app.quit", "app.exit")];
 
 /// Opens the palette.
 pub(super) fn open(app: &mut App) {
+    if app.mini.is_some() {
+        return crate::mini::palette::open(app);
+    }
     let title = app.words.get("palette.title");
     let palette = Select::new(app, title, items, |app, choice: &Choice| {
         app.run(choice.id);
@@ -27,7 +30,7 @@ pub(super) fn open(app: &mut App) {
 
 fn items(app: &App) -> Vec<Item<Choice>> {
     let live: Vec<&Command> = all()
-        .filter(|command| command.title.is_some() && (command.is_live)(app))
+        .filter(|command| command.title.is_some() && command.is_there(app))
         .collect();
     let item = |command: &&Command, is_suggested: bool| {
         let title = command
@@ -62,7 +65,7 @@ fn items(app: &App) -> Vec<Item<Choice>> {
 
 /// The slash words that are live: words, title and id.
 pub(crate) fn slash_words(app: &App) -> Vec<(&'static [&'static str], String, &'static str)> {
-    let live = all().filter(|command| !command.slash.is_empty() && (command.is_live)(app));
+    let live = all().filter(|command| !command.slash.is_empty() && command.is_there(app));
     live.map(|command| {
         let title = command
             .title

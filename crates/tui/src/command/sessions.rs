@@ -105,6 +105,13 @@ pub(super) const COMMANDS: &[Command] = &[
     .when(can_go_on_in_the_background),
     Command::hidden("session.interrupt", interrupt).when(in_session),
     Command::listed(
+        "session.queued_prompts",
+        SESSION,
+        |_| "mini.queue",
+        crate::mini::queue::open,
+    )
+    .when(App::has_queued),
+    Command::listed(
         "session.child.first",
         SESSION,
         |_| "command.session.child",
@@ -435,6 +442,9 @@ fn has_children(app: &App) -> bool {
 }
 
 fn first_child(app: &mut App) -> bool {
+    if app.mini.is_some() {
+        return crate::mini::tasks::open(app);
+    }
     let child = app.session_id().and_then(|id| {
         let children = app.store.children(id);
         children.last().map(|child| child.id.clone())

@@ -68,6 +68,7 @@ fn choose(app: &mut App, model: &ModelRef) {
     app.choice.set_model(&app.store, model.clone());
     app.use_model(model);
     let has_variants = !app.choice.variants(&app.store, &app.settings).is_empty();
+    app.tell_model();
     if has_variants && app.settings.models.variant(model).is_none() {
         super::variants::open(app);
     }

@@ -11,6 +11,7 @@ pub(crate) fn open(app: &mut App) {
     let list = Select::new(app, title, items, |app, name: &String| {
         if let Some(model) = app.choice.model(&app.store, &app.settings) {
             app.set_variant(&model, name);
+            app.tell_model();
         }
         Outcome::Close
     });

@@ -56,10 +56,36 @@ pub(crate) enum Pointer {
 impl Prompt {
     /// Rows that the prompt takes at a width on a screen of a height; `most_rows` is `prompt.max_height`.
     pub(crate) fn height(&self, width: u16, screen: u16, most_rows: Option<u16>) -> u16 {
-        let most = most_rows.unwrap_or(LEAST_ROWS.max(screen / 3)).max(1);
-        let rows = self.editor.height(width.saturating_sub(LEFT + RIGHT).max(1));
-        let rows = u16::try_from(rows).unwrap_or(u16::MAX).clamp(1, most);
+        let width = width.saturating_sub(LEFT + RIGHT);
+        let rows = rows(&self.editor, width, screen, most_rows);
         rows.saturating_add(AROUND).min(screen)
+    }
+
+    /// Draws the text alone; where the cursor is, if it is seen.
+    pub(crate) fn view_text(
+        &self,
+        area: Rect,
+        buffer: &mut Buffer,
+        theme: &Theme,
+        words: &Words,
+        info: &Info<'_>,
+    ) -> Option<Position> {
+        let area = area.intersection(buffer.area);
+        self.text_area.set(area);
+        if area.is_empty() {
+            return None;
+        }
+        if self.is_empty() {
+            let muted = Style::new().fg(theme.text_muted);
+            let text = self.placeholder(words, info);
+            buffer.set_stringn(area.x, area.y, text, usize::from(area.width), muted);
+        }
+        let look = Look {
+            text: Style::new().fg(theme.text),
+            selection: selection(theme),
+            mark: &|part| mark(theme, part),
+        };
+        self.editor.draw(area, buffer, &look)
     }
 
     /// Draws the prompt; where the cursor is, if it is seen.
@@ -113,18 +139,12 @@ impl Prompt {
                 .render(Rect::new(column, y, width, 1), buffer);
         }
         let place = Rect::new(column, area.y + top, width, text);
-        self.text_area.set(place);
-        if self.is_empty() {
-            let muted = Style::new().fg(theme.text_muted);
-            let text = self.placeholder(words, info);
-            buffer.set_stringn(place.x, place.y, text, usize::from(width), muted);
-        }
-        let look = Look {
-            text: Style::new().fg(theme.text),
-            selection: selection(theme),
-            mark: &|part| mark(theme, part),
-        };
-        self.editor.draw(place, buffer, &look)
+        self.view_text(place, buffer, theme, words, info)
+    }
+
+    /// Draws the list in an area of its own, if it is open.
+    pub(crate) fn view_list_in(&self, area: Rect, buffer: &mut Buffer, theme: &Theme, words: &Words) {
+        self.autocomplete.view_in(area, buffer, theme, words, false);
     }
 
     /// Draws the list above the prompt, if it is open; after everything else, for it covers what is there.
@@ -211,6 +231,18 @@ impl Prompt {
             _ => Handled::No,
         }
     }
+}
+
+/// Rows that a text takes, as many as there are for it.
+pub(super) fn rows(
+    editor: &crate::editor::Editor<Part>,
+    width: u16,
+    screen: u16,
+    most_rows: Option<u16>,
+) -> u16 {
+    let most = most_rows.unwrap_or(LEAST_ROWS.max(screen / 3)).max(1);
+    let rows = editor.height(width.max(1));
+    u16::try_from(rows).unwrap_or(u16::MAX).clamp(1, most)
 }
 
 /// How the rows of the prompt are used; what matters least goes first where there is little room.

@@ -11,6 +11,7 @@ use super::{Runtime, ask};
 use crate::app::Input;
 use crate::effect::{Clipping, Effect, Then};
 use crate::terminal::clipboard::{self, Content};
+use crate::terminal::event::Event;
 use crate::terminal::{notification, sequence, sound};
 use crate::toast::Variant;
 
@@ -150,8 +151,9 @@ impl Runtime {
     }
 
     fn come_back(&mut self) -> io::Result<()> {
-        self.app.size = self.screen.size()?;
+        let (columns, rows) = self.screen.size()?;
         self.screen.forget();
+        self.input(Input::Terminal(Event::Resize(columns, rows)));
         self.is_stale = true;
         self.draw()
     }

@@ -23,6 +23,9 @@ pub(crate) struct Switches {
     pub(crate) session_directory_filter: bool,
     pub(crate) share_consent: bool,
     pub(crate) dismissed_getting_started: bool,
+    /// The panel of keys lies over the screen instead of below it.
+    pub(crate) which_key_overlay: bool,
+    pub(crate) which_key_preview: bool,
     pub(crate) theme: Option<String>,
     pub(crate) theme_mode_lock: Option<String>,
     /// Plugins of the interface, whether they are on.
@@ -52,6 +55,8 @@ impl Switches {
             session_directory_filter: is("session_directory_filter_enabled", true),
             share_consent: is("share_consent", false),
             dismissed_getting_started: is("dismissed_getting_started", false),
+            which_key_overlay: says("which_key_layout", "overlay"),
+            which_key_preview: is("which_key_pending_preview", false),
             theme: others.get("theme").and_then(Value::as_str).map(str::to_owned),
             theme_mode_lock: others
                 .get("theme_mode_lock")
@@ -63,6 +68,11 @@ impl Switches {
                 .unwrap_or_default(),
             others,
         }
+    }
+
+    /// Whether the user switched a built-in plugin on or off.
+    pub(crate) fn plugin(&self, name: &str) -> Option<bool> {
+        self.others.get("plugin_enabled")?.get(name)?.as_bool()
     }
 
     pub(crate) fn text(&self) -> String {
@@ -95,6 +105,11 @@ impl Switches {
         if self.dismissed_getting_started {
             set("dismissed_getting_started", true.into());
         }
+        set(
+            "which_key_layout",
+            word(self.which_key_overlay, "overlay", "dock"),
+        );
+        set("which_key_pending_preview", self.which_key_preview.into());
         for (key, value) in [("theme", &self.theme), ("theme_mode_lock", &self.theme_mode_lock)] {
             match value {
                 Some(value) => all.insert(key.to_owned(), value.as_str().into()),

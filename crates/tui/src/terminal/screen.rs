@@ -1,5 +1,7 @@
 //! Drawing: what changed between two buffers, in as few bytes as that takes, shown by the terminal at once.
 
+pub(crate) mod below;
+
 use std::fmt::Write;
 use std::io;
 
@@ -11,6 +13,7 @@ use super::color::{Depth, Look};
 use super::device::Device;
 use super::features::Features;
 use super::sequence::{self, Modes};
+use below::Below;
 
 /// A terminal that is drawn on. It is given back when this is dropped, whatever happened.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(crate) struct Screen<D: Device> {
     entered: bool,
     /// It was this program that put itself to sleep, and it has taken the terminal since.
     has_slept: bool,
+    /// Where it stands below what the terminal shows already, unless it has the second screen.
+    below: Option<Below>,
     out: String,
 }
 
@@ -40,16 +45,28 @@ impl<D: Device> Screen<D> {
             title: String::new(),
             entered: false,
             has_slept: false,
+            below: None,
             out: String::new(),
         }
     }
 
+    /// A screen below what the terminal shows already, for [`Screen::draw_below`].
+    pub(crate) fn below(device: D, features: Features, modes: Modes) -> Self {
+        let mut screen = Self::new(device, features, modes);
+        screen.below = Some(Below::default());
+        screen
+    }
+
     /// Takes the terminal.
     pub(crate) fn enter(&mut self) -> io::Result<()> {
-        self.shown = None;
+        self.begin();
         self.entered = true;
         self.device.raw(true)?;
-        self.device.write(sequence::enter(self.modes).as_bytes())?;
+        let taken = match self.below {
+            None => sequence::enter(self.modes),
+            Some(_) => sequence::enter_below(self.modes),
+        };
+        self.device.write(taken.as_bytes())?;
         if !self.title.is_empty() {
             self.device.write(sequence::title(&self.title).as_bytes())?;
         }
@@ -62,16 +79,29 @@ impl<D: Device> Screen<D> {
             return Ok(());
         }
         self.entered = false;
-        self.shown = None;
         let title = match self.title.is_empty() {
             true => String::new(),
             false => sequence::title(""),
         };
+        // What is below what is printed goes, so that what the shell says stands in its place.
+        let (cleared, given_back) = match &self.below {
+            None => (String::new(), sequence::LEAVE),
+            Some(below) => (below.clearing(), sequence::LEAVE_BELOW),
+        };
+        self.begin();
         let written = self
             .device
-            .write(format!("{title}{}", sequence::LEAVE).as_bytes());
+            .write(format!("{cleared}{title}{given_back}").as_bytes());
         // Even if that failed, the line discipline has to be what it was.
         self.device.raw(false).and(written)
+    }
+
+    /// Nothing is drawn, wherever the cursor is.
+    fn begin(&mut self) {
+        self.shown = None;
+        if let Some(below) = &mut self.below {
+            *below = Below::default();
+        }
     }
 
     /// Asks for the terminal's colours; the answers come as events. To be called after the first frame.
@@ -160,12 +190,24 @@ impl<D: Device> Screen<D> {
         self.out.push_str(sequence::BEGIN);
         self.out.push_str("\x1b[?25l");
         match self.shown.as_ref().filter(|shown| shown.area == next.area) {
-            Some(shown) => write_cells(&mut self.out, shown.diff_iter(&next), depth, self.ground),
+            Some(shown) => write_cells(
+                &mut self.out,
+                shown.diff_iter(&next),
+                depth,
+                self.ground,
+                absolute,
+            ),
             None => {
                 // Cells that nothing is drawn on are blank on a screen that was cleared.
                 self.out.push_str("\x1b[0m\x1b[2J");
                 let blank = Buffer::empty(Rect { ..next.area });
-                write_cells(&mut self.out, blank.diff_iter(&next), depth, self.ground);
+                write_cells(
+                    &mut self.out,
+                    blank.diff_iter(&next),
+                    depth,
+                    self.ground,
+                    absolute,
+                );
             }
         }
         if let Some(cursor) = cursor {
@@ -185,12 +227,19 @@ impl<D: Device> Drop for Screen<D> {
     }
 }
 
-/// Writes cells that are told in the order of lines.
+/// Goes to a cell of the screen.
+fn absolute(out: &mut String, x: u16, y: u16) {
+    // Writing to a text that is kept in memory cannot fail.
+    let _ = write!(out, "\x1b[{};{}H", y + 1, x + 1);
+}
+
+/// Writes cells that are told in the order of lines; `go` goes to one.
 fn write_cells<'a>(
     out: &mut String,
     cells: impl Iterator<Item = (u16, u16, &'a Cell)>,
     depth: Depth,
     ground: Color,
+    mut go: impl FnMut(&mut String, u16, u16),
 ) {
     let mut at = None;
     let mut look = Look::PLAIN;
@@ -199,7 +248,7 @@ fn write_cells<'a>(
     out.push_str("\x1b[0m");
     for (x, y, cell) in cells {
         if at != Some((x, y)) {
-            let _ = write!(out, "\x1b[{};{}H", y + 1, x + 1);
+            go(out, x, y);
         }
         let wanted = Look {
             foreground: cell.fg,

@@ -71,14 +71,29 @@ const TITLE_LIMIT: usize = 200;
 /// The longest text for the clipboard by a sequence, in bytes: terminals refuse longer ones, some by closing.
 const CLIPBOARD_LIMIT: usize = 1024 * 1024;
 
+macro_rules! leave_below {
+    () => {
+        concat!(
+            "\x1b[?2026l\x1b[0m",
+            "\x1b[?1003l\x1b[?1002l\x1b[?1000l\x1b[?1006l",
+            "\x1b[?2031l\x1b[?2027l\x1b[?1004l\x1b[?2004l\x1b[>4m\x1b[<u\x1b[0 q\x1b[?25h",
+        )
+    };
+}
+
 /// Begins to draw: the terminal shows what follows at once, when it ends.
 pub(crate) const BEGIN: &str = "\x1b[?2026h";
 /// Ends to draw.
 pub(crate) const END: &str = "\x1b[?2026l";
 
-/// Takes the terminal: its second screen, keys in full, pasted texts as such, focus, letters of several characters
-/// as one, changes of light and dark.
+/// Takes the terminal: its second screen, and what [`enter_below`] takes.
 pub(crate) fn enter(modes: Modes) -> String {
+    format!("\x1b[?1049h{}\x1b[0m\x1b[2J", enter_below(modes))
+}
+
+/// Takes the terminal without its second screen: keys in full, pasted texts as such, focus, letters of several
+/// characters as one, changes of light and dark.
+pub(crate) fn enter_below(modes: Modes) -> String {
     let keyboard = if modes.releases { 7 } else { 5 };
     let mouse = if modes.mouse { MOUSE_ON } else { "" };
     let cursor = match modes.cursor {
@@ -91,17 +106,14 @@ pub(crate) fn enter(modes: Modes) -> String {
         0 => String::new(),
         number => format!("\x1b[{number} q"),
     };
-    format!(
-        "\x1b[?1049h\x1b[>{keyboard}u\x1b[>4;1m\x1b[?2004h\x1b[?1004h\x1b[?2027h\x1b[?2031h{mouse}{cursor}\x1b[?25l\x1b[0m\x1b[2J"
-    )
+    format!("\x1b[>{keyboard}u\x1b[>4;1m\x1b[?2004h\x1b[?1004h\x1b[?2027h\x1b[?2031h{mouse}{cursor}\x1b[?25l")
 }
 
-/// Gives the terminal back; it does no harm twice.
-pub(crate) const LEAVE: &str = concat!(
-    "\x1b[?2026l\x1b[0m",
-    "\x1b[?1003l\x1b[?1002l\x1b[?1000l\x1b[?1006l",
-    "\x1b[?2031l\x1b[?2027l\x1b[?1004l\x1b[?2004l\x1b[>4m\x1b[<u\x1b[0 q\x1b[?25h\x1b[?1049l",
-);
+/// Gives back what [`enter`] took; it does no harm twice.
+pub(crate) const LEAVE: &str = concat!(leave_below!(), "\x1b[?1049l");
+
+/// Gives back what [`enter_below`] took; it does no harm twice.
+pub(crate) const LEAVE_BELOW: &str = leave_below!();
 
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1003h\x1b[?1006h";
 

@@ -154,13 +154,14 @@ mod tests {
         );
         write("own/a b.json", "{}");
         let own = format!("file://{}", root.join("own").display());
+        let gone = format!("file://{}", root.join("gone").display());
         let written = [
             json!("@me/look@1.2.0"),
             json!(["plain", { "option": 1 }]),
             json!(own),
             json!("absent"),
             json!("../own"),
-            json!("file:///nowhere"),
+            json!(gone),
             json!(7),
         ];
         let found = plugins(&written, &root.join("cache"));
@@ -184,7 +185,7 @@ mod tests {
                 ("own", "", true, vec!["a b"]),
                 ("absent", "", false, vec![]),
                 ("../own", "", false, vec![]),
-                ("file:///nowhere", "", false, vec![]),
+                (gone.as_str(), "", false, vec![]),
             ]
         );
     }

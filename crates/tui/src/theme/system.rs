@@ -2,8 +2,8 @@
 
 use ratatui::style::Color;
 
-use super::Theme;
 use super::file::black_or_white;
+use super::{Theme, builtin};
 use crate::terminal::color::contrast;
 use crate::terminal::event::{Mode, Rgb, Slot};
 
@@ -40,6 +40,82 @@ impl Palette {
     /// Whether there is enough for a theme.
     pub(crate) fn is_known(&self) -> bool {
         self.background.is_some() && self.colors.iter().take(8).all(Option::is_some)
+    }
+
+    /// The theme of what is printed on the terminal's own ground and stays there, whatever colours it gets later.
+    pub(crate) fn printed(&self) -> Theme {
+        let known = self.theme();
+        let is_known = known.is_some();
+        let mut theme = known
+            .or_else(|| Self::usual().theme())
+            .unwrap_or_else(|| builtin::fallback(Mode::Dark));
+        let plain = [
+            &mut theme.text,
+            &mut theme.background,
+            &mut theme.markdown_text,
+            &mut theme.markdown_heading,
+            &mut theme.markdown_strong,
+            &mut theme.markdown_code_block,
+            &mut theme.syntax_variable,
+            &mut theme.syntax_punctuation,
+        ];
+        for color in plain {
+            *color = Color::Reset;
+        }
+        if is_known {
+            return theme;
+        }
+        // Greys are mixed of colours that are not known: the terminal's own stand for them.
+        let grounds = [
+            &mut theme.background_panel,
+            &mut theme.background_element,
+            &mut theme.background_menu,
+            &mut theme.diff_added_background,
+            &mut theme.diff_removed_background,
+            &mut theme.diff_context_background,
+            &mut theme.diff_added_line_number_background,
+            &mut theme.diff_removed_line_number_background,
+        ];
+        for color in grounds {
+            *color = Color::Reset;
+        }
+        let greys = [
+            &mut theme.text_muted,
+            &mut theme.border,
+            &mut theme.border_active,
+            &mut theme.border_subtle,
+            &mut theme.diff_context,
+            &mut theme.diff_hunk_header,
+            &mut theme.diff_line_number,
+            &mut theme.markdown_horizontal_rule,
+            &mut theme.syntax_comment,
+        ];
+        for color in greys {
+            *color = Color::Indexed(8);
+        }
+        theme
+    }
+
+    /// The colours that most terminals have.
+    fn usual() -> Self {
+        let dark = [
+            (0, 0, 0),
+            (205, 0, 0),
+            (0, 205, 0),
+            (205, 205, 0),
+            (0, 0, 238),
+            (205, 0, 205),
+            (0, 205, 205),
+            (229, 229, 229),
+        ];
+        let mut palette = Self {
+            background: Some(Rgb(0, 0, 0)),
+            ..Self::default()
+        };
+        for (place, (red, green, blue)) in palette.colors.iter_mut().zip(dark) {
+            *place = Some(Rgb(red, green, blue));
+        }
+        palette
     }
 
     /// The theme, if there is enough for one.

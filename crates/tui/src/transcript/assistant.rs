@@ -3,7 +3,7 @@
 
 use opencode_schema::part::ReasoningPart;
 use opencode_schema::{AssistantMessage, MessageError, PartId};
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 
 use super::paint::{Paint, blend, capitalised, duration};
 use super::piece::{Kind, Look, Piece, Target};
@@ -21,7 +21,7 @@ pub(crate) fn reasoning(paint: &Paint, id: &PartId, part: &ReasoningPart, is_run
     if text.trim().is_empty() && (part.metadata.is_none() || is_open_ended) {
         return Drawn::default();
     }
-    let name = if is_open_ended {
+    let name = if is_open_ended || paint.room.is_printed {
         words.get("transcript.thinking")
     } else {
         words.get("transcript.thought")
@@ -40,7 +40,13 @@ pub(crate) fn reasoning(paint: &Paint, id: &PartId, part: &ReasoningPart, is_run
     }
     let target = Target::Thought(id.clone());
     let faint = |color| blend(color, theme.background, theme.thinking_opacity);
-    if paint.scene.switches.thinking {
+    if paint.scene.switches.thinking || paint.room.is_printed {
+        // A thought that is printed is told at once, before it is known how long it takes.
+        let line = match title {
+            Some(title) if paint.room.is_printed => format!("{name}: {title}"),
+            None if paint.room.is_printed => name.to_owned(),
+            _ => line,
+        };
         let head = paint.room.indented(wrap(
             vec![Span::new(line, faint(theme.warning))],
             paint.room.text(),
@@ -131,6 +137,15 @@ pub(crate) fn error(paint: &Paint, error: &MessageError) -> Option<Piece> {
         return None;
     }
     let theme = paint.scene.theme;
+    if paint.room.is_printed {
+        let text = safe::text(error.message());
+        let shown = super::tool::beginning(text.trim());
+        let style = Style::new().fg(theme.error).add_modifier(Modifier::BOLD);
+        return Some(Piece::new(
+            Kind::Apart,
+            paragraph(shown, style, paint.room.text()),
+        ));
+    }
     let look = Look {
         border: theme.error,
         below_border: theme.background_panel,
@@ -160,7 +175,11 @@ pub(crate) fn end_line(paint: &Paint, message: &AssistantMessage, asked: Option<
         .surroundings
         .model_name(&message.provider_id, &message.model_id);
     let mut facts = format!(" · {}", safe::line(&model));
-    let took = message.time.completed.zip(asked).filter(|_| is_final(message));
+    let took = message
+        .time
+        .completed
+        .zip(asked)
+        .filter(|_| is_final(message) || paint.room.is_printed);
     if let Some((end, start)) = took {
         facts.push_str(&format!(" · {}", duration(end.saturating_sub(start))));
     }
@@ -168,7 +187,14 @@ pub(crate) fn end_line(paint: &Paint, message: &AssistantMessage, asked: Option<
         facts.push_str(&format!(" · {}", scene.words.get("transcript.interrupted")));
     }
     let line = vec![
-        Span::new(if paint.is_plain() { "" } else { "▣  " }, Style::new().fg(mark)),
+        Span::new(
+            match (paint.is_plain(), paint.room.is_printed) {
+                (true, _) => "",
+                (false, true) => "▣ ",
+                (false, false) => "▣  ",
+            },
+            Style::new().fg(mark),
+        ),
         Span::new(capitalised(&safe::line(agent)), paint.plain()),
         Span::new(facts, paint.muted()),
     ];

@@ -117,7 +117,7 @@ pub(crate) struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    pub(crate) fn new(transcript: &'a Transcript, scene: &'a Scene<'a>, width: usize) -> Self {
+    pub(crate) fn new(transcript: &'a Transcript, scene: &'a Scene<'a>, room: Room) -> Self {
         transcript.cache.borrow_mut().begin(scene.theme);
         let count = scene.messages.len();
         let shown = scene
@@ -142,7 +142,7 @@ impl<'a> List<'a> {
         Self {
             scene,
             transcript,
-            room: Room { width },
+            room,
             shown,
             last_answer,
             open_answer,
@@ -152,6 +152,11 @@ impl<'a> List<'a> {
     /// How many items there are.
     pub(crate) fn len(&self) -> usize {
         self.shown + usize::from(self.scene.revert.is_some())
+    }
+
+    /// How many of them are messages.
+    pub(crate) fn messages(&self) -> usize {
+        self.shown
     }
 
     /// What an item is known by.
@@ -165,6 +170,12 @@ impl<'a> List<'a> {
         }
         let revert = self.scene.revert.filter(|_| index == self.shown);
         revert.map(|revert| revert.message_id.clone())
+    }
+
+    /// Whether an item is a message of the user.
+    pub(crate) fn is_prompt(&self, index: usize) -> bool {
+        let message = self.scene.messages.get(index);
+        message.is_some_and(|(message, _)| message.info.as_user().is_some())
     }
 
     /// The place of an item.

@@ -48,7 +48,12 @@ pub(crate) fn draw(
     match &message.info.body {
         MessageBody::User(user) => {
             let pieces = user::pieces(paint, message, user, context.is_queued);
-            Rendered::stack(pieces.into_iter().map(Rc::new))
+            let rendered = Rendered::stack(pieces.into_iter().map(Rc::new));
+            Rendered {
+                settled: rendered.pieces.len(),
+                is_settled: true,
+                ..rendered
+            }
         }
         MessageBody::Assistant(body) => answer(paint, message, body, context, parts),
     }
@@ -67,13 +72,17 @@ fn answer(
     let mut has_task = false;
     parts.retain(|id, _| message.parts.iter().any(|part| part.id == *id));
     let last = message.parts.len().saturating_sub(1);
+    // Pieces before the first that may change.
+    let mut settled = None;
     for (index, part) in message.parts.iter().enumerate() {
+        let mut finished;
         let drawn = match &part.body {
             PartBody::Text(text) if !text.text.trim().is_empty() => {
                 let drawn = parts.entry(part.id.clone()).or_default();
                 let is_open =
                     is_running && index == last && text.time.as_ref().is_none_or(|time| time.end.is_none());
                 draw_text(paint, text, is_open, drawn);
+                finished = is_open.then(|| drawn.document.finished());
                 drawn
             }
             PartBody::Reasoning(reasoning) => {
@@ -83,6 +92,7 @@ fn answer(
                     let made = assistant::reasoning(paint, &part.id, reasoning, is_running);
                     drawn.replace(key, made);
                 }
+                finished = (is_running && reasoning.time.end.is_none()).then_some(0);
                 drawn
             }
             PartBody::Tool(call) => {
@@ -93,15 +103,22 @@ fn answer(
                     let made = tool::draw(paint, part, call);
                     drawn.replace(key, made);
                 }
+                finished = (is_running && !call.state.is_settled()).then_some(0);
                 drawn
             }
             _ => continue,
         };
+        if drawn.is_waiting {
+            finished = Some(0);
+        }
+        if let (None, Some(finished)) = (settled, finished) {
+            settled = Some(pieces.len() + finished);
+        }
         pieces.extend(drawn.pieces.iter().cloned());
         is_moving |= drawn.is_moving;
         is_waiting |= drawn.is_waiting;
     }
-    if has_task {
+    if has_task && !paint.room.is_printed {
         pieces.push(Rc::new(task_hint(paint)));
     }
     if let Some(error) = body
@@ -115,13 +132,23 @@ fn answer(
         let agent = capitalised(&safe::line(&body.agent));
         pieces.insert(0, Rc::new(paint.heading(&format!("{agent}:"))));
     }
-    let is_end = context.is_last || assistant::is_final(body) || is_stopped(body);
+    // What is printed is there for good, while the last answer may not be the last for long.
+    let is_last = context.is_last && !paint.room.is_printed;
+    let is_end = is_last
+        || assistant::is_final(body)
+        || is_stopped(body)
+        || body.error.is_some() && paint.room.is_printed;
     if is_end && paint.scene.switches.assistant_metadata {
         pieces.push(Rc::new(assistant::end_line(paint, body, context.asked)));
     }
+    let is_settled = settled.is_none() && !is_running;
+    let settled = settled.unwrap_or(pieces.len()).min(pieces.len());
+    let settled = pieces[..settled].iter().filter(|piece| !piece.rows.is_empty());
     Rendered {
         is_moving,
         is_waiting,
+        settled: settled.count(),
+        is_settled,
         ..Rendered::stack(pieces)
     }
 }

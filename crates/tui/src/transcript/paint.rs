@@ -70,7 +70,7 @@ impl Paint<'_> {
 
     /// Whether the user has folded a part open.
     pub(crate) fn is_open(&self, part: &PartId) -> bool {
-        self.open.contains(part)
+        self.room.is_printed || self.open.contains(part)
     }
 
     /// A text in the colour of text that steps back.

@@ -103,6 +103,10 @@ pub(crate) struct Rendered {
     pub(crate) is_waiting: bool,
     /// Whether something in it moves.
     pub(crate) is_moving: bool,
+    /// Its first pieces that stay as they are.
+    pub(crate) settled: usize,
+    /// Whether all of it does, and nothing follows.
+    pub(crate) is_settled: bool,
 }
 
 impl Rendered {
@@ -158,26 +162,34 @@ impl Rendered {
 pub(crate) struct Room {
     /// The cells of the transcript, with its margins.
     pub(crate) width: usize,
+    /// Whether it is printed for good, below what the terminal shows already: without margins and borders, and
+    /// with everything unfolded, because nothing can be clicked.
+    pub(crate) is_printed: bool,
 }
 
 impl Room {
     /// Cells of borders and everything in them.
     pub(crate) fn content(self) -> usize {
-        self.width.saturating_sub(2 * MARGIN).max(1)
+        let margins = if self.is_printed { 0 } else { 2 * MARGIN };
+        self.width.saturating_sub(margins).max(1)
     }
 
     /// Cells of text that stands by itself.
     pub(crate) fn text(self) -> usize {
-        self.content().saturating_sub(INDENT).max(1)
+        let indent = if self.is_printed { 0 } else { INDENT };
+        self.content().saturating_sub(indent).max(1)
     }
 
     /// Cells of text in a block: its border and two free cells are before it.
     pub(crate) fn block(self) -> usize {
-        self.content().saturating_sub(INDENT).max(1)
+        self.text()
     }
 
     /// Text that stands by itself.
     pub(crate) fn indented(self, rows: Vec<Row>) -> Vec<Row> {
+        if self.is_printed {
+            return rows;
+        }
         let indent = || Span::frame(" ".repeat(MARGIN + INDENT), Style::new());
         rows.into_iter()
             .map(|row| shifted(row, MARGIN + INDENT).after(indent()))
@@ -186,6 +198,9 @@ impl Room {
 
     /// A block: rows with a border at their left, a free row above and below.
     pub(crate) fn block_rows(self, rows: Vec<Row>, look: Look) -> Vec<Row> {
+        if self.is_printed {
+            return rows;
+        }
         let mut block = Vec::with_capacity(rows.len() + 2);
         block.push(Row::default());
         block.extend(rows);

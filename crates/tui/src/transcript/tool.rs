@@ -139,7 +139,13 @@ impl<'a> Call<'a> {
         let Some(error) = self.error().filter(|_| !refused) else {
             return Piece::new(Kind::Inline, rows);
         };
-        if paint.is_open(&self.part.id) {
+        if paint.room.is_printed {
+            let name = safe::line(&self.tool.tool);
+            let reason = safe::output(beginning(error));
+            let failed = [("name", &*name), ("reason", reason.trim())];
+            let failed = paint.scene.words.fill("mini.failed", &failed);
+            rows.extend(paint.line("✖", &failed, style));
+        } else if paint.is_open(&self.part.id) {
             let error = safe::output(beginning(error));
             for line in error.trim().split('\n').take(200) {
                 rows.extend(paint.below(line, Style::new().fg(theme.error)));

@@ -59,11 +59,19 @@ fn block(
 ) -> Piece {
     let theme = paint.scene.theme;
     let width = paint.room.block();
+    let style = match paint.room.is_printed {
+        true => Style::new().fg(theme.primary),
+        false => paint.plain(),
+    };
+    let marked = match paint.room.is_printed {
+        true => format!("› {text}"),
+        false => text.to_owned(),
+    };
     let target = Target::Message(paint.message.clone());
     let mut rows = if text.is_empty() {
         Vec::new()
     } else {
-        paragraph(text, paint.plain(), width)
+        paragraph(&marked, style, width)
     };
     if !files.is_empty() {
         if !rows.is_empty() {
@@ -84,7 +92,7 @@ fn block(
         }
         rows.extend(wrap(line, width));
     }
-    if is_queued {
+    if is_queued && !paint.room.is_printed {
         let style = Style::new()
             .fg(theme.background)
             .bg(color)
@@ -137,8 +145,13 @@ fn compaction(paint: &Paint) -> Piece {
     let width = paint.room.content();
     let free = width.saturating_sub(safe::width(&title));
     let line = Style::new().fg(paint.scene.theme.border_active);
+    let margin = if paint.room.is_printed {
+        0
+    } else {
+        super::piece::MARGIN
+    };
     let row = Row::new(vec![
-        Span::frame(" ".repeat(super::piece::MARGIN), Style::new()),
+        Span::frame(" ".repeat(margin), Style::new()),
         Span::frame("─".repeat(free / 2), line),
         Span::new(title, line),
         Span::frame("─".repeat(free - free / 2), line),

@@ -44,16 +44,7 @@ pub(super) fn draw(app: &mut App, row: Rect, buffer: &mut Buffer) {
             next,
             ..
         } => {
-            let seconds = u64::try_from((next - app.clock).max(0))
-                .unwrap_or(0)
-                .div_ceil(1000);
-            let waits = app.words.fill(
-                "status.retry",
-                &[
-                    ("seconds", &seconds.to_string()),
-                    ("attempt", &attempt.to_string()),
-                ],
-            );
+            let waits = waits(app, attempt, next);
             let esc = format!("esc {}", app.words.get("status.interrupt"));
             let x = row.x + 1;
             let used = draw_moving(app, x, row.y, buffer) + 1;
@@ -71,6 +62,20 @@ pub(super) fn draw(app: &mut App, row: Rect, buffer: &mut Buffer) {
             labels_right(app, row, row.y, &[(esc, "session.interrupt")], buffer);
         }
     }
+}
+
+/// How long a retry still waits, and which one it is.
+pub(super) fn waits(app: &App, attempt: u32, next: i64) -> String {
+    let seconds = u64::try_from(next.saturating_sub(app.clock).max(0))
+        .unwrap_or(0)
+        .div_ceil(1000);
+    app.words.fill(
+        "status.retry",
+        &[
+            ("seconds", &seconds.to_string()),
+            ("attempt", &attempt.to_string()),
+        ],
+    )
 }
 
 fn draw_idle(app: &mut App, row: Rect, buffer: &mut Buffer) {
@@ -180,7 +185,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// A block that goes to and fro; says how wide it is.
-fn draw_moving(app: &App, x: u16, y: u16, buffer: &mut Buffer) -> u16 {
+pub(super) fn draw_moving(app: &App, x: u16, y: u16, buffer: &mut Buffer) -> u16 {
     let agent = app.choice.agent_name(&app.store);
     let style = Style::new().fg(choice::agent_color(&app.theme, &app.store, &agent));
     if app.settings.is_plain() {
@@ -204,7 +209,7 @@ fn draw_moving(app: &App, x: u16, y: u16, buffer: &mut Buffer) -> u16 {
     paint::text(buffer, x, y, &text, style)
 }
 
-fn draw_interrupt(app: &mut App, x: u16, row: Rect, buffer: &mut Buffer) {
+pub(super) fn draw_interrupt(app: &mut App, x: u16, row: Rect, buffer: &mut Buffer) {
     let (key, color) = match app.interrupting {
         Some(_) => ("status.interrupt_again", app.theme.primary),
         None => ("status.interrupt", app.theme.text_muted),

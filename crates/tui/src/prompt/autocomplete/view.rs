@@ -14,16 +14,39 @@ use crate::words::Words;
 impl Autocomplete {
     /// Draws the list above `prompt`, as wide as it, if it is open.
     pub(in crate::prompt) fn view(&self, prompt: Rect, buffer: &mut Buffer, theme: &Theme, words: &Words) {
-        self.area.set(Rect::ZERO);
         let prompt = prompt.intersection(buffer.area);
+        let height = self
+            .rows()
+            .unwrap_or(0)
+            .min(prompt.y.saturating_sub(buffer.area.y));
+        let area = Rect::new(prompt.x, prompt.y - height, prompt.width, height);
+        self.view_in(area, buffer, theme, words, true);
+    }
+
+    /// Rows that the list takes, if it is open.
+    pub(in crate::prompt) fn rows(&self) -> Option<u16> {
+        let list = self.list.as_ref()?;
+        Some(list.rows.len().clamp(1, ROWS) as u16)
+    }
+
+    /// Draws the list into an area, with borders at its sides or without, if it is open.
+    pub(in crate::prompt) fn view_in(
+        &self,
+        area: Rect,
+        buffer: &mut Buffer,
+        theme: &Theme,
+        words: &Words,
+        has_borders: bool,
+    ) {
+        self.area.set(Rect::ZERO);
         let Some(list) = &self.list else { return };
-        let height = list.rows.len().clamp(1, ROWS) as u16;
-        let height = height.min(prompt.y.saturating_sub(buffer.area.y));
-        if height == 0 || prompt.width < 3 {
+        let area = area.intersection(buffer.area);
+        let height = area.height;
+        if height == 0 || area.width < 3 {
             return;
         }
-        let area = Rect::new(prompt.x, prompt.y - height, prompt.width, height);
         self.area.set(area);
+        let left = if has_borders { 2 } else { 0 };
         let shown = usize::from(height);
         let top = list
             .top
@@ -57,7 +80,7 @@ impl Autocomplete {
                     cell.set_style(ground);
                 }
             }
-            let inside = usize::from(area.width) - 3;
+            let inside = usize::from(area.width) - usize::from(left) - usize::from(has_borders);
             match row {
                 Some(row) => {
                     let (label, description) = if is_selected {
@@ -68,22 +91,29 @@ impl Autocomplete {
                     };
                     let text = fit(&safe::line(&row.label), inside);
                     let cells = safe::width(&text);
-                    buffer.set_string(line.x + 2, line.y, text, label);
+                    buffer.set_string(line.x + left, line.y, text, label);
                     let used = cells.max(pad).saturating_add(1);
                     if let Some(told) = &row.description
                         && used < inside
                     {
                         let told = safe::line(told.lines().next().unwrap_or_default());
-                        let x = line.x + 2 + used as u16;
+                        let x = line.x + left + used as u16;
                         buffer.set_stringn(x, line.y, told, inside - used, description);
                     }
                 }
                 None => {
                     let muted = Style::new().fg(theme.text_muted);
-                    buffer.set_stringn(line.x + 2, line.y, words.get("autocomplete.none"), inside, muted);
+                    buffer.set_stringn(
+                        line.x + left,
+                        line.y,
+                        words.get("autocomplete.none"),
+                        inside,
+                        muted,
+                    );
                 }
             }
-            for x in [line.left(), line.right() - 1] {
+            let sides = [line.left(), line.right() - 1];
+            for x in sides.into_iter().filter(|_| has_borders) {
                 buffer.set_string(x, line.y, "┃", border);
             }
         }

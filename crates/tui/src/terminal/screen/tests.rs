@@ -231,3 +231,105 @@ fn questions_are_asked_only_where_they_are_understood() {
         assert_eq!(memory.take().contains("\x1b]11;?"), expected);
     }
 }
+
+/// What is printed, and what a terminal has kept of what scrolled away.
+#[test]
+fn rows_are_printed_above_what_is_drawn_and_scroll_away() {
+    let memory = Memory::default();
+    let mut screen = Screen::below(memory.clone(), Features::default(), Modes::default());
+    let mut terminal = vt100::Parser::new(4.try_into().unwrap(), 20.try_into().unwrap(), 100);
+    terminal.process(b"shell\r\n");
+    screen.enter().unwrap();
+    let line = |text: &str, rows: u16| {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 20, rows));
+        for (y, text) in (0..rows).zip(text.split('\n')) {
+            buffer.set_string(0, y, text, Style::new());
+        }
+        buffer
+    };
+    let sheet = |text: &str| {
+        let rows = u16::try_from(text.split('\n').count()).unwrap();
+        below::Sheet {
+            is_anew: false,
+            drawn: line(text, rows),
+            cursor: Some(Position::new(1, 0)),
+        }
+    };
+    let mut draw = |printed: &[&str], drawn: &str| {
+        let printed = printed.iter().map(|text| line(text, 1));
+        screen.draw_below(printed, sheet(drawn)).unwrap();
+        let written = memory.take();
+        assert!(
+            !written.contains("\x1b[J") && !written.contains("\x1b[2J"),
+            "{written:?}"
+        );
+        terminal.process(written.as_bytes());
+        let (row, _) = terminal.screen().cursor_position();
+        let shown = terminal.screen().contents();
+        assert_eq!(shown.lines().nth(row.into()), drawn.lines().next(), "{shown}");
+        shown.trim_end().to_owned()
+    };
+    assert_eq!(draw(&["head"], ">\nstate"), "shell\nhead\n>\nstate");
+    assert_eq!(draw(&[], ">x\nstate"), "shell\nhead\n>x\nstate");
+    assert_eq!(draw(&["one", "two"], ">\nstate"), "one\ntwo\n>\nstate");
+    assert_eq!(draw(&[], "a\nb\nc\nd"), "a\nb\nc\nd");
+    assert_eq!(draw(&["three"], ">"), "three\n>");
+    screen.leave().unwrap();
+    terminal.process(memory.take().as_bytes());
+    assert!(!terminal.screen().alternate_screen() && !terminal.screen().hide_cursor());
+    terminal.screen_mut().set_scrollback(100);
+    let kept = terminal.screen().contents();
+    assert!(kept.starts_with("shell\nhead\none\ntwo"), "{kept}");
+}
+
+#[test]
+fn a_terminal_that_became_narrow_is_cleared_as_far_as_it_broke_rows() {
+    let memory = Memory::default();
+    let mut screen = Screen::below(memory.clone(), Features::default(), Modes::default());
+    screen.enter().unwrap();
+    let mut wide = Buffer::empty(Rect::new(0, 0, 20, 2));
+    wide.set_string(0, 0, "fifteen letters", Style::new());
+    let sheet = below::Sheet {
+        is_anew: false,
+        drawn: wide,
+        cursor: Some(Position::new(0, 1)),
+    };
+    screen.draw_below(std::iter::empty(), sheet).unwrap();
+    memory.take();
+    screen.fit(10, 24);
+    let sheet = below::Sheet {
+        is_anew: false,
+        drawn: Buffer::empty(Rect::new(0, 0, 10, 1)),
+        cursor: None,
+    };
+    screen.draw_below(std::iter::empty(), sheet).unwrap();
+    let written = memory.take();
+    assert!(written.contains("\x1b[2A\x1b[1G"), "{written:?}");
+    assert_eq!(written.matches("\x1b[2K").count(), 3, "{written:?}");
+}
+
+#[test]
+fn what_a_terminal_lost_when_it_became_lower_is_drawn_again() {
+    let memory = Memory::default();
+    let mut screen = Screen::below(memory.clone(), Features::default(), Modes::default());
+    screen.enter().unwrap();
+    let sheet = || below::Sheet {
+        is_anew: false,
+        drawn: buffer(&[(0, "prompt", Style::new()), (2, "state", Style::new())]),
+        cursor: Some(Position::new(0, 0)),
+    };
+    let mut draw = |rows: u16| {
+        screen.fit(20, rows);
+        screen.draw_below(std::iter::empty(), sheet()).unwrap();
+        memory.take()
+    };
+    draw(10);
+    assert!(!draw(10).contains("state"));
+    assert!(draw(6).contains("state"), "it may be lost");
+    // What is seen stays the same where something else has drawn on it meanwhile.
+    screen.forget();
+    screen.draw_below(std::iter::empty(), sheet()).unwrap();
+    let written = memory.take();
+    let (moves, _) = written.split_once("\x1b7").unwrap();
+    assert!(!moves.contains('A'), "the cursor is where it was: {written:?}");
+}

@@ -157,11 +157,12 @@ pub(super) fn edit(paint: &Paint, call: &Call) -> Drawn {
     };
     let mut drawn = difference(paint, patch, path);
     drawn.rows.extend(diagnostics(paint, call, path));
-    let piece = paint.block(
-        Some(&format!("← Edit {}", paint.path(line_of(path)))),
-        drawn.rows,
-        None,
-    );
+    let shown = paint.path(line_of(path));
+    let title = match paint.room.is_printed {
+        true => format!("# {}", paint.scene.words.fill("mini.edited", &[("path", &shown)])),
+        false => format!("← Edit {shown}"),
+    };
+    let piece = paint.block(Some(&title), drawn.rows, None);
     Drawn {
         pieces: vec![piece],
         is_waiting: drawn.is_waiting,

@@ -99,6 +99,9 @@ fn folded(paint: &Paint, part: &PartId, printed: &str, lines: usize) -> (Vec<Row
     if end < text.len() || is_cut {
         rows.push(Row::text("…", paint.plain()));
     }
+    if paint.room.is_printed {
+        return (rows, false);
+    }
     rows.push(Row::default());
     let key = if is_open {
         "transcript.collapse"
