@@ -54,6 +54,7 @@ fn measure(what: &str, home: &Path) -> Result<(), Failure> {
             config: Arc::new(Config::default()),
             version: "0.0.0",
             logins: opencode_catalog::login::Options::default(),
+            additions: Arc::default(),
         })
     };
     let [named, chosen] = [named, chosen].map(|use_it| -> Result<[Duration; 2], Failure> {

@@ -11,6 +11,7 @@ use opencode_schema::model::{
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+use crate::addition;
 use crate::catalog::Sources;
 use crate::clouds;
 use crate::convert::{self, DEFAULT_ADAPTER};
@@ -18,7 +19,7 @@ use crate::live::{self, Live};
 use crate::loader;
 use crate::login;
 use crate::merge::merge;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{ProviderEntry, Snapshot};
 use crate::variants;
 
 /// Models that exist in the public catalogue but are no use for conversations with tools.
@@ -29,6 +30,53 @@ const UNFIT: &[(&str, &str)] = &[
     ("openrouter", "openai/gpt-5-chat"),
 ];
 
+/// A provider that the public catalogue or a list of its own knows, without what is said of it here.
+pub(crate) fn known(
+    id: &str,
+    sources: &Sources,
+    entry: Option<&ProviderEntry>,
+    list: Option<&Live>,
+) -> Option<Provider> {
+    let package = login::route::package(id);
+    let public = entry.map(|entry| convert::provider_through(id, entry, package));
+    let mut known = match list {
+        Some(list) => live::lay_over(public, id, list, false),
+        None => public?,
+    };
+    if let Some(models) = addition::listed(id, sources) {
+        known.models.clone_from(models);
+    }
+    Some(known)
+}
+
+/// The same as configuration wants it, connected or not.
+pub(crate) fn described(
+    id: &str,
+    sources: &Sources,
+    entry: Option<&ProviderEntry>,
+    list: Option<&Live>,
+) -> Option<Provider> {
+    let config = config(id, sources);
+    let known = known(id, sources, entry, list);
+    let mut provider = match known {
+        Some(known) => known,
+        None => {
+            config?;
+            unknown(id)
+        }
+    };
+    let adapter = entry.and_then(|entry| entry.head.npm.as_deref());
+    let address = entry.and_then(|entry| entry.head.api.as_deref());
+    if let Some(config) = config {
+        configure(&mut provider, config, adapter, address);
+    }
+    Some(provider)
+}
+
+fn config<'a>(id: &str, sources: &'a Sources) -> Option<&'a ProviderConfig> {
+    sources.config.provider.as_ref()?.get(id)
+}
+
 /// The provider as it can be used here; `None` when nothing connects it or it has no model left.
 pub(crate) fn provider(
     id: &str,
@@ -36,29 +84,9 @@ pub(crate) fn provider(
     snapshot: &Snapshot,
     list: Option<&Live>,
 ) -> Option<Provider> {
-    let config = sources
-        .config
-        .provider
-        .as_ref()
-        .and_then(|providers| providers.get(id));
+    let config = config(id, sources);
     let entry = snapshot.provider(id);
-    let package = login::route::package(id);
-    let known = entry
-        .as_ref()
-        .map(|entry| convert::provider_through(id, entry, package));
-    let mut provider = match (known, list) {
-        (known, Some(list)) => live::lay_over(known, id, list, false),
-        (Some(known), None) => known,
-        (None, None) => {
-            config?;
-            unknown(id)
-        }
-    };
-    let adapter = entry.as_ref().and_then(|entry| entry.head.npm.as_deref());
-    let address = entry.as_ref().and_then(|entry| entry.head.api.as_deref());
-    if let Some(config) = config {
-        configure(&mut provider, config, adapter, address);
-    }
+    let mut provider = described(id, sources, entry.as_ref(), list)?;
     let mut connected = config.is_some() || list.is_some();
 
     let mut found = provider
@@ -83,6 +111,14 @@ pub(crate) fn provider(
         }
         _ => provider.source == Source::Env,
     };
+    let loading = addition::loading(id, sources);
+    if let Some(loading) = loading {
+        merge(&mut provider.options, &loading.options);
+        if !by_key {
+            provider.source = Source::Custom;
+        }
+    }
+    let by_key = by_key || loading.is_some();
     connected |= by_key;
     if let Some(mut found) = clouds::found(id, &provider.options, sources) {
         merge(&mut found, &provider.options);
@@ -100,7 +136,7 @@ pub(crate) fn provider(
         return None;
     }
     let by_login = matches!(sources.credentials.get(id), Some(Credential::Oauth { .. }));
-    if by_login && list.is_none() {
+    if by_login && list.is_none() && addition::listed(id, sources).is_none() {
         login::route::shape(&mut provider);
     }
     filter(&mut provider, config, sources);

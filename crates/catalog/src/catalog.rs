@@ -15,6 +15,7 @@ use opencode_schema::model::{Model, Provider};
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::addition::{self, Additions};
 use crate::build;
 use crate::clouds;
 use crate::convert::{self, DEFAULT_ADAPTER};
@@ -44,6 +45,8 @@ pub struct Sources {
     pub public: Arc<Public>,
     /// Where tokens are renewed.
     pub logins: login::Options,
+    /// What plugins add to providers.
+    pub additions: Arc<Additions>,
 }
 
 /// The providers and models that a folder can use. Nothing is unpacked before it is asked for.
@@ -177,6 +180,12 @@ impl Catalog {
         credential::are_same_logins(&self.sources.credentials, credentials)
     }
 
+    /// Whether it was made of these additions.
+    #[must_use]
+    pub fn has_additions(&self, additions: &Arc<Additions>) -> bool {
+        Arc::ptr_eq(&self.sources.additions, additions) || self.sources.additions == *additions
+    }
+
     /// Whether one of these sources would hold the same providers and models.
     #[must_use]
     pub fn is_like(&self, sources: &Sources) -> bool {
@@ -187,6 +196,7 @@ impl Catalog {
             && before.model == now.model
             && before.small_model == now.small_model
             && self.has_credentials(&sources.credentials)
+            && self.has_additions(&sources.additions)
     }
 
     /// The public catalogue, as it was when this one first needed it.
@@ -228,6 +238,7 @@ impl Catalog {
             .iter()
             .filter(|(_, credential)| matches!(credential, Credential::Oauth { .. }))
             .map(|(id, _)| id.clone());
+        let by_addition = self.sources.additions.keys().cloned();
         let unasked = loader::unasked().map(str::to_owned);
         let by_config = self
             .sources
@@ -239,6 +250,7 @@ impl Catalog {
         let all: IndexSet<String> = by_environment
             .chain(by_credential)
             .chain(by_login)
+            .chain(by_addition)
             .chain(by_surroundings)
             .chain(unasked)
             .chain(by_config)
@@ -289,6 +301,22 @@ impl Catalog {
         let provider = provider.map(Arc::new);
         self.made().insert(id.to_owned(), provider.clone());
         provider
+    }
+
+    /// A provider that may be used here and that the public catalogue or a list of its own knows, without what is
+    /// said of it here.
+    #[must_use]
+    pub fn public_provider(&self, id: &str) -> Option<Provider> {
+        let entry = self.snapshot().provider(id).filter(|_| self.is_allowed(id))?;
+        build::known(id, &self.sources, Some(&entry), self.list_of(id).as_ref())
+    }
+
+    /// A provider that may be used here as configuration wants it, connected or not.
+    #[must_use]
+    pub fn described_provider(&self, id: &str) -> Option<Provider> {
+        let entry = self.snapshot().provider(id);
+        let described = build::described(id, &self.sources, entry.as_ref(), self.list_of(id).as_ref());
+        described.filter(|_| self.is_allowed(id))
     }
 
     /// Lets a provider be put together anew.
@@ -406,11 +434,16 @@ impl Catalog {
         }
         // Clouds have variables that are named like keys and are a part of something else.
         let may_be_key = adapter.key.required || !clouds::IDS.contains(&provider.id.as_str());
+        let loading = addition::loading(&provider.id, &self.sources);
+        target.through = loading.and_then(|loading| loading.through.clone());
         let key = text("apiKey")
             .or_else(|| text("token"))
             .or(provider.key.as_deref())
             .or_else(|| variable(adapter.variables.key))
-            .or_else(|| loader::key(&provider, &self.sources).filter(|_| may_be_key));
+            .or_else(|| loader::key(&provider, &self.sources).filter(|_| may_be_key))
+            // Parity: providers.md §12.1, who sends requests himself may say that the key is empty.
+            .filter(|_| target.through.is_none() || options.get("apiKey") != Some(&Value::from("")));
+        keyless |= target.through.is_some() && key.is_none();
         target.api_key = key.map(SecretString::from);
         target.headers.insert(
             "User-Agent".to_owned(),
@@ -456,7 +489,8 @@ impl Catalog {
         }
         gitlab::complete(&mut target, model, &provider, &self.sources, login.as_ref())?;
         sap::complete(&mut target, model, &provider, &self.sources)?;
-        if login.is_none() && adapter.key.required && key.is_none() && !has_key_header(&target, adapter) {
+        let needs_key = adapter.key.required && !keyless && login.is_none();
+        if needs_key && key.is_none() && !has_key_header(&target, adapter) {
             let own = adapter.variables.key.map(str::to_owned);
             let variables: IndexSet<String> = provider.env.iter().cloned().chain(own).collect();
             return Err(Error::MissingKey {
@@ -473,7 +507,7 @@ impl Catalog {
     /// Those of [`Catalog::target`]; [`Error::LoginEnded`].
     pub async fn fresh_target(&self, model: &Model) -> Result<Target, Error> {
         let id = model.provider_id.as_str();
-        if login::is_served(id) {
+        if login::is_served(id) && addition::loading(id, &self.sources).is_none() {
             let Sources {
                 paths, environment, ..
             } = &self.sources;
@@ -490,8 +524,11 @@ impl Catalog {
         self.target(model)
     }
 
-    /// The login to a provider, if that is how it is reached.
+    /// The login to a provider, if that is how it is reached, and if nobody else has made something of it.
     fn login(&self, provider_id: &str) -> Option<Credential> {
+        if addition::loading(provider_id, &self.sources).is_some() {
+            return None;
+        }
         let newer = self.newer().get(provider_id).cloned();
         let login = newer.or_else(|| self.sources.credentials.get(provider_id).cloned());
         login.filter(|login| matches!(login, Credential::Oauth { .. }) && login::is_served(provider_id))

@@ -41,6 +41,7 @@ fn catalog(folder: &std::path::Path) -> Catalog {
         config: Arc::new(Config::default()),
         version: "0.0.0",
         logins: crate::login::Options::default(),
+        additions: Arc::default(),
     })
 }
 

@@ -12,6 +12,7 @@
 //!
 //! No request to a model is sent from here.
 
+pub mod addition;
 mod azure;
 mod build;
 mod catalog;

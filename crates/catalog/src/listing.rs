@@ -15,6 +15,7 @@ use opencode_schema::time;
 use serde_json::Value;
 
 use crate::Catalog;
+use crate::addition;
 use crate::convert::{self, DEFAULT_ADAPTER};
 use crate::snapshot::ProviderEntry;
 
@@ -83,9 +84,13 @@ impl Catalog {
         };
         let package = own_adapter.or_else(|| head?.npm.clone());
         let headers = provider.options.get(HEADERS).and_then(Value::as_object);
+        // What is made of a credential may hold it.
+        let secret = addition::loading(&provider.id, &self.sources);
+        let secret = secret.and_then(|loading| loading.options.get(HEADERS)?.as_object());
         let texts = headers
             .into_iter()
             .flatten()
+            .filter(|(name, _)| secret.is_none_or(|secret| !secret.contains_key(*name)))
             .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
         ProviderInfo {
             id: provider.id.clone(),

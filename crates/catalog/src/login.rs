@@ -69,6 +69,12 @@ pub enum LoginError {
         /// The provider.
         provider_id: String,
     },
+    /// The login ends with a code, and there is none.
+    #[error("the login to {provider_id} needs a code")]
+    NoCode {
+        /// The provider.
+        provider_id: String,
+    },
     /// Too many logins go on at once.
     #[error("too many logins go on at once")]
     TooMany,

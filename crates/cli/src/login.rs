@@ -1,5 +1,7 @@
 //! `opencode providers login` and `logout` (reference `cli.md` §5, `providers.md` §12).
 
+mod plugin;
+
 use std::collections::HashMap;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use opencode_catalog::login::method::Form;
 use opencode_catalog::login::{self, Flow, Inputs, Logins, Method, Options};
 use opencode_catalog::public::Public;
 use opencode_config::credential::{self, Credential};
+use opencode_session::{Location, LoginKind, PluginLogins};
 use serde::Deserialize;
 use tokio::process::Command;
 
@@ -40,36 +43,56 @@ pub(crate) async fn run(context: &Context, arguments: Login) -> Result<(), Failu
     if let Some(url) = &arguments.url {
         return organisation(context, url).await;
     }
-    let ask = Ask::new(context.output);
     context.output.data("┌  Add credential\n│")?;
-    let known = known(context).await?;
+    // Plugins that log in run as long as it does.
+    let (engine, location) = context.here().await?;
+    let done = log_in(context, &location, arguments).await;
+    engine.shutdown().await;
+    done?;
+    context.output.data("◇  Login successful\n│\n└  Done\n")
+}
+
+async fn log_in(context: &Context, location: &Location, arguments: Login) -> Result<(), Failure> {
+    let ask = Ask::new(context.output);
+    let plugins = location.plugin_logins();
+    let known = known(context, location, &plugins).await?;
     let provider = provider(ask, &known, arguments.provider.as_deref()).await?;
     let mut inputs = inputs(&arguments.inputs)?;
+    if let Some(methods) = plugins.methods(&provider) {
+        let offered = methods.iter().map(|method| Offered {
+            label: &method.label,
+            is_key: method.kind == LoginKind::Api,
+        });
+        if let Some(place) = way(ask, &offered.collect::<Vec<_>>(), &arguments, &provider).await? {
+            let way = plugin::Way {
+                plugins: &plugins,
+                provider: &provider,
+                place,
+            };
+            return plugin::run(context, ask, way, inputs).await;
+        }
+    }
     // What is not offered is at the end, so that the places stay.
     let methods = login::of(&provider).unwrap_or_default();
     let offered = methods
         .iter()
         .take_while(|method| method.is_offered(&context.environment));
     let methods = methods.get(..offered.count()).unwrap_or_default();
+    let methods = if plugins.methods(&provider).is_some() {
+        &[]
+    } else {
+        methods
+    };
     let logins = Logins::new(
         context.paths.clone(),
         context.environment.clone(),
         Options::default(),
     );
-    let chosen = match (&arguments.method, methods) {
-        (Some(label), _) => Some(named(methods, label, &provider)?),
-        (None, _) if arguments.key => methods.iter().position(|method| matches!(method.flow, Flow::Key)),
-        (None, []) => None,
-        (None, [_]) => Some(0),
-        (None, _) => {
-            let entries = methods.iter().map(|method| Entry {
-                label: method.label.to_owned(),
-                id: method.label.to_owned(),
-                hint: String::new(),
-            });
-            Some(ask.pick("Login method", entries.collect()).await?)
-        }
-    };
+    let offered = methods.iter().map(|method| Offered {
+        label: method.label,
+        is_key: matches!(method.flow, Flow::Key),
+    });
+    let chosen = way(ask, &offered.collect::<Vec<_>>(), &arguments, &provider).await?;
     let method = chosen.and_then(|at| Some((at, methods.get(at)?)));
     if let Some((_, method)) = method {
         answers(context, ask, method, &mut inputs).await?;
@@ -90,7 +113,7 @@ pub(crate) async fn run(context: &Context, arguments: Login) -> Result<(), Failu
                 .output
                 .data(format_args!("●  {}\n│", begun.instructions))?;
             context.output.say("Waiting for authorization …");
-            logins.complete(&provider, at).await.map_err(told)?;
+            logins.complete(&provider, at).await.map_err(told)
         }
         _ => {
             let key = ask.secret("Enter your API key").await?;
@@ -98,22 +121,54 @@ pub(crate) async fn run(context: &Context, arguments: Login) -> Result<(), Failu
                 key: key.into(),
                 metadata: inputs.into_iter().collect(),
             };
-            logins.store(&provider, &stored).await.map_err(told)?;
+            logins.store(&provider, &stored).await.map_err(told)
         }
     }
-    context.output.data("◇  Login successful\n│\n└  Done\n")
+}
+
+/// A way to log in, as it is offered.
+struct Offered<'a> {
+    label: &'a str,
+    /// It takes a key.
+    is_key: bool,
+}
+
+/// Which way is taken, by its place; nothing where there is none.
+async fn way(
+    ask: Ask,
+    offered: &[Offered<'_>],
+    arguments: &Login,
+    provider: &str,
+) -> Result<Option<usize>, Failure> {
+    match (&arguments.method, offered) {
+        (Some(label), _) => named(offered, label, provider).map(Some),
+        (None, _) if arguments.key => Ok(offered.iter().position(|way| way.is_key)),
+        (None, []) => Ok(None),
+        (None, [_]) => Ok(Some(0)),
+        (None, _) => {
+            let entries = offered.iter().map(|way| Entry {
+                label: way.label.to_owned(),
+                id: way.label.to_owned(),
+                hint: String::new(),
+            });
+            ask.pick("Login method", entries.collect()).await.map(Some)
+        }
+    }
 }
 
 /// A provider that one can log in to.
 struct Known {
     id: String,
     name: String,
+    hint: &'static str,
 }
 
 /// The providers of the newest catalogue that can be had in a moment.
-async fn known(context: &Context) -> Result<Vec<Known>, Failure> {
-    let (engine, location) = context.here().await?;
-    engine.shutdown().await;
+async fn known(
+    context: &Context,
+    location: &Location,
+    plugins: &PluginLogins,
+) -> Result<Vec<Known>, Failure> {
     let catalog = &location.catalog;
     let public = Public::new(&context.paths, &context.environment, env!("CARGO_PKG_VERSION"));
     let public = Arc::new(public);
@@ -126,7 +181,15 @@ async fn known(context: &Context) -> Result<Vec<Known>, Failure> {
         .heads()
         .map(|(id, head)| (id.to_owned(), head.name.clone()));
     let mut known: Vec<Known> = heads
-        .map(|(id, name)| Known { id, name })
+        .map(|(id, name)| Known {
+            hint: match id.as_str() {
+                "opencode" => "recommended",
+                "openai" => "ChatGPT Plus/Pro or API key",
+                _ => "",
+            },
+            id,
+            name,
+        })
         .filter(|one| catalog.is_allowed(&one.id))
         .collect();
     for (id, _) in login::METHODS {
@@ -134,6 +197,7 @@ async fn known(context: &Context) -> Result<Vec<Known>, Failure> {
             known.push(Known {
                 id: (*id).to_owned(),
                 name: (*id).to_owned(),
+                hint: "",
             });
         }
     }
@@ -141,6 +205,18 @@ async fn known(context: &Context) -> Result<Vec<Known>, Failure> {
         let at = FIRST.iter().position(|id| *id == one.id);
         (at.unwrap_or(FIRST.len()), one.name.to_lowercase())
     });
+    for id in plugins.providers() {
+        if !known.iter().any(|one| one.id == id) {
+            let config = location.config.provider.as_ref().and_then(|all| all.get(id));
+            known.push(Known {
+                id: id.to_owned(),
+                name: config
+                    .and_then(|config| config.name.clone())
+                    .unwrap_or_else(|| id.to_owned()),
+                hint: "plugin",
+            });
+        }
+    }
     Ok(known)
 }
 
@@ -156,11 +232,7 @@ async fn provider(ask: Ask, known: &[Known], wanted: Option<&str>) -> Result<Str
     let entries = known.iter().map(|one| Entry {
         label: one.name.clone(),
         id: one.id.clone(),
-        hint: match one.id.as_str() {
-            "opencode" => "recommended".to_owned(),
-            "openai" => "ChatGPT Plus/Pro or API key".to_owned(),
-            _ => String::new(),
-        },
+        hint: one.hint.to_owned(),
     });
     let other = Entry {
         label: "Other".to_owned(),
@@ -184,7 +256,7 @@ async fn provider(ask: Ask, known: &[Known], wanted: Option<&str>) -> Result<Str
     }
 }
 
-fn named(methods: &[Method], label: &str, provider: &str) -> Result<usize, Failure> {
+fn named(methods: &[Offered<'_>], label: &str, provider: &str) -> Result<usize, Failure> {
     let found = methods
         .iter()
         .position(|method| method.label.eq_ignore_ascii_case(label));

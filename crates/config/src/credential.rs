@@ -126,21 +126,37 @@ pub type Credentials = IndexMap<String, Credential>;
 /// object counts as empty and is logged, because everything that needs no credential still works.
 #[must_use]
 pub fn read(paths: &Paths, environment: &Environment) -> Credentials {
+    let entries = entries(paths, environment).into_iter();
+    entries
+        .filter_map(|(id, entry)| Some((id, serde_json::from_value(entry).ok()?)))
+        .collect()
+}
+
+/// The same as they are written, with fields that only those know who wrote them. Entries are left out that are no
+/// credentials.
+#[must_use]
+pub fn entries(paths: &Paths, environment: &Environment) -> IndexMap<String, Value> {
+    let mut entries = written(paths, environment);
+    entries.retain(|_, entry| check(entry).is_ok());
+    entries
+}
+
+fn written(paths: &Paths, environment: &Environment) -> IndexMap<String, Value> {
     if let Some(content) = environment.get(variable::AUTH_CONTENT)
-        && let Ok(credentials) = parse(content)
+        && let Ok(entries) = serde_json::from_str(content)
     {
-        return credentials;
+        return entries;
     }
     let path = paths.credentials();
     match fs_err::read_to_string(&path) {
-        Ok(text) => parse(&text).unwrap_or_else(|error| {
+        Ok(text) => serde_json::from_str(&text).unwrap_or_else(|error| {
             tracing::warn!(path = %path.display(), %error, "stored credentials are no JSON object and are ignored");
-            Credentials::new()
+            IndexMap::new()
         }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Credentials::new(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => IndexMap::new(),
         Err(error) => {
             tracing::warn!(%error, "stored credentials cannot be read");
-            Credentials::new()
+            IndexMap::new()
         }
     }
 }
@@ -209,14 +225,6 @@ fn hold(paths: &Paths) -> io::Result<Lock> {
         io::ErrorKind::WouldBlock,
         "another program is writing the credentials and does not end",
     ))
-}
-
-fn parse(text: &str) -> Result<Credentials, serde_json::Error> {
-    let entries: IndexMap<String, Value> = serde_json::from_str(text)?;
-    Ok(entries
-        .into_iter()
-        .filter_map(|(id, entry)| Some((id, serde_json::from_value(entry).ok()?)))
-        .collect())
 }
 
 #[cfg(test)]

@@ -38,6 +38,18 @@ pub struct Target {
     pub limits: Limits,
     /// Settings that only some adapters know.
     pub settings: Settings,
+    /// Who sends its requests, where we do not do it ourselves.
+    pub through: Option<Detour>,
+}
+
+/// Somebody on this machine who sends requests in our place: they go to an address of his, with the address that they
+/// are for in a header.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Detour {
+    /// His address. Who knows it can send through it, so that it is a secret.
+    pub url: String,
+    /// The header.
+    pub header: &'static str,
 }
 
 /// Limits in time; `None` is no limit.
@@ -100,6 +112,7 @@ impl Target {
             headers: IndexMap::new(),
             limits: Limits::default(),
             settings: Settings::default(),
+            through: None,
         }
     }
 
@@ -296,6 +309,15 @@ impl fmt::Debug for Settings {
     }
 }
 
+impl fmt::Debug for Detour {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Detour")
+            .field("header", &self.header)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -310,6 +332,7 @@ impl fmt::Debug for Target {
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("limits", &self.limits)
             .field("settings", &self.settings)
+            .field("through", &self.through)
             .finish()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use opencode_llm::adapter::{Api, by_package_and_api};
 use opencode_llm::request::Message;
 use opencode_llm::stream::StreamPart;
-use opencode_llm::target::Limits;
+use opencode_llm::target::{Detour, Limits};
 use opencode_llm::{Client, ClientOptions, Error, Request, Target};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -586,4 +586,36 @@ async fn a_refusal_may_mean_that_there_is_nothing_to_add() {
             assert!(stream.next().await.is_none());
         }
     }
+}
+
+#[tokio::test]
+async fn somebody_else_sends_the_request_and_his_address_stays_secret() {
+    let server = Server::start(vec![Reply::events().body([HELLO, STOP])]).await;
+    let mut target = target(&server);
+    target.base_url = Some("https://model.test/v1".to_owned());
+    target.through = Some(Detour {
+        url: format!("{}/secret", server.url()),
+        header: "x-for",
+    });
+    let (parts, error) = run(&target, CancellationToken::new()).await;
+    assert!(error.is_none() && text(&parts) == "Hello", "{error:?}");
+    let seen = server.requests().pop().unwrap();
+    assert!(seen.path.ends_with("/secret"), "{}", seen.path);
+    let header = |name: &str| seen.headers.iter().find(|(known, _)| known == name);
+    assert_eq!(
+        header("x-for").unwrap().1,
+        "https://model.test/v1/chat/completions"
+    );
+    assert_eq!(header("authorization").unwrap().1, "Bearer hunter2");
+
+    target.through = Some(Detour {
+        url: "http://127.0.0.1:1/secret".to_owned(),
+        header: "x-for",
+    });
+    let (_, error) = run(&target, CancellationToken::new()).await;
+    let told = format!("{error:?} {target:?}");
+    assert!(
+        told.contains("model.test") && !told.contains("secret") && !told.contains("127.0.0.1"),
+        "{told}"
+    );
 }

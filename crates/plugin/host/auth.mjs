@@ -47,7 +47,8 @@ export async function callback({ id, code }) {
   const authorization = waiting.get(id);
   if (!authorization) throw new Error("this login has ended");
   const outcome = await inside(authorization.plugin, () => authorization.callback(code ?? undefined));
-  waiting.delete(id);
+  // Who brought a wrong code may bring another.
+  if (outcome?.type !== "failed") waiting.delete(id);
   return outcome;
 }
 

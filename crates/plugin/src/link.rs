@@ -144,6 +144,11 @@ impl Link {
         self.state().offer.listers.contains(provider)
     }
 
+    /// The providers whose models plugins list.
+    pub(crate) fn listers(&self) -> Vec<String> {
+        self.state().offer.listers.iter().cloned().collect()
+    }
+
     /// Where the credential of a provider is found from now on.
     pub(crate) fn lend(&self, provider: &str, credentials: Arc<dyn Credentials>) {
         self.state().lent.insert(provider.to_owned(), credentials);

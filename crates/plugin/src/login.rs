@@ -236,6 +236,12 @@ impl Plugins {
         self.link().is_some_and(|link| link.lists(provider))
     }
 
+    /// The providers whose models plugins list.
+    #[must_use]
+    pub fn listers(&self) -> Vec<String> {
+        self.link().map(|link| link.listers()).unwrap_or_default()
+    }
+
     /// The models of a provider by id, as plugins list them.
     ///
     /// # Errors

@@ -8,6 +8,8 @@
 pub(crate) mod around;
 pub(crate) mod desk;
 mod held;
+mod logins;
+mod providers;
 pub(crate) mod request;
 pub(crate) mod transform;
 
@@ -26,6 +28,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::held::Held;
+pub use self::logins::{PluginCredential, PluginLogins};
 
 /// The plugins of a view of a location, if it has any. A cheap handle.
 #[derive(Clone, Default)]

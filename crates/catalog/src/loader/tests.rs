@@ -34,6 +34,7 @@ pub(crate) fn catalog(
         config: Arc::new(config),
         version: "1",
         logins: crate::login::Options::default(),
+        additions: Arc::default(),
     })
 }
 

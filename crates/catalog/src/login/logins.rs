@@ -58,6 +58,8 @@ pub struct Authorization {
 pub enum Proceeding {
     /// It is noticed.
     Auto,
+    /// The user brings a code.
+    Code,
 }
 
 impl Logins {

@@ -12,7 +12,7 @@ use super::watch::Watch;
 use crate::error::Error;
 use crate::identity::Letter;
 use crate::request::Request;
-use crate::target::{Target, shown};
+use crate::target::{Detour, Target, shown};
 
 /// As many redirections as browsers follow, roughly.
 const MOST_REDIRECTIONS: usize = 10;
@@ -26,6 +26,7 @@ pub(super) struct Outgoing {
     /// caller put there, because it may be one.
     plain: HeaderMap,
     body: Bytes,
+    through: Option<Detour>,
 }
 
 impl Outgoing {
@@ -75,6 +76,7 @@ impl Outgoing {
             headers,
             plain,
             body: Bytes::from(body),
+            through: target.through.clone(),
         })
     }
 
@@ -98,6 +100,9 @@ impl Outgoing {
         connections: &Connections,
         watch: &Watch,
     ) -> Result<reqwest::Response, Error> {
+        if let Some(through) = self.through.take() {
+            return self.send_through(&through, connections, watch).await;
+        }
         for _ in 0..MOST_REDIRECTIONS {
             let fail = |error: &reqwest::Error| failure::of_connection(error, &watch.url);
             let client = connections
@@ -120,6 +125,21 @@ impl Outgoing {
             message: format!("{} redirects without an end", watch.url),
             body: None,
         })
+    }
+
+    /// Gives it to somebody who sends it, and who follows redirections himself.
+    async fn send_through(
+        mut self,
+        through: &Detour,
+        connections: &Connections,
+        watch: &Watch,
+    ) -> Result<reqwest::Response, Error> {
+        put(&mut self.headers, through.header, self.url.as_str())?;
+        // The secret address is in no message.
+        let fail = |error: reqwest::Error| failure::of_connection(&error.without_url(), &watch.url);
+        let client = connections.near().await.map_err(fail)?;
+        let sending = client.post(&through.url).headers(self.headers).body(self.body);
+        sending.send().await.map_err(fail)
     }
 
     fn follow(&mut self, next: Url) {

@@ -66,7 +66,11 @@ pub(crate) async fn look_around(location: &Location) {
 
 /// How one can log in, by provider.
 pub(crate) async fn login_methods(State(app): State<App>, At(location): At) -> Json<Value> {
-    Json(login::listed(&location.config, app.engine.environment()))
+    let mut methods = login::listed(&location.config, app.engine.environment());
+    if let Some(methods) = methods.as_object_mut() {
+        methods.extend(location.plugin_logins().listed());
+    }
+    Json(methods)
 }
 
 /// Lists of all providers, packed: a list is some megabytes, and its parts take a second to make.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use opencode_catalog::addition::Additions;
 use opencode_catalog::{Catalog, Sources};
 use opencode_config::agent::Grounds;
 use opencode_config::credential::{self, Credentials};
@@ -54,6 +55,8 @@ struct Files {
     references: Vec<Reference>,
     commands: IndexMap<String, Command>,
     credentials: Credentials,
+    /// What plugins add to providers.
+    additions: Arc<Additions>,
 }
 
 impl Location {
@@ -106,7 +109,10 @@ impl Location {
         let config = Arc::new(files.loaded.config);
         ground.configure_servers(&config, &files.agents);
         let environment = &ground.environment;
-        let sources = sources(&ground, Arc::clone(&config), files.credentials);
+        let sources = Sources {
+            additions: files.additions,
+            ..sources(&ground, Arc::clone(&config), files.credentials)
+        };
         let same_catalog = before.filter(|before| before.catalog.is_like(&sources));
         let same_sharing = before.filter(|before| Sharing::is_same(&before.config, &config));
         let limits = config.tool_output.clone().unwrap_or_default();
@@ -205,7 +211,9 @@ impl Files {
         let loaded = ground.plugins.configured(ground, &hooks, loaded).await;
         let files = blocking(ground, move |ground| Ok(Self::of(ground, loaded, false))).await?;
         let files = files.transformed(ground, &hooks).await?;
+        let sources = files.sources(ground);
         Ok(Self {
+            additions: hooks.additions(ground, &sources).await,
             hooks,
             plugin_files,
             ..files
@@ -291,6 +299,7 @@ impl Files {
             references,
             loaded,
             hooks: Hooks::default(),
+            additions: Arc::default(),
             awaits_plugins,
             plugin_files: Vec::new(),
         }
@@ -304,6 +313,7 @@ impl Files {
             && self.references[..] == location.references[..]
             && self.commands == location.commands
             && location.catalog.has_credentials(&self.credentials)
+            && location.catalog.has_additions(&self.additions)
             && self.hooks.are(&location.hooks)
             && self.hooks.custom_tools() == location.custom_tools
             && self.awaits_plugins == location.awaits_plugins
@@ -338,6 +348,7 @@ fn sources(ground: &Ground, config: Arc<Config>, credentials: Credentials) -> So
         version: ground.version,
         public: Arc::clone(&ground.public),
         logins: opencode_catalog::login::Options::default(),
+        additions: Arc::default(),
     }
 }
 

@@ -297,7 +297,7 @@ impl Listener for Told {
     }
 }
 
-fn tell_failure(store: &Store, message: String) {
+pub(super) fn tell_failure(store: &Store, message: String) {
     store.announce_now(EventBody::SessionError {
         session_id: None,
         error: Some(MessageError::unknown(message)),

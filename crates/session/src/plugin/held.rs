@@ -12,6 +12,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::logins::Pages;
+use super::providers::Known;
+
 /// How long plugins may take to end.
 const ENDING_LIMIT: Duration = Duration::from_secs(5);
 
@@ -20,6 +23,10 @@ pub(crate) struct Held {
     pub(super) plugins: Plugins,
     pub(super) names: Vec<String>,
     pub(super) tools: CustomTools,
+    /// What they made of providers.
+    pub(super) providers: Mutex<Known>,
+    /// Where they sent users to log in.
+    pub(super) pages: Mutex<Pages>,
     listening: Mutex<Option<Listening>>,
     tasks: TaskTracker,
 }
@@ -36,6 +43,8 @@ impl Held {
             tools: CustomTools::new(plugins.clone()),
             plugins,
             names,
+            providers: Mutex::default(),
+            pages: Mutex::default(),
             listening: Mutex::default(),
             tasks,
         }

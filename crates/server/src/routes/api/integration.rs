@@ -101,6 +101,7 @@ pub(crate) async fn connect_oauth(
     let (attempt, authorization) = begun.map_err(|error| refused(&error))?;
     let mode = match authorization.method {
         Proceeding::Auto => "auto",
+        Proceeding::Code => "code",
     };
     let data = json!({
         "attemptID": attempt.id,
