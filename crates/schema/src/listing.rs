@@ -2,7 +2,7 @@
 //! models (reference `v2.md` §10.1, §12). The names differ from those of the older lists.
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent::{Agent, Mode};
@@ -405,7 +405,7 @@ pub struct IntegrationInfo {
 }
 
 /// A way to connect something.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum IntegrationMethod {
     /// By a key.
@@ -422,7 +422,7 @@ pub enum IntegrationMethod {
         /// What lists call it.
         label: String,
         /// What is asked first.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         prompts: Vec<Value>,
     },
 }

@@ -8,6 +8,7 @@
 pub(crate) mod around;
 pub(crate) mod desk;
 mod held;
+mod integrations;
 mod logins;
 mod providers;
 pub(crate) mod request;

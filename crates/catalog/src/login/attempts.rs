@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use opencode_schema::id::{Order, generate};
 use opencode_schema::time::{Millis, now};
+use serde_json::Value;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{Authorization, Inputs, LoginError, Logins};
+use super::{Authorization, Inputs, LoginError, Logins, Proceeding};
 
 /// How long an attempt may take.
 const LIFE: Duration = Duration::from_secs(600);
@@ -57,6 +59,10 @@ struct Going {
     /// When it was over.
     over: Option<Millis>,
     task: Option<JoinHandle<()>>,
+    /// Takes the code that it ends with.
+    code: Option<oneshot::Sender<String>>,
+    /// Closed when it is over.
+    ended: watch::Receiver<()>,
 }
 
 impl Drop for Going {
@@ -93,15 +99,104 @@ impl Attempts {
     where
         Stored: Future<Output = ()> + Send + 'static,
     {
-        for task in self.give_up(integration)? {
-            // It has a port, which is free when it has ended.
-            let _ = task.await;
-        }
+        self.make_room(integration).await?;
         let begun = self.logins.authorize(integration, method, inputs).await?;
         let begun = begun.ok_or_else(|| LoginError::UnknownMethod {
             provider_id: integration.to_owned(),
             method,
         })?;
+        let (attempts, name) = (self.clone(), integration.to_owned());
+        let login = async move {
+            let credential = attempts.logins.end(&name, method).await?;
+            attempts.logins.connect(&name, &credential, label).await
+        };
+        Ok((self.go(integration, None, login, stored), begun))
+    }
+
+    /// The same for a login that somebody else has begun: `login` gives the entry of `auth.json` that comes of it,
+    /// with the code that the user brings, if it ends with one.
+    ///
+    /// # Errors
+    /// [`LoginError::TooMany`].
+    pub async fn begin_by<Login, Stored>(
+        &self,
+        integration: &str,
+        ends: Proceeding,
+        login: impl FnOnce(Option<String>) -> Login + Send + 'static,
+        label: Option<String>,
+        stored: Stored,
+    ) -> Result<Attempt, LoginError>
+    where
+        Login: Future<Output = Result<Value, LoginError>> + Send + 'static,
+        Stored: Future<Output = ()> + Send + 'static,
+    {
+        self.make_room(integration).await?;
+        let (sender, code) = oneshot::channel();
+        let sender = Some(sender).filter(|_| ends == Proceeding::Code);
+        let needs_code = sender.is_some();
+        let (attempts, name) = (self.clone(), integration.to_owned());
+        let login = async move {
+            let code = if needs_code {
+                let brought = code.await;
+                Some(brought.map_err(|_| LoginError::Failed {
+                    reason: "nobody brought a code".to_owned(),
+                })?)
+            } else {
+                None
+            };
+            let entry = login(code).await?;
+            attempts.logins.connect_entry(&name, entry, label).await
+        };
+        Ok(self.go(integration, sender, login, stored))
+    }
+
+    /// Brings the code that an attempt ends with, and waits until it is over.
+    ///
+    /// # Errors
+    /// [`LoginError::NotBegun`] for one that takes no code, or has one already; [`LoginError::NoCode`].
+    pub async fn complete(&self, id: &str, code: Option<String>) -> Result<(), LoginError> {
+        let provider_id = || id.to_owned();
+        let mut over = {
+            let mut all = self.all();
+            let not_begun = || LoginError::NotBegun {
+                provider_id: provider_id(),
+            };
+            let going = all.get_mut(id).ok_or_else(not_begun)?;
+            if going.code.is_none() {
+                return Err(not_begun());
+            }
+            let code = code.filter(|code| !code.is_empty());
+            let code = code.ok_or_else(|| LoginError::NoCode {
+                provider_id: provider_id(),
+            })?;
+            if let Some(sender) = going.code.take() {
+                // A login that ends at this moment needs none.
+                let _ = sender.send(code);
+            }
+            going.ended.clone()
+        };
+        // It fails when nobody can say anything any more, which is the end.
+        while over.changed().await.is_ok() {}
+        Ok(())
+    }
+
+    /// Ends what goes on to a place.
+    async fn make_room(&self, integration: &str) -> Result<(), LoginError> {
+        for task in self.give_up(integration)? {
+            // It has a port, which is free when it has ended.
+            let _ = task.await;
+        }
+        Ok(())
+    }
+
+    /// Lets a login go on by itself.
+    fn go(
+        &self,
+        integration: &str,
+        code: Option<oneshot::Sender<String>>,
+        login: impl Future<Output = Result<(), LoginError>> + Send + 'static,
+        stored: impl Future<Output = ()> + Send + 'static,
+    ) -> Attempt {
         let created = now();
         let attempt = Attempt {
             id: generate("con", Order::Ascending),
@@ -109,14 +204,12 @@ impl Attempts {
             expires: created.saturating_add(LIFE.as_millis() as Millis),
             outcome: Outcome::Pending,
         };
-        let (attempts, id, name) = (self.clone(), attempt.id.clone(), integration.to_owned());
+        let (attempts, id) = (self.clone(), attempt.id.clone());
+        let (ending, ended) = watch::channel(());
         // It is in the list before it can end.
         let mut all = self.all();
         let task = tokio::spawn(async move {
-            let login = async {
-                let credential = attempts.logins.end(&name, method).await?;
-                attempts.logins.connect(&name, &credential, label).await
-            };
+            let _ending = ending;
             let outcome = match tokio::time::timeout(LIFE, Box::pin(login)).await {
                 Ok(Ok(())) => Outcome::Complete,
                 Ok(Err(error)) => Outcome::Failed(error.to_string()),
@@ -134,9 +227,11 @@ impl Attempts {
                 attempt: attempt.clone(),
                 over: None,
                 task: Some(task),
+                code,
+                ended,
             },
         );
-        Ok((attempt, begun))
+        attempt
     }
 
     /// How an attempt is getting on.

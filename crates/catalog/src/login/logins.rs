@@ -10,6 +10,7 @@ use opencode_config::{Environment, Paths};
 use opencode_llm::identity::{AZURE_SERVICES, Azure};
 use opencode_schema::time::{Millis, now};
 use serde::Serialize;
+use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::method::Flow;
@@ -191,7 +192,24 @@ impl Logins {
         credential: &Credential,
         label: Option<String>,
     ) -> Result<(), LoginError> {
-        let (id, entry) = (integration.to_owned(), credential.to_entry());
+        self.connect_entry(integration, credential.to_entry(), label)
+            .await
+    }
+
+    /// Stores an entry of `auth.json` under a label, with all that is in it.
+    ///
+    /// # Errors
+    /// It is no credential, or a file cannot be written.
+    pub async fn connect_entry(
+        &self,
+        integration: &str,
+        entry: Value,
+        label: Option<String>,
+    ) -> Result<(), LoginError> {
+        credential::check(&entry).map_err(|error| LoginError::Failed {
+            reason: format!("what came of the login is no credential: {error}"),
+        })?;
+        let id = integration.to_owned();
         self.written(move |paths| credential::connect(paths, &id, entry, label.as_deref()))
             .await
     }

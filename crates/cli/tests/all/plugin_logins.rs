@@ -343,3 +343,77 @@ async fn a_plugin_lists_the_models_of_a_provider() {
     assert_eq!(name().await, "Mine somebody", "a credential that changed is told");
     server.stop().await;
 }
+
+/// Logins of the newer interface: one that is noticed, one with a code.
+const WAYS: &str = r#"
+export default { id: "ways", setup: async ({ integration }) => {
+    const page = (mode, callback) => async ({ plan }) => ({ url: "https://acme.test/" + plan, instructions: "Agree there", mode, callback })
+    const tokens = (methodID, access) => ({ type: "oauth", methodID, refresh: "r", access, expires: 9 })
+    await integration.transform((draft) => {
+        draft.update("acme", (acme) => { acme.name = "Acme Inc" })
+        const add = (id, authorize) => draft.method.update({ integrationID: "acme", method: { type: "oauth", id, label: id }, authorize })
+        add("page", page("auto", async () => tokens("page", "a")))
+        add("code", page("code", async (code) => { if (code !== "right") throw new Error("wrong code"); return tokens("code", "c") }))
+    })
+} }
+"#;
+
+#[tokio::test]
+async fn integrations_have_the_logins_that_plugins_bring() {
+    let Some((home, _model)) = with_acme([]).await else {
+        return;
+    };
+    home.write(".opencode/plugin/ways.js", WAYS);
+    let server = home.serve().await;
+    let oauth = |id: &str| json!({ "type": "oauth", "id": id, "label": id });
+    let shown = server.send("GET", "/api/integration/acme", None).await.json();
+    assert_eq!(
+        shown["data"],
+        json!({ "id": "acme", "name": "Acme Inc", "methods": [oauth("page"), oauth("code")], "connections": [] })
+    );
+    let begin = async |method: &str| {
+        let body = json!({ "methodID": method, "inputs": { "plan": "free" } });
+        let begun = server
+            .send("POST", "/api/integration/acme/connect/oauth", Some(body))
+            .await;
+        assert_eq!(begun.status, 200, "{begun:?}");
+        let data = begun.json()["data"].clone();
+        assert_eq!(data["url"], "https://acme.test/free");
+        (
+            format!("/api/integration/attempt/{}", data["attemptID"].as_str().unwrap()),
+            data["mode"].clone(),
+        )
+    };
+    let (attempt, mode) = begin("page").await;
+    assert_eq!(mode, "auto");
+    let complete = async |attempt: &str, body: Value| {
+        let answer = server
+            .send("POST", &format!("{attempt}/complete"), Some(body))
+            .await;
+        let kind = (answer.status != 204).then(|| answer.json()["kind"].clone());
+        (answer.status, kind)
+    };
+    while server.send("GET", &attempt, None).await.json()["data"]["status"] == "pending" {}
+    assert_eq!(complete(&attempt, json!({})).await, (204, None));
+    let stored_page =
+        json!({ "type": "oauth", "methodID": "page", "refresh": "r", "access": "a", "expires": 9 });
+    assert_eq!(stored(&home)["acme"], stored_page);
+
+    let (attempt, mode) = begin("code").await;
+    assert_eq!(mode, "code");
+    let required = Some(json!("integration_code_required"));
+    assert_eq!(complete(&attempt, json!({})).await, (400, required));
+    let wrong = Some(json!("integration_authorization"));
+    assert_eq!(complete(&attempt, json!({ "code": "wrong" })).await, (400, wrong));
+    let failed = server.send("GET", &attempt, None).await.json()["data"].clone();
+    assert_eq!(
+        (failed["status"].as_str(), failed["message"].as_str()),
+        (Some("failed"), Some("wrong code"))
+    );
+    let (attempt, _) = begin("code").await;
+    assert_eq!(complete(&attempt, json!({ "code": "right" })).await, (204, None));
+    assert_eq!(stored(&home)["acme"]["access"], "c");
+    let connected = server.send("GET", "/api/integration/acme", None).await.json();
+    assert_eq!(connected["data"]["connections"].as_array().unwrap().len(), 1);
+    server.stop().await;
+}

@@ -118,15 +118,7 @@ impl PluginLogins {
             Begun::Page(page) => page,
             Begun::Done(_) => return Err(no_credential(provider)),
         };
-        let authorization = Authorization {
-            url: page.url.clone(),
-            method: if page.mode == BY_CODE {
-                Proceeding::Code
-            } else {
-                Proceeding::Auto
-            },
-            instructions: page.instructions.clone(),
-        };
+        let authorization = shown(&page);
         self.held(provider)?.pages().insert(provider.to_owned(), page);
         Ok(Some(authorization))
     }
@@ -233,10 +225,23 @@ impl PluginLogins {
         })
     }
 
-    fn held(&self, provider: &str) -> Result<&Arc<Held>, LoginError> {
+    pub(super) fn held(&self, provider: &str) -> Result<&Arc<Held>, LoginError> {
         self.held.as_ref().ok_or_else(|| LoginError::UnknownProvider {
             provider_id: provider.to_owned(),
         })
+    }
+}
+
+/// What the user must do.
+pub(super) fn shown(page: &Page) -> Authorization {
+    Authorization {
+        url: page.url.clone(),
+        method: if page.mode == BY_CODE {
+            Proceeding::Code
+        } else {
+            Proceeding::Auto
+        },
+        instructions: page.instructions.clone(),
     }
 }
 
@@ -300,7 +305,7 @@ impl std::fmt::Debug for PluginCredential {
     }
 }
 
-fn sorted(inputs: &Inputs) -> BTreeMap<String, String> {
+pub(super) fn sorted(inputs: &Inputs) -> BTreeMap<String, String> {
     inputs.clone().into_iter().collect()
 }
 
@@ -320,7 +325,7 @@ fn prompt(prompt: &Value) -> Option<Value> {
     Some(Value::Object(known.collect()))
 }
 
-fn failed(error: &Error) -> LoginError {
+pub(super) fn failed(error: &Error) -> LoginError {
     LoginError::Failed {
         reason: error.to_string(),
     }

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use indexmap::IndexMap;
-use opencode_catalog::login::{self, Attempt, LoginError, Outcome, Proceeding};
+use opencode_catalog::login::{self, Attempt, Authorization, LoginError, Outcome};
 use opencode_config::credential::Credential;
 use opencode_schema::EventBody;
 use opencode_schema::listing::{IntegrationInfo, IntegrationMethod};
@@ -15,7 +15,7 @@ use opencode_session::{Engine, Location};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Located, from_catalog};
+use super::Located;
 use crate::error::{ApiError, Kind};
 use crate::extract::{Body, LocationAt};
 use crate::listen::App;
@@ -24,7 +24,7 @@ use crate::listen::App;
 pub(crate) async fn list(
     LocationAt(location): LocationAt,
 ) -> Result<Json<Located<Vec<IntegrationInfo>>>, ApiError> {
-    let all = from_catalog(&location, |catalog| catalog.integrations()).await?;
+    let all = location.integrations().await?;
     Ok(Located::new(&location, all))
 }
 
@@ -33,7 +33,7 @@ pub(crate) async fn get(
     LocationAt(location): LocationAt,
     Path(id): Path<String>,
 ) -> Result<Json<Located<Option<IntegrationInfo>>>, ApiError> {
-    let found = from_catalog(&location, move |catalog| catalog.integration(&id)).await?;
+    let found = one(&location, &id).await?;
     Ok(Located::new(&location, found))
 }
 
@@ -82,7 +82,13 @@ pub(crate) async fn connect_oauth(
     Path(id): Path<String>,
     Body(begin): Body<Begin>,
 ) -> Result<Json<Located<Value>>, ApiError> {
-    known(&location, &id).await?;
+    let integration = known(&location, &id).await?;
+    let is_wanted = |method: &&IntegrationMethod| matches!(method, IntegrationMethod::Oauth { id, .. } if *id == begin.method_id);
+    if let Some(method) = integration.methods.iter().find(is_wanted)
+        && location.is_plugin_login(&id, method).await?
+    {
+        return connect_by_plugin(&app, location, id, begin).await;
+    }
     let ways = login::of(&id).unwrap_or_default().iter();
     let at = ways
         .enumerate()
@@ -99,18 +105,43 @@ pub(crate) async fn connect_oauth(
         .begin(&id, at, &begin.inputs, begin.label, stored)
         .await;
     let (attempt, authorization) = begun.map_err(|error| refused(&error))?;
-    let mode = match authorization.method {
-        Proceeding::Auto => "auto",
-        Proceeding::Code => "code",
+    Ok(Located::new(&location, begun_attempt(&attempt, &authorization)))
+}
+
+/// Begins a login that a plugin brought.
+async fn connect_by_plugin(
+    app: &App,
+    location: Arc<Location>,
+    id: String,
+    begin: Begin,
+) -> Result<Json<Located<Value>>, ApiError> {
+    let plugins = location.plugin_logins();
+    let begun = plugins
+        .begin_integration(&id, &begin.method_id, &begin.inputs)
+        .await;
+    let (page, authorization) = begun.map_err(|error| refused(&error))?;
+    let integration = id.clone();
+    let login = move |code: Option<String>| async move {
+        plugins.end_integration(&integration, page, code.as_deref()).await
     };
-    let data = json!({
+    let (engine, place, integration) = (app.engine.clone(), Arc::clone(&location), id.clone());
+    let stored = async move { changed(&engine, &place, integration).await };
+    let begun = app
+        .attempts
+        .begin_by(&id, authorization.method, login, begin.label, stored)
+        .await;
+    let attempt = begun.map_err(|error| refused(&error))?;
+    Ok(Located::new(&location, begun_attempt(&attempt, &authorization)))
+}
+
+fn begun_attempt(attempt: &Attempt, authorization: &Authorization) -> Value {
+    json!({
         "attemptID": attempt.id,
         "url": authorization.url,
         "instructions": authorization.instructions,
-        "mode": mode,
-        "time": time(&attempt),
-    });
-    Ok(Located::new(&location, data))
+        "mode": authorization.method,
+        "time": time(attempt),
+    })
 }
 
 /// How a login is getting on.
@@ -141,9 +172,8 @@ pub(crate) async fn cancel(State(app): State<App>, _: LocationAt, Path(id): Path
 
 #[derive(Deserialize)]
 pub(crate) struct Complete {
-    /// No way of ours brings a code by hand.
-    #[serde(rename = "code")]
-    _code: Option<String>,
+    /// No way of ours brings a code by hand, but those of plugins do.
+    code: Option<String>,
 }
 
 /// Ends a login that brings a code by hand. All of ours are noticed when they are done.
@@ -151,8 +181,15 @@ pub(crate) async fn complete(
     State(app): State<App>,
     _: LocationAt,
     Path(id): Path<String>,
-    Body(_): Body<Complete>,
+    Body(complete): Body<Complete>,
 ) -> Result<StatusCode, ApiError> {
+    if let Err(LoginError::NoCode { .. }) = app.attempts.complete(&id, complete.code).await {
+        let message = "This login ends with a code";
+        return Err(
+            ApiError::tagged(StatusCode::BAD_REQUEST, "InvalidRequestError", message)
+                .with("kind", "integration_code_required"),
+        );
+    }
     let attempt = app.attempts.get(&id).ok_or_else(|| unknown_attempt(id))?;
     match attempt.outcome {
         Outcome::Complete => Ok(StatusCode::NO_CONTENT),
@@ -172,10 +209,13 @@ pub(super) async fn changed(engine: &Engine, location: &Location, integration_id
     store.announce_now(EventBody::IntegrationUpdated {});
 }
 
+async fn one(location: &Location, id: &str) -> Result<Option<IntegrationInfo>, ApiError> {
+    let all = location.integrations().await?;
+    Ok(all.into_iter().find(|integration| integration.id == id))
+}
+
 async fn known(location: &Arc<Location>, id: &str) -> Result<IntegrationInfo, ApiError> {
-    let wanted = id.to_owned();
-    let found = from_catalog(location, move |catalog| catalog.integration(&wanted)).await?;
-    found.ok_or_else(|| {
+    one(location, id).await?.ok_or_else(|| {
         let message = format!("Integration not found: {id}");
         ApiError::tagged(StatusCode::NOT_FOUND, "IntegrationNotFoundError", message).with("integrationID", id)
     })
