@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use opencode_config::environment::variable;
 use opencode_config::{Environment, Paths};
 use opencode_server::serve_inside;
 use opencode_session::{Engine, Location, Options};
@@ -36,10 +35,9 @@ impl Context {
         }
     }
 
-    /// The profile of the command line, over that of the environment.
-    pub(crate) fn choose_profile(&mut self, name: &str) {
-        let profile = (variable::PROFILE.to_owned(), name.to_owned());
-        self.environment = self.environment.with([profile]);
+    /// What the command line says counts instead of the environment.
+    pub(crate) fn set(&mut self, variable: &str, value: &str) {
+        self.environment = self.environment.with([(variable.to_owned(), value.to_owned())]);
     }
 
     /// The folder that the user is in: as the shell names it, if that is true, because it may lead through

@@ -69,17 +69,13 @@ fn main() -> ExitCode {
     };
     let mut context = Context::new();
     if let Some(profile) = &arguments.global.profile {
-        context.choose_profile(profile);
+        context.set(variable::PROFILE, profile);
     }
     if arguments.global.read_only {
-        context.environment = context
-            .environment
-            .with([(variable::READ_ONLY.to_owned(), "1".to_owned())]);
+        context.set(variable::READ_ONLY, "1");
     }
     if arguments.global.pure {
-        context.environment = context
-            .environment
-            .with([(variable::PURE.to_owned(), "1".to_owned())]);
+        context.set(variable::PURE, "1");
     }
     if let Some(Command::Completion(arguments)) = &arguments.command {
         return finish(&context, completion::run(&context, arguments));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use opencode_config::edit::{self, Placed};
+use opencode_config::environment::variable;
 use opencode_plugin::package::{self, Installed, Kind, Needs, TargetKind};
 
 use crate::arguments::Plugin;
@@ -17,7 +18,10 @@ pub(crate) async fn run(context: &Context, arguments: Plugin) -> Result<(), Fail
     if module.is_empty() {
         return Err(Failure::told("module is required"));
     }
-    let (engine, location) = context.here().await?;
+    // Where this is to be written, the other plugins have no say in.
+    let mut place = context.clone();
+    place.set(variable::PURE, "1");
+    let (engine, location) = place.here().await?;
     engine.shutdown().await;
     let directory = context.directory()?;
     let (folder, top, scope) = if arguments.global {

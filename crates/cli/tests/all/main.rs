@@ -41,6 +41,7 @@ mod mcp_sampling;
 mod mcp_serve;
 mod permissions;
 mod places;
+mod plugin;
 mod plugin_hooks;
 mod plugin_logins;
 mod pty;
