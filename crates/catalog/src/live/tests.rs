@@ -345,6 +345,7 @@ async fn routers_of_digitalocean_are_models_besides() {
         let login = login(fetched, expires);
         let mut catalog = catalog(&[], vec![("digitalocean", login.clone())], offline(&json!({})));
         catalog.sources.paths.data = home.path().to_owned();
+        catalog.sources.paths.state = home.path().to_owned();
         credential::put(&catalog.sources.paths, "digitalocean", Some(login.to_entry())).unwrap();
         catalog
             .sources

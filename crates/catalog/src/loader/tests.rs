@@ -16,7 +16,7 @@ pub(crate) fn catalog(
     credentials: Vec<(&str, Credential)>,
     config: Value,
 ) -> Catalog {
-    let home = [("HOME", "/nowhere"), ("XDG_CACHE_HOME", "/nowhere/cache")];
+    let home = [("HOME", "/dev/null/home"), ("XDG_CACHE_HOME", "/dev/null/cache")];
     let environment: Environment = home
         .iter()
         .chain(variables)
