@@ -1,7 +1,7 @@
 //! Where files are kept: the XDG folders on every system, as the reference has them
 //! (reference `config.md` §1).
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::Environment;
 use crate::environment::variable;
@@ -126,6 +126,22 @@ impl Paths {
             Err(_) => path.display().to_string(),
         }
     }
+}
+
+/// A path without `.` and `..`, whatever links there are.
+#[must_use]
+pub fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 #[cfg(test)]

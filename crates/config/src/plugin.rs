@@ -6,6 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 use url::Url;
 
+use crate::paths::plain;
+
 /// Folders of a configuration folder whose scripts are plugins.
 const FOLDERS: [&str; 2] = ["plugin", "plugins"];
 
@@ -29,17 +31,7 @@ pub(crate) fn resolve(source: &mut Value, folder: &Path) {
 }
 
 fn address(path: &Path) -> Option<String> {
-    let mut plain = std::path::PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    Url::from_file_path(plain).ok().map(String::from)
+    Url::from_file_path(plain(path)).ok().map(String::from)
 }
 
 /// The scripts in the plugin folders of a configuration folder.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::paths::plain;
 use crate::{Environment, Loaded, Paths, Place, origin};
 
 /// Stands before `owner/repository` of GitHub instead of its address.
@@ -104,22 +105,6 @@ fn declared_in<'a>(name: &str, loaded: &'a Loaded) -> Option<&'a Path> {
     };
     let (file, _) = said.rev().find(|(_, said)| declares(said))?;
     Path::new(file).parent().filter(|folder| folder.is_absolute())
-}
-
-/// The path without `.` and `..`, whatever links there are.
-fn plain(path: &Path) -> PathBuf {
-    use std::path::Component;
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 /// Where a repository is kept, and what it is fetched from.

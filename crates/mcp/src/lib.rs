@@ -14,7 +14,6 @@ mod facts;
 mod handler;
 mod http;
 mod known;
-mod lines;
 pub mod name;
 pub mod oauth;
 mod sampling;

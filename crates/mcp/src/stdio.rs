@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use opencode_process::lines::{Line, Lines};
 use opencode_process::program::Error as StartError;
 use opencode_process::{Peer, Pipes, Program};
 use opencode_schema::mcp::Local;
@@ -20,7 +21,6 @@ use tokio::sync::Mutex;
 
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::lines::{Line, Lines};
 use crate::wire;
 
 /// Bytes that are no messages after which a server that says nothing else is given up.

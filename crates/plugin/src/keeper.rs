@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencode_config::Environment;
+use opencode_process::lines::{Line, Lines};
 use opencode_process::{Peer, Pipes, Program};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
@@ -14,7 +15,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::Runtime;
-use crate::lines::{Line, Lines};
 use crate::link::{LINE_LIMIT, Line as Written, Link, Load};
 
 /// How long plugins may take to end what they began.
@@ -120,7 +120,9 @@ async fn read(link: &Link, output: ChildStdout) -> String {
     loop {
         match lines.next().await {
             Some(Line::Whole(line)) => link.take(&line),
-            Some(Line::Begin(_)) => return format!("it said more than {} MiB at once", LINE_LIMIT >> 20),
+            Some(Line::TooLong { .. }) => {
+                return format!("it said more than {} MiB at once", LINE_LIMIT >> 20);
+            }
             None => return "it closed its output".to_owned(),
         }
     }
@@ -147,7 +149,7 @@ async fn log(errors: impl AsyncRead + Unpin) {
     let mut lines = Lines::new(BufReader::new(errors), COMPLAINT);
     let mut left = COMPLAINTS;
     while let Some(line) = lines.next().await {
-        let (Line::Whole(line) | Line::Begin(line)) = line;
+        let (Line::Whole(line) | Line::TooLong { head: line, .. }) = line;
         if left > 0 {
             tracing::info!(text = %String::from_utf8_lossy(&line), "plugins print");
             left = left.saturating_sub(line.len().max(1));

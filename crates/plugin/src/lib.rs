@@ -18,7 +18,6 @@ mod error;
 mod hook;
 mod host;
 mod keeper;
-mod lines;
 mod link;
 mod login;
 mod message;

@@ -9,7 +9,7 @@ mod specification;
 use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
-use opencode_config::{Environment, Paths};
+use opencode_config::{Environment, Paths, paths};
 use serde_json::Value;
 
 use self::specification::Specification;
@@ -98,7 +98,7 @@ pub async fn bring(spec: &str, directory: &Path, place: &Needs<'_>) -> Result<In
         Specification::Path(path) => Ok(Installed {
             kind: Kind::File,
             name: None,
-            path: specification::plain(&directory.join(path)),
+            path: paths::plain(&directory.join(path)),
         }),
         Specification::Package(package) => {
             let folder = match install::there(&package, &place.paths.cache) {
@@ -151,7 +151,7 @@ pub fn is_same(one: &str, other: &str, folder: &Path) -> bool {
     match (Specification::parse(one), Specification::parse(other)) {
         (Specification::Package(one), Specification::Package(other)) => one.label() == other.label(),
         (Specification::Path(one), Specification::Path(other)) => {
-            let plain = |path: &Path| specification::plain(&folder.join(path));
+            let plain = |path: &Path| paths::plain(&folder.join(path));
             plain(&one) == plain(&other)
         }
         _ => false,
@@ -168,7 +168,7 @@ pub fn moved(spec: &str, directory: &Path, folder: &Path, top: &Path) -> String 
     if path.is_absolute() {
         return spec.to_owned();
     }
-    let path = specification::plain(&directory.join(path));
+    let path = paths::plain(&directory.join(path));
     let up = folder.strip_prefix(top).map(|below| below.components().count());
     match (up, path.strip_prefix(top)) {
         (Ok(up @ 1..), Ok(inside)) => format!("{}{}", "../".repeat(up), inside.display()),

@@ -7,7 +7,7 @@
 //! it. Whatever a child does — prints without end, ignores
 //! signals, leaves children of its own behind — memory stays bounded and every wait ends.
 //!
-//! [`browser`] shows the user a page.
+//! [`browser`] shows the user a page; [`lines`] reads what a peer says.
 //!
 //! [`Sandbox`] keeps command lines from writing elsewhere and from the network.
 //!
@@ -17,6 +17,7 @@
 pub mod browser;
 mod environment;
 mod group;
+pub mod lines;
 mod merged;
 pub mod peer;
 pub mod program;

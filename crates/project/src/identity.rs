@@ -17,6 +17,7 @@ use std::time::Duration;
 use sha1::{Digest, Sha1};
 
 use crate::git::{self, Call};
+use crate::path;
 
 /// The id of the project that has no repository, or one without commits.
 pub const GLOBAL: &str = "global";
@@ -267,18 +268,7 @@ fn unusable(folder: &Path, message: &str) -> Warning {
 
 /// A path that git printed, made absolute.
 fn resolve(folder: &Path, printed: &[u8]) -> PathBuf {
-    let joined = folder.join(git::path(printed));
-    let mut out = PathBuf::new();
-    for component in joined.components() {
-        match component {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
+    path::plain(&folder.join(git::path(printed)))
 }
 
 /// The id in the common git folder, when there is a usable one.

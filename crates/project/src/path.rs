@@ -5,8 +5,13 @@ use std::path::{Component, Path, PathBuf};
 /// `path` made absolute against `base`, with `.` and `..` resolved by text. `base` must be absolute.
 #[must_use]
 pub fn absolute(base: &Path, path: &str) -> PathBuf {
+    plain(&base.join(path))
+}
+
+/// `path` without `.` and `..`, whatever links there are.
+pub(crate) fn plain(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
-    for component in base.join(path).components() {
+    for component in path.components() {
         match component {
             Component::CurDir => {}
             Component::ParentDir => {

@@ -237,6 +237,11 @@ impl Store {
             .filter(|provider| provider.id != DEMONSTRATION)
     }
 
+    /// Whether a prompt can name this model: the demonstration's can be named where it is not listed, too.
+    pub(crate) fn has_model(&self, provider: &str, model: &str) -> bool {
+        provider == DEMONSTRATION || self.model(provider, model).is_some()
+    }
+
     /// Roots, the last used first.
     pub(crate) fn roots(&self) -> Vec<&Session> {
         let mut roots: Vec<&Session> = self

@@ -40,21 +40,6 @@ impl Specification {
     }
 }
 
-/// A path without `.` and `..`.
-pub(super) fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
 /// The path of a `file:` address that is one.
 fn address(text: &str) -> Option<PathBuf> {
     if !text.starts_with("file://") {

@@ -100,7 +100,7 @@ impl App {
         let named = ModelRef::parse(&model);
         let key = match &named {
             None => "open.model_form",
-            Some(named) if self.store.model(&named.provider, &named.model).is_none() => "open.no_model",
+            Some(named) if !self.store.has_model(&named.provider, &named.model) => "open.no_model",
             Some(_) => return,
         };
         self.arguments.model = None;

@@ -658,6 +658,9 @@ fn what_the_command_line_names_and_there_is_not_is_told() {
         let mut stage = stage.connected();
         assert!(stage.screen().contains("· Scripted"), "{}", stage.screen());
     }
+    // Not listed, and there.
+    let mut stage = Stage::with_arguments(arguments(None, Some("demo/tour"))).connected();
+    assert!(stage.screen().contains("· tour"), "{}", stage.screen());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::{SinkExt as _, StreamExt as _};
 use opencode_config::Environment;
 use opencode_config::environment::variable;
+use opencode_config::paths::plain;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -271,7 +272,7 @@ struct Lock {
 
 /// The editor that has the folder open: by the nearest of its folders, then the one that was started last.
 fn find(locks: &Path, folder: &Path) -> Option<Address> {
-    let folder = normal(folder);
+    let folder = plain(folder);
     let entries = fs_err::read_dir(locks).ok()?.flatten();
     let files = entries.map(|entry| entry.path());
     let found = files
@@ -295,7 +296,7 @@ fn listed(path: &Path, folder: &Path) -> Option<(usize, Option<SystemTime>, Addr
     }
     let open = lock.workspace_folders.iter().filter_map(Value::as_str);
     let depth = open
-        .map(|open| normal(Path::new(open)))
+        .map(|open| plain(Path::new(open)))
         .filter(|open| open.is_absolute() && folder.starts_with(open))
         .map(|open| open.as_os_str().len())
         .max()?;
@@ -305,22 +306,6 @@ fn listed(path: &Path, folder: &Path) -> Option<(usize, Option<SystemTime>, Addr
         .and_then(Value::as_str)
         .map(str::to_owned);
     Some((depth, facts.modified().ok(), Address { port, token }))
-}
-
-/// A path without `.` and `..`; links stay as they are written.
-fn normal(path: &Path) -> PathBuf {
-    use std::path::Component;
-    let mut normal = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                normal.pop();
-            }
-            component => normal.push(component),
-        }
-    }
-    normal
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ const ENDS: usize = 4096;
 
 /// Reads lines.
 #[derive(Debug)]
-pub(crate) struct Lines<R> {
+pub struct Lines<R> {
     reader: R,
     limit: usize,
     line: Vec<u8>,
@@ -18,20 +18,24 @@ pub(crate) struct Lines<R> {
 
 /// A line without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line {
+pub enum Line {
     /// All of it.
     Whole(Vec<u8>),
-    /// It was too long: how long, and how it begins and ends.
+    /// It was too long; its ends are known.
     TooLong {
+        /// Its bytes.
         length: usize,
+        /// How it begins.
         head: Vec<u8>,
+        /// How it ends.
         tail: Vec<u8>,
     },
 }
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
     /// Lines of at most so many bytes.
-    pub(crate) fn new(reader: R, limit: usize) -> Self {
+    #[must_use]
+    pub fn new(reader: R, limit: usize) -> Self {
         Self {
             reader,
             limit,
@@ -42,7 +46,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     }
 
     /// The next one; none at the end, or when the other side is gone. May be dropped and called again.
-    pub(crate) async fn next(&mut self) -> Option<Line> {
+    pub async fn next(&mut self) -> Option<Line> {
         loop {
             let fresh = match self.reader.fill_buf().await {
                 Ok(fresh) if !fresh.is_empty() => fresh,
