@@ -9,7 +9,7 @@ use url::Url;
 use crate::paths::plain;
 
 /// Folders of a configuration folder whose scripts are plugins.
-const FOLDERS: [&str; 2] = ["plugin", "plugins"];
+pub(crate) const FOLDERS: [&str; 2] = ["plugin", "plugins"];
 
 /// Makes paths of plugins in one source addresses of files.
 pub(crate) fn resolve(source: &mut Value, folder: &Path) {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::environment::variable;
-use crate::{Environment, Paths, Place, managed, markdown, skill};
+use crate::{Environment, Paths, Place, managed, markdown, plugin, skill};
 
 /// The global files, of which the later wins.
 pub(crate) const GLOBAL_FILES: [&str; 4] =
@@ -138,6 +138,14 @@ pub fn is_name(name: &str) -> bool {
         || PROJECT_FILES.contains(&name)
         || name == FOLDER
         || skill::OTHERS.contains(&name)
+}
+
+/// Folders in a folder of configuration whose scripts are tools (reference `plugins.md` §6).
+pub const TOOL_FOLDERS: [&str; 2] = ["tool", "tools"];
+
+/// The folders in a folder of configuration whose scripts count, and not those below them.
+pub fn script_folders() -> impl Iterator<Item = &'static str> {
+    plugin::FOLDERS.into_iter().chain(TOOL_FOLDERS)
 }
 
 /// The folders in a folder of configuration that are read with all that is below them.

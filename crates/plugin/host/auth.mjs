@@ -52,11 +52,6 @@ export async function callback({ id, code }) {
   return outcome;
 }
 
-export async function refresh({ integration, method, credential }) {
-  const { plugin, value } = integrationOf(integration, method);
-  return inside(plugin, () => value.refresh?.(credential) ?? credential);
-}
-
 // What a plugin adds to the options of a provider. A `fetch` among them is served at an address.
 export async function loader({ provider, info }) {
   const plugin = plugins.findLast((plugin) => plugin.hooks.auth?.provider === provider);

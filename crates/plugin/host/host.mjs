@@ -20,7 +20,6 @@ const methods = {
   prompt: auth.prompt,
   authorize: auth.authorize,
   callback: auth.callback,
-  refresh: auth.refresh,
   loader: auth.loader,
   models: auth.models,
 };

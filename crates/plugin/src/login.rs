@@ -192,21 +192,6 @@ impl Plugins {
         self.question("callback", &params, LOGIN_LIMIT, cancel).await
     }
 
-    /// A credential of an integration, renewed by the plugin whose method it came from.
-    ///
-    /// # Errors
-    /// It threw, or there is no answer.
-    pub async fn refresh(
-        &self,
-        integration: &str,
-        method: &str,
-        credential: Value,
-        cancel: &CancellationToken,
-    ) -> Result<Value, Error> {
-        let params = json!({"integration": integration, "method": method, "credential": credential});
-        self.question("refresh", &params, LIMIT, cancel).await
-    }
-
     /// What the plugin of a provider adds to it (`loader`). It may ask for the credential again later, for as long as
     /// plugins run.
     ///

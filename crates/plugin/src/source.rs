@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use opencode_config::source::TOOL_FOLDERS;
 use serde_json::Value;
-
-/// Folders of a configuration folder whose scripts are tools.
-const TOOL_FOLDERS: [&str; 2] = ["tool", "tools"];
 
 /// What is loaded, in order.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -81,9 +81,9 @@ impl Hooks {
         self.0.as_ref().is_some_and(|held| held.plugins.transforms(draft))
     }
 
-    /// The specifications of the plugins.
-    pub(crate) fn names(&self) -> &[String] {
-        self.0.as_ref().map_or(&[], |held| &held.names)
+    /// Ids of the plugins that were started.
+    pub(crate) fn ids(&self) -> &[String] {
+        self.0.as_ref().map_or(&[], |held| &held.ids)
     }
 
     /// Tells one start of plugins from another.

@@ -319,14 +319,17 @@ export default async () => ({
     assert!(messages.to_string().contains("THE END."), "{messages}");
 }
 
-/// Waits for an event about something of this name while something is done.
+/// Waits for an event about something of this name, or id, while something is done.
 async fn hears(server: &Served, kind: &str, name: &str, act: impl FnOnce()) {
     let (kind, name) = (kind.to_owned(), name.to_owned());
     server
         .events(
             "/event",
             || async move { act() },
-            move |event| event["type"] == kind.as_str() && event["properties"]["name"] == name.as_str(),
+            move |event| {
+                let about = &event["properties"];
+                event["type"] == kind.as_str() && [&about["name"], &about["id"]].contains(&&json!(name))
+            },
         )
         .await;
 }
@@ -373,6 +376,13 @@ async fn row_31_tools_come_and_go_while_the_server_runs() {
     })
     .await;
     assert!(!turn().await.iter().any(|tool| tool == "nod"));
+
+    // By its own id, not by its file.
+    let named = "export default { id: 'heron', server: async () => ({}) }";
+    hears(&server, "plugin.added", "heron", || {
+        home.write(".opencode/plugin/mine.js", named);
+    })
+    .await;
 }
 
 #[tokio::test]

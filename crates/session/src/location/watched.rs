@@ -17,7 +17,10 @@ impl Location {
             .directories
             .iter()
             .flat_map(|folder| source::deep_folders().map(|name| folder.join(name)));
-        flat.map(|folder| (folder, Depth::Flat))
+        let directories = self.directories.iter();
+        let scripts = directories.flat_map(|folder| source::script_folders().map(|name| folder.join(name)));
+        flat.chain(scripts)
+            .map(|folder| (folder, Depth::Flat))
             .chain(self.folders_of_plugins().map(|folder| (folder, Depth::Flat)))
             .chain(
                 in_directories

@@ -80,17 +80,13 @@ impl Wanted {
     }
 }
 
-/// The specification of an entry of `plugin`.
-fn specification(entry: &Value) -> Option<&str> {
-    match entry {
-        Value::Array(parts) => parts.first()?.as_str(),
-        other => other.as_str(),
-    }
-}
-
 /// Where a plugin is that is a file or a folder.
 fn path_of(entry: &Value) -> Option<PathBuf> {
-    let text = specification(entry)?;
+    let specification = match entry {
+        Value::Array(parts) => parts.first()?,
+        other => other,
+    };
+    let text = specification.as_str()?;
     if Path::new(text).is_absolute() {
         return Some(PathBuf::from(text));
     }
@@ -184,8 +180,6 @@ impl Desk {
     }
 
     async fn start(&self, ground: &Ground, source: Source) -> Hooks {
-        let names = source.plugins.iter().filter_map(specification);
-        let names = names.map(str::to_owned).collect();
         let id = ground.project_id.clone();
         let project = match ground.store.read(move |view| view.project(&id)).await {
             Ok(project) => serde_json::to_value(project).unwrap_or_default(),
@@ -212,7 +206,7 @@ impl Desk {
             }),
         })
         .await;
-        Hooks(Some(Arc::new(Held::new(plugins, names, self.link.tasks.clone()))))
+        Hooks(Some(Arc::new(Held::new(plugins, self.link.tasks.clone()))))
     }
 
     /// A list, and what the plugins make of it; nothing where that is the same.

@@ -21,7 +21,8 @@ const ENDING_LIMIT: Duration = Duration::from_secs(5);
 /// Plugins that run. Who lets go of the last handle ends them.
 pub(crate) struct Held {
     pub(super) plugins: Plugins,
-    pub(super) names: Vec<String>,
+    /// Ids of those that were started.
+    pub(super) ids: Vec<String>,
     pub(super) tools: CustomTools,
     /// What they made of providers.
     pub(super) providers: Mutex<Known>,
@@ -38,11 +39,11 @@ struct Listening {
 }
 
 impl Held {
-    pub(super) fn new(plugins: Plugins, names: Vec<String>, tasks: TaskTracker) -> Self {
+    pub(super) fn new(plugins: Plugins, tasks: TaskTracker) -> Self {
         Self {
             tools: CustomTools::new(plugins.clone()),
+            ids: plugins.loaded(),
             plugins,
-            names,
             providers: Mutex::default(),
             pages: Mutex::default(),
             listening: Mutex::default(),

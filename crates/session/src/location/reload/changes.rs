@@ -127,8 +127,8 @@ fn keys(config: &Value) -> IndexMap<String, Value> {
 
 /// Plugins, each with the start that it is of.
 fn plugins(location: &Location) -> IndexMap<String, usize> {
-    let names = location.hooks.names().iter();
-    names.map(|name| (name.clone(), location.hooks.start())).collect()
+    let ids = location.hooks.ids().iter();
+    ids.map(|id| (id.clone(), location.hooks.start())).collect()
 }
 
 fn tools(location: &Location) -> IndexMap<String, CustomTool> {
